@@ -1,0 +1,5 @@
+//! Tripline.
+
+pub mod base;
+pub mod diag;
+pub mod syntax;

@@ -1,0 +1,2 @@
+//! Tripline.
+fn main() {}
