@@ -1,6 +1,7 @@
 //! Repeated steps and repeated groups: maximal munch, whole runs, subsets under `pick all`, reach-back.
 
 use super::candidates::{Candidate, Next, Part, Search};
+use super::eval::{Env, agree, join};
 use super::event::{Ms, Val};
 use super::rule::{Count, Elem, Joint, Pick, Step};
 use super::select::newer;
@@ -13,8 +14,21 @@ struct Run {
 
 impl Search<'_> {
     pub fn repeated(&self, i: usize, joint: &Joint, step: &Step, part: &Part, out: &mut Vec<Candidate>) {
-        let pick = self.world.rule.pick;
-        if pick == Pick::All {
+        // A component that the step brings is a free choice: all its events agree on it.
+        let comps = self.world.rule.comps(step);
+        if comps.iter().any(|c| part.env.iter().all(|(name, _)| *name != c.name)) {
+            let mut seen: Vec<Env> = vec![];
+            for key in self.following(part).into_iter().filter_map(|e| self.world.key(&comps, e)) {
+                if agree(&part.env, &key) && !seen.contains(&key) {
+                    let mut one = part.clone();
+                    one.env = join(&part.env, &key);
+                    self.repeated(i, joint, step, &one, out);
+                    seen.push(key);
+                }
+            }
+            return;
+        }
+        if self.world.rule.pick == Pick::All {
             return self.subsets(i, joint, step, part, &mut vec![], out);
         }
         if part.last.is_some() {

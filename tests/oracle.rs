@@ -1,0 +1,121 @@
+//! Property tests: what the engine says of random rules and streams is what the definition says.
+//!
+//! `PROPTEST_CASES` is the number of cases over the whole file, `PROPTEST_SEED` the first seed. A failure prints its
+//! seed and the case, made as small as it could be.
+
+#[path = "oracle/mod.rs"]
+mod oracle;
+
+use oracle::event::{Event, Ms};
+use oracle::random::Random;
+use oracle::rule::Rule;
+use oracle::select::{self, Outcome, Settings};
+use oracle::{case, gen_rule, gen_stream, parse, render, shrink};
+
+/// How many cases a property gets: its share, in percent, of the whole.
+fn budget(percent: u64) -> u64 {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000u64);
+    (cases * percent / 100).max(1)
+}
+
+fn first_seed() -> u64 {
+    std::env::var("PROPTEST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// Tests `fails`, which says what is wrong with a case, on random cases.
+fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option<String>) {
+    for seed in first_seed()..first_seed() + budget(percent) {
+        let mut r = Random::new(seed ^ (salt << 40));
+        let rule = gen_rule::rule(&mut r);
+        let events = gen_stream::stream(&mut r, &rule);
+        if fails(&rule, &events, seed).is_some() {
+            let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events, seed).is_some());
+            let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
+            let why = fails(&rule, &events, seed).expect("it still fails");
+            panic!("PROPTEST_SEED={seed}\n{}-- {stream}\n{why}", render::text(&rule));
+        }
+    }
+}
+
+fn settings(seed: u64) -> Settings {
+    Settings { lateness: 0, flush: seed % 3 == 0 }
+}
+
+fn shown(rule: &Rule, outcome: &Outcome) -> String {
+    let names: Vec<Option<String>> = rule.steps().iter().map(|s| s.name.clone()).collect();
+    let alerts: Vec<String> = outcome.alerts.iter().map(|a| case::show(a, &names)).collect();
+    format!("{}; pending {}", alerts.join(" "), outcome.pending)
+}
+
+fn differ(rule: &Rule, expected: &Outcome, got: &Outcome) -> Option<String> {
+    (expected != got).then(|| format!("expected {}\n     got {}", shown(rule, expected), shown(rule, got)))
+}
+
+/// Rules print and read back; times may be shifted; events of other classes change nothing but contiguity.
+#[test]
+fn the_definition_itself() {
+    check(4, 1, &|rule, events, seed| {
+        if parse::rule(&render::text(rule)) != *rule {
+            return Some(format!("reads back as {}", render::text(&parse::rule(&render::text(rule)))));
+        }
+        let plain = select::run(rule, events, settings(seed));
+        let shift: Ms = 7_777_000;
+        let moved: Vec<Event> = events.iter().map(|e| Event { ts: e.ts + shift, ..e.clone() }).collect();
+        let mut later = select::run(rule, &moved, settings(seed));
+        later.alerts.iter_mut().for_each(|a| a.time -= shift);
+        differ(rule, &plain, &later)
+    });
+}
+
+/// Arrival in any order that `lateness` allows gives the same alerts.
+#[test]
+fn the_definition_waits_for_late_events() {
+    check(2, 2, &|rule, events, seed| {
+        let mut r = Random::new(seed);
+        let lateness = 2000;
+        let settings = Settings { lateness, flush: true };
+        let mut arrivals = gen_stream::shuffled(&mut r, events, lateness);
+        let lines: Vec<usize> = arrivals.iter().map(|e| e.seq).collect();
+        shrink::renumber(&mut arrivals);
+        let expected = select::run(rule, events, settings);
+        let mut got = select::run(rule, &arrivals, settings);
+        got.alerts.iter_mut().flat_map(|a| &mut a.bound).flatten().for_each(|seq| *seq = lines[*seq - 1]);
+        differ(rule, &expected, &got)
+    });
+}
+
+/// The generator is worth its time: most rules have alerts on some streams, every construct on some.
+#[test]
+fn the_generator_reaches_every_construct() {
+    let constructs = [
+        "then directly", "then next", "then after", "then within", "at least", "exactly", "..", "one or more",
+        "zero or more", "optional", "distinct", "consecutive", "all {", "any {", "of {", "no X", "without", "unless",
+        " if ", "until", "cancel on", "having", "pick first", "pick all", "pick each", "skip to next", "no skip",
+        "suppress", "by k?", "prev.", "count(", "zscore(", "events)", " or ", "in last", "by k, j",
+    ];
+    let mut seen = vec![0usize; constructs.len()];
+    let mut alerting = 0;
+    let mut alerts = 0;
+    let cases = 6000;
+    for seed in 0..cases {
+        let mut r = Random::new(seed);
+        let rule = gen_rule::rule(&mut r);
+        let events = gen_stream::stream(&mut r, &rule);
+        let outcome = select::run(&rule, &events, settings(seed));
+        if outcome.alerts.is_empty() {
+            continue;
+        }
+        alerting += 1;
+        alerts += outcome.alerts.len();
+        let text = render::text(&rule);
+        for (n, construct) in seen.iter_mut().zip(&constructs) {
+            *n += usize::from(text.contains(construct));
+        }
+    }
+    let table: Vec<String> = constructs.iter().zip(&seen).map(|(c, n)| format!("{c}: {n}")).collect();
+    println!("{alerting} of {cases} cases alert, {alerts} alerts\n{}", table.join("\n"));
+    assert!(alerting * 10 > cases as usize * 3, "{alerting} of {cases} cases alert");
+    for (construct, n) in constructs.iter().zip(&seen) {
+        assert!(*n >= 10, "`{construct}` in {n} alerting cases of {cases}");
+    }
+}
