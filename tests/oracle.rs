@@ -27,7 +27,7 @@ fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option
     for seed in first_seed()..first_seed() + budget(percent) {
         let mut r = Random::new(seed ^ (salt << 40));
         let rule = gen_rule::rule(&mut r);
-        let events = gen_stream::stream(&mut r, &rule);
+        let events = gen_stream::interesting(&mut r, &rule);
         if fails(&rule, &events, seed).is_some() {
             let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events, seed).is_some());
             let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
@@ -88,10 +88,43 @@ fn the_definition_waits_for_late_events() {
 #[test]
 fn the_generator_reaches_every_construct() {
     let constructs = [
-        "then directly", "then next", "then after", "then within", "at least", "exactly", "..", "one or more",
-        "zero or more", "optional", "distinct", "consecutive", "all {", "any {", "of {", "no X", "without", "unless",
-        " if ", "until", "cancel on", "having", "pick first", "pick all", "pick each", "skip to next", "no skip",
-        "suppress", "by k?", "prev.", "count(", "zscore(", "events)", " or ", "in last", "by k, j",
+        "then directly",
+        "then next",
+        "then after",
+        "then within",
+        "at least",
+        "exactly",
+        "..",
+        "one or more",
+        "zero or more",
+        "optional",
+        "distinct",
+        "consecutive",
+        "all {",
+        "any {",
+        "of {",
+        "no X",
+        "without",
+        "unless",
+        " if ",
+        "until",
+        "cancel on",
+        "having",
+        "pick first",
+        "pick all",
+        "pick each",
+        "skip to next",
+        "no skip",
+        "suppress",
+        "by k?",
+        "prev.",
+        "count(",
+        "zscore(",
+        "events)",
+        " or ",
+        "in last",
+        "by k, j",
+        " by j",
     ];
     let mut seen = vec![0usize; constructs.len()];
     let mut alerting = 0;
@@ -100,7 +133,7 @@ fn the_generator_reaches_every_construct() {
     for seed in 0..cases {
         let mut r = Random::new(seed);
         let rule = gen_rule::rule(&mut r);
-        let events = gen_stream::stream(&mut r, &rule);
+        let events = gen_stream::interesting(&mut r, &rule);
         let outcome = select::run(&rule, &events, settings(seed));
         if outcome.alerts.is_empty() {
             continue;
@@ -116,6 +149,6 @@ fn the_generator_reaches_every_construct() {
     println!("{alerting} of {cases} cases alert, {alerts} alerts\n{}", table.join("\n"));
     assert!(alerting * 10 > cases as usize * 3, "{alerting} of {cases} cases alert");
     for (construct, n) in constructs.iter().zip(&seen) {
-        assert!(*n >= 10, "`{construct}` in {n} alerting cases of {cases}");
+        assert!(*n >= 5, "`{construct}` in {n} alerting cases of {cases}");
     }
 }

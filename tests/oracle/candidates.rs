@@ -243,8 +243,7 @@ impl Search<'_> {
         env: &Env,
         binds: &Binds,
     ) -> bool {
-        (from + 1..to)
-            .any(|x| !but.contains(&x) && guards.iter().any(|g| self.world.meets(g, x, comps, env, binds)))
+        (from + 1..to).any(|x| !but.contains(&x) && guards.iter().any(|g| self.world.meets(g, x, comps, env, binds)))
     }
 
     /// The part with these events bound to a step.

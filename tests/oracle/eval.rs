@@ -4,7 +4,7 @@ use super::event::{Event, Val};
 use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
 use super::rule::{Guard, KeyComp, Rule, Step};
 
-/// Key components with their values; a missing value of an optional component is the text `missing`.
+/// Key components with their values; a missing value of an optional component is `null`.
 pub type Env = Vec<(String, String)>;
 
 /// What is bound: for each step id the events' indexes, in order.
@@ -50,7 +50,7 @@ impl World<'_> {
         comps
             .iter()
             .map(|c| match self.events[event].field(&c.field) {
-                Val::Missing if c.optional => Some((c.name.clone(), "missing".to_string())),
+                Val::Missing if c.optional => Some((c.name.clone(), "null".to_string())),
                 Val::Missing => None,
                 Val::Num(n) => Some((c.name.clone(), format!("{n}"))),
                 Val::Str(s) => Some((c.name.clone(), format!("\"{s}\""))),
@@ -64,9 +64,10 @@ impl World<'_> {
     pub fn meets(&self, guard: &Guard, event: usize, guarded: &[KeyComp], env: &Env, binds: &Binds) -> bool {
         self.is_class(event, &guard.classes)
             && self.key(&self.rule.guard_comps(guard, guarded), event).is_some_and(|key| agree(env, &key))
-            && guard.cond.as_ref().is_none_or(|c| {
-                self.truth(c, At { event: Some(event), binds, prev: None, step: None }) == Some(true)
-            })
+            && guard
+                .cond
+                .as_ref()
+                .is_none_or(|c| self.truth(c, At { event: Some(event), binds, prev: None, step: None }) == Some(true))
     }
 
     /// Three-valued truth: `None` is missing.

@@ -41,7 +41,7 @@ fn simple(r: &mut Random, scope: &Scope) -> Expr {
         if cross { 40 } else { 0 },
         if scope.prev { 20 } else { 0 },
         if scope.own.is_some() { 20 } else { 0 },
-        if scope.stats { 5 } else { 0 },
+        if scope.stats { 9 } else { 0 },
         8,
     ];
     match r.weighted(&weights) {
@@ -56,8 +56,11 @@ fn simple(r: &mut Random, scope: &Scope) -> Expr {
         2 => {
             let field = *r.choose(&["v", "v", "w"]);
             let previous = Expr::Prev(field.to_string());
-            let previous =
-                if r.percent(25) { Expr::bin(Op::Default, previous, Expr::Num(r.within(0, 2) as f64)) } else { previous };
+            let previous = if r.percent(25) {
+                Expr::bin(Op::Default, previous, Expr::Num(r.within(0, 2) as f64))
+            } else {
+                previous
+            };
             Expr::bin(*r.choose(&COMPARISONS), Expr::field(field), previous)
         }
         3 => {
@@ -120,12 +123,10 @@ fn of(r: &mut Random, name: &Name, field: &str, op: Op) -> Expr {
 
 fn statistic(r: &mut Random) -> Expr {
     let field = r.choose(&["v", "v", "w"]).to_string();
-    let window = if r.percent(60) {
-        Window::Time(r.within(1, 5) * 1000)
-    } else {
-        Window::Events(r.within(1, 4) as usize)
-    };
-    let stat = *r.choose(&[Stat::Count, Stat::Sum, Stat::Min, Stat::Max, Stat::Last, Stat::Mean, Stat::Stddev, Stat::Zscore]);
+    let window =
+        if r.percent(60) { Window::Time(r.within(1, 5) * 1000) } else { Window::Events(r.within(1, 4) as usize) };
+    let stat =
+        *r.choose(&[Stat::Count, Stat::Sum, Stat::Min, Stat::Max, Stat::Last, Stat::Mean, Stat::Stddev, Stat::Zscore]);
     let value = Expr::Stat(stat, field.clone(), window);
     match stat {
         Stat::Count => Expr::bin(*r.choose(&COMPARISONS), value, Expr::Num(r.within(1, 2) as f64)),
@@ -144,11 +145,7 @@ pub fn having(r: &mut Random, names: &[Name]) -> Expr {
         if !name.many {
             let other = r.choose(names).clone();
             return match r.below(3) {
-                0 => Expr::bin(
-                    Op::Ge,
-                    Expr::Of(Sel::Plain, name.name, "v".into()),
-                    Expr::Num(r.within(1, 2) as f64),
-                ),
+                0 => Expr::bin(Op::Ge, Expr::Of(Sel::Plain, name.name, "v".into()), Expr::Num(r.within(1, 2) as f64)),
                 1 => Expr::bin(
                     *r.choose(&COMPARISONS),
                     Expr::Of(Sel::Plain, name.name, "v".into()),
@@ -163,11 +160,7 @@ pub fn having(r: &mut Random, names: &[Name]) -> Expr {
             1 => Expr::bin(Op::Ge, Expr::Agg(Agg::Sum, n, "v".into()), Expr::Num(r.within(2, 6) as f64)),
             2 => Expr::bin(Op::Lt, Expr::Agg(Agg::Max, n, "v".into()), Expr::Num(r.within(2, 4) as f64)),
             3 => Expr::bin(Op::Ge, Expr::CountDistinct(n, "v".into()), Expr::Num(2.0)),
-            4 => Expr::bin(
-                Op::Lt,
-                Expr::Of(Sel::First, n.clone(), "v".into()),
-                Expr::Of(Sel::Last, n, "v".into()),
-            ),
+            4 => Expr::bin(Op::Lt, Expr::Of(Sel::First, n.clone(), "v".into()), Expr::Of(Sel::Last, n, "v".into())),
             5 => Expr::bin(Op::Gt, Expr::Agg(Agg::Avg, n, "v".into()), Expr::Num(1.5)),
             6 => Expr::bin(
                 Op::Ge,
@@ -176,11 +169,7 @@ pub fn having(r: &mut Random, names: &[Name]) -> Expr {
             ),
             _ => Expr::bin(
                 Op::Le,
-                Expr::bin(
-                    Op::Sub,
-                    Expr::Of(Sel::Last, n.clone(), "@ts".into()),
-                    Expr::Of(Sel::First, n, "@ts".into()),
-                ),
+                Expr::bin(Op::Sub, Expr::Of(Sel::Last, n.clone(), "@ts".into()), Expr::Of(Sel::First, n, "@ts".into())),
                 Expr::Span(r.within(1, 4) * 1000),
             ),
         }

@@ -423,8 +423,7 @@ impl Parser {
 
     fn comparison(&mut self) -> Expr {
         let left = self.binary(4);
-        let table =
-            [("==", Op::Eq), ("!=", Op::Ne), ("<=", Op::Le), (">=", Op::Ge), ("<", Op::Lt), (">", Op::Gt)];
+        let table = [("==", Op::Eq), ("!=", Op::Ne), ("<=", Op::Le), (">=", Op::Ge), ("<", Op::Lt), (">", Op::Gt)];
         if let Some((_, op)) = table.iter().find(|(text, _)| self.take_symbol(text)) {
             let right = self.binary(4);
             return Expr::bin(*op, left, right);

@@ -87,7 +87,10 @@ impl Search<'_> {
     /// Prefixes of a run whose last event is followed by no further one within `d`.
     fn closed_sets(&self, run: &[usize], d: Ms) -> Vec<Vec<usize>> {
         let ts = |i: usize| self.world.events[i].ts;
-        (1..=run.len()).filter(|&n| n == run.len() || ts(run[n]) > ts(run[n - 1]) + d).map(|n| run[..n].to_vec()).collect()
+        (1..=run.len())
+            .filter(|&n| n == run.len() || ts(run[n]) > ts(run[n - 1]) + d)
+            .map(|n| run[..n].to_vec())
+            .collect()
     }
 
     /// The step binds nothing, if it may.
@@ -268,7 +271,9 @@ impl Search<'_> {
                 if !entered {
                     continue;
                 }
-                if satisfied && last_step && !run.is_empty()
+                if satisfied
+                    && last_step
+                    && !run.is_empty()
                     && let Some(mut bound) = self.with_run(joint, step, part, run)
                 {
                     bound.closed = Some(e);

@@ -55,10 +55,21 @@ pub struct Joint {
 pub enum Elem {
     Step(Step),
     /// `no X, Y within d`
-    Absence { events: Vec<Guard>, within: Option<Ms> },
-    All { members: Vec<Step>, without: Vec<Guard> },
-    Any { members: Vec<Step> },
-    Group { count: Count, body: Vec<(Joint, Step)> },
+    Absence {
+        events: Vec<Guard>,
+        within: Option<Ms>,
+    },
+    All {
+        members: Vec<Step>,
+        without: Vec<Guard>,
+    },
+    Any {
+        members: Vec<Step>,
+    },
+    Group {
+        count: Count,
+        body: Vec<(Joint, Step)>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -138,10 +138,7 @@ fn oldest_per_first(all: Vec<Candidate>) -> Vec<Candidate> {
     let mut firsts: Vec<usize> = all.iter().map(|c| c.bound()[0]).collect();
     firsts.sort_unstable();
     firsts.dedup();
-    firsts
-        .into_iter()
-        .flat_map(|f| best(all.iter().filter(|c| c.bound()[0] == f).cloned().collect(), false))
-        .collect()
+    firsts.into_iter().flat_map(|f| best(all.iter().filter(|c| c.bound()[0] == f).cloned().collect(), false)).collect()
 }
 
 fn best(all: Vec<Candidate>, latest: bool) -> Vec<Candidate> {

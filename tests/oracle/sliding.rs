@@ -28,9 +28,8 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> Vec<Candidate> {
     for e in 0..world.events.len() {
         if search.qualifies(step, &part, &[], e).is_none() {
             part.binds[step.id] = window.clone();
-            let hit = |guards: &[super::rule::Guard]| {
-                guards.iter().any(|g| world.meets(g, e, &part.comps, key, &part.binds))
-            };
+            let hit =
+                |guards: &[super::rule::Guard]| guards.iter().any(|g| world.meets(g, e, &part.comps, key, &part.binds));
             let broken = quant.consecutive && search.named(e);
             if hit(&rule.cancel) || hit(&step.without) || broken {
                 window.clear();

@@ -174,9 +174,10 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         return Some("`pick` on a single step");
     }
     if let Some(step) = rule.sliding() {
-        let own = step.cond.as_ref().is_some_and(|c| {
-            c.reads_prev() || c.names().iter().any(|n| Some(n) == step.name.as_ref())
-        });
+        let own = step
+            .cond
+            .as_ref()
+            .is_some_and(|c| c.reads_prev() || c.names().iter().any(|n| Some(n) == step.name.as_ref()));
         if rule.pick != Pick::Latest || rule.skip == Skip::ToNext || own {
             return Some("a sliding count with what it does not have");
         }
