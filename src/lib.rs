@@ -3,3 +3,4 @@
 pub mod base;
 pub mod diag;
 pub mod syntax;
+pub mod plan;
