@@ -1,5 +1,6 @@
 //! Tripline.
 
 pub mod base;
+pub mod decode;
 pub mod diag;
 pub mod syntax;
