@@ -3,4 +3,5 @@
 pub mod base;
 pub mod decode;
 pub mod diag;
+pub mod io;
 pub mod syntax;
