@@ -6,3 +6,4 @@ pub mod diag;
 pub mod io;
 pub mod syntax;
 pub mod plan;
+pub mod time;
