@@ -4,6 +4,6 @@ pub mod base;
 pub mod decode;
 pub mod diag;
 pub mod io;
-pub mod syntax;
 pub mod plan;
+pub mod syntax;
 pub mod time;

@@ -194,9 +194,9 @@ impl Search<'_> {
         binds[step.id].push(e);
         let env = join(&part.env, &key);
         for last in &step.last {
-            let since = world.events[e].ts - last.d;
             let seen = (0..e).any(|x| {
-                world.events[x].ts >= since && last.events.iter().any(|g| world.meets(g, x, &comps, &env, &binds))
+                last.d.holds(world.events[e].ts - world.events[x].ts)
+                    && last.events.iter().any(|g| world.meets(g, x, &comps, &env, &binds))
             });
             if seen == last.unless {
                 return None;
@@ -219,7 +219,7 @@ impl Search<'_> {
         let Some(previous) = part.last else { return true };
         let gap = events[e].ts - events[previous].ts;
         joint.after.is_none_or(|d| gap >= d)
-            && joint.within.is_none_or(|d| gap <= d)
+            && joint.within.is_none_or(|d| d.holds(gap))
             && !(joint.directly && (previous + 1..e).any(|x| self.named(x)))
     }
 
@@ -333,7 +333,7 @@ impl Search<'_> {
         if !matches!(part.next, Next::Free | Next::Nothing) {
             return;
         }
-        if rule.within.is_some_and(|d| events[last].ts - events[first].ts > d) || self.reported.contains(&first) {
+        if rule.within.is_some_and(|d| !d.holds(events[last].ts - events[first].ts)) || self.reported.contains(&first) {
             return;
         }
         let done = match (part.waits.iter().max(), part.closed) {
@@ -388,7 +388,7 @@ impl Search<'_> {
         let may_start = |s: usize| {
             self.free(s)
                 && !self.reported.contains(&s)
-                && rule.within.is_none_or(|d| self.world.events[s].ts >= self.world.events[last].ts - d)
+                && rule.within.is_none_or(|d| d.holds(self.world.events[last].ts - self.world.events[s].ts))
                 && !step.until.as_ref().is_some_and(|u| self.ends(u, step, &empty, s))
                 && self.qualifies(step, &empty, &[], s).is_some()
                 && !self.cancelled_between(s, done, step, &empty, part)

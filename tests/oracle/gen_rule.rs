@@ -73,7 +73,7 @@ impl Maker<'_> {
     fn clauses(&mut self, rule: &mut Rule) {
         let sliding = rule.body.len() == 1 && rule.body[0].1.steps().iter().any(|s| s.repeated());
         if self.r.percent(if sliding { 85 } else { 65 }) {
-            rule.within = Some(self.length(3, 9));
+            rule.within = Some(self.bound(3, 9));
         }
         if self.r.percent(16) && !self.names.is_empty() {
             rule.having = Some(having(self.r, &self.names));
@@ -95,21 +95,25 @@ impl Maker<'_> {
         self.r.within(from, to) * 1000 + half
     }
 
+    fn bound(&mut self, from: i64, to: i64) -> Bound {
+        Bound { d: self.length(from, to), open: self.r.percent(8) }
+    }
+
     fn joint(&mut self) -> Joint {
         let mut joint = Joint::default();
         match self.r.weighted(&[70, 9, 6, 9, 5, 3]) {
             1 => joint.directly = true,
             2 => joint.next = true,
-            3 => joint.within = Some(self.length(1, 4)),
+            3 => joint.within = Some(self.bound(1, 4)),
             4 => joint.after = Some(self.length(1, 2)),
             5 => {
                 joint.after = Some(self.length(1, 2));
-                joint.within = Some(self.length(3, 5));
+                joint.within = Some(self.bound(3, 5));
             }
             _ => {}
         }
         if self.r.percent(10) && joint.within.is_none() {
-            joint.within = Some(self.length(2, 5));
+            joint.within = Some(self.bound(2, 5));
         }
         joint
     }
@@ -165,7 +169,7 @@ impl Maker<'_> {
         let mut joint = Joint::default();
         match self.r.below(6) {
             0 => joint.directly = true,
-            1 => joint.within = Some(self.length(1, 3)),
+            1 => joint.within = Some(self.bound(1, 3)),
             _ => {}
         }
         joint
@@ -234,7 +238,7 @@ impl Maker<'_> {
                 names.push(Name { name: step.name.clone().expect("named"), many: false });
             }
             let events = self.guards_over(&names);
-            step.last.push(Last { unless, events, d: self.length(1, 4) });
+            step.last.push(Last { unless, events, d: self.bound(1, 4) });
         }
         if self.r.percent(14) {
             let mut names = before.clone();

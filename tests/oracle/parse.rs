@@ -95,7 +95,7 @@ pub fn rule(text: &str) -> Rule {
                 p.symbol("{");
                 rule.body = p.sequence();
                 p.symbol("}");
-                rule.within = p.take_word("within").then(|| p.span());
+                rule.within = p.take_word("within").then(|| p.bound());
             }
             "having" => rule.having = Some(p.expr()),
             "pick" => {
@@ -198,6 +198,11 @@ impl Parser {
         }
     }
 
+    fn bound(&mut self) -> Bound {
+        let open = self.take_symbol("<");
+        Bound { d: self.span(), open }
+    }
+
     fn count(&mut self) -> usize {
         match self.next() {
             Token::Num(n) => n as usize,
@@ -246,7 +251,7 @@ impl Parser {
             if self.take_word("after") {
                 joint.after = Some(self.span());
             } else if self.take_word("within") {
-                joint.within = Some(self.span());
+                joint.within = Some(self.bound());
             } else {
                 return joint;
             }
@@ -356,7 +361,7 @@ impl Parser {
             let events = self.guards();
             self.expect("in");
             self.expect("last");
-            step.last.push(Last { unless, events, d: self.span() });
+            step.last.push(Last { unless, events, d: self.bound() });
         }
         if self.take_word("without") {
             step.without = self.guards();

@@ -40,7 +40,7 @@ pub fn text(rule: &Rule) -> String {
     }
     out += " }";
     if let Some(d) = rule.within {
-        out += &format!(" within {}", duration(d));
+        out += &format!(" within {}", bound(d));
     }
     out += "\n";
     if let Some(h) = &rule.having {
@@ -70,6 +70,10 @@ pub fn text(rule: &Rule) -> String {
     out
 }
 
+fn bound(b: Bound) -> String {
+    format!("{}{}", if b.open { "< " } else { "" }, duration(b.d))
+}
+
 fn key_items(items: &[KeyComp]) -> String {
     let one = |k: &KeyComp| {
         let mark = if k.optional { "?" } else { "" };
@@ -90,7 +94,7 @@ fn joint_text(joint: &Joint) -> String {
         out += &format!(" after {}", duration(d));
     }
     if let Some(d) = joint.within {
-        out += &format!(" within {}", duration(d));
+        out += &format!(" within {}", bound(d));
     }
     out
 }
@@ -157,7 +161,7 @@ fn step(s: &Step) -> String {
     }
     for last in &s.last {
         let word = if last.unless { "unless" } else { "if" };
-        out += &format!(" {word} {} in last {}", guards(&last.events), duration(last.d));
+        out += &format!(" {word} {} in last {}", guards(&last.events), bound(last.d));
     }
     if !s.without.is_empty() {
         out += &format!(" without {}", guards(&s.without));

@@ -10,12 +10,29 @@ pub struct Rule {
     pub by: Vec<KeyComp>,
     /// Elements, each with the joint before it; the first joint is empty.
     pub body: Vec<(Joint, Elem)>,
-    pub within: Option<Ms>,
+    pub within: Option<Bound>,
     pub having: Option<Expr>,
     pub pick: Pick,
     pub skip: Skip,
     pub cancel: Vec<Guard>,
     pub suppress: Option<(Ms, Vec<String>)>,
+}
+
+/// `within 5s`, or open: `within < 5s`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    pub d: Ms,
+    pub open: bool,
+}
+
+impl Bound {
+    pub fn closed(d: Ms) -> Self {
+        Self { d, open: false }
+    }
+
+    pub fn holds(self, gap: Ms) -> bool {
+        gap < self.d || gap == self.d && !self.open
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +65,7 @@ pub struct Joint {
     pub directly: bool,
     pub next: bool,
     pub after: Option<Ms>,
-    pub within: Option<Ms>,
+    pub within: Option<Bound>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -127,7 +144,7 @@ impl Count {
 pub struct Last {
     pub unless: bool,
     pub events: Vec<Guard>,
-    pub d: Ms,
+    pub d: Bound,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]

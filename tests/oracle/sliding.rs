@@ -37,7 +37,7 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> Vec<Candidate> {
             part.binds[step.id].clear();
             continue;
         }
-        window.retain(|&x| world.events[x].ts >= world.events[e].ts - within);
+        window.retain(|&x| within.holds(world.events[e].ts - world.events[x].ts));
         if window.is_empty() {
             before = false;
         }

@@ -35,7 +35,7 @@ pub fn refusal(rule: &Rule) -> Option<&'static str> {
 
 fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<&Elem>) -> Option<&'static str> {
     let plain = joint == &Joint::default();
-    if joint.after.is_some_and(|a| joint.within.is_some_and(|w| a > w)) {
+    if joint.after.is_some_and(|a| joint.within.is_some_and(|w| !w.holds(a))) {
         return Some("an empty gap");
     }
     match elem {
@@ -189,7 +189,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         return Some("contiguity with a handed-over key");
     }
     let least: i64 = rule.body.iter().filter_map(|(j, _)| j.after).sum();
-    if rule.within.is_some_and(|w| w < least) {
+    if rule.within.is_some_and(|w| !w.holds(least)) {
         return Some("gaps longer than the whole");
     }
     // Own `by` of guards names components of the rule's.
