@@ -12,7 +12,7 @@ const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
 /// A rule that `check` accepts.
 pub fn rule(r: &mut Random) -> Rule {
     loop {
-        let mut rule = Maker { r, names: vec![], handed: false, steps: 0 }.rule();
+        let mut rule = Maker { r, names: vec![], handed: false, plain: false, steps: 0 }.rule();
         rule.number();
         if valid::refusal(&rule).is_none() {
             return rule;
@@ -25,6 +25,8 @@ struct Maker<'a> {
     /// Names bound so far.
     names: Vec<Name>,
     handed: bool,
+    /// Nothing but one-event conditions, `pick latest` and `skip past last`: what the fastest strategies are for.
+    plain: bool,
     steps: usize,
 }
 
@@ -39,6 +41,7 @@ impl Maker<'_> {
             3 => rule.by = vec![KeyComp { optional: true, ..key("k") }],
             _ => self.handed = true,
         }
+        self.plain = self.r.percent(35);
         if self.r.percent(6) {
             let is = |c: &str| Expr::bin(Op::Eq, Expr::field("type"), Expr::Str(c.into()));
             rule.classes.push(("E".into(), Expr::bin(Op::Or, is("A"), is("B"))));
@@ -75,8 +78,12 @@ impl Maker<'_> {
         if self.r.percent(if sliding { 85 } else { 65 }) {
             rule.within = Some(self.bound(3, 9));
         }
-        if self.r.percent(16) && !self.names.is_empty() {
+        if self.r.percent(if self.plain { 3 } else { 20 }) && !self.names.is_empty() {
             rule.having = Some(having(self.r, &self.names));
+        }
+        if self.plain {
+            rule.cancel = if self.r.percent(16) { self.guards(false) } else { vec![] };
+            return;
         }
         rule.pick = [Pick::Latest, Pick::First, Pick::All, Pick::Each][self.r.weighted(&[64, 14, 10, 12])];
         rule.skip = [Skip::PastLast, Skip::ToNext, Skip::NoSkip][self.r.weighted(&[66, 15, 19])];
@@ -185,7 +192,7 @@ impl Maker<'_> {
     /// A single step inside braces.
     fn plain(&mut self, visible: &[Name], first: bool) -> Step {
         let classes = self.classes();
-        let scope = Scope { names: visible.to_vec(), stats: true, ..Scope::default() };
+        let scope = Scope { names: self.visible(visible), stats: true, ..Scope::default() };
         let cond = self.r.percent(if first { 15 } else { 30 }).then(|| condition(self.r, &scope));
         Step { name: self.name(false), classes, cond, ..Step::default() }
     }
@@ -223,9 +230,9 @@ impl Maker<'_> {
         let many = step.repeated();
         step.name = self.name(many);
         let scope = Scope {
-            names: before.clone(),
-            own: if many { step.name.clone() } else { None },
-            prev: many || !first,
+            names: self.visible(&before),
+            own: if many && !self.plain { step.name.clone() } else { None },
+            prev: (many || !first) && !self.plain,
             stats: true,
         };
         if self.r.percent(35) {
@@ -254,6 +261,11 @@ impl Maker<'_> {
         step
     }
 
+    /// The names that conditions may read.
+    fn visible(&self, names: &[Name]) -> Vec<Name> {
+        if self.plain { vec![] } else { names.to_vec() }
+    }
+
     fn guards(&mut self, cross: bool) -> Vec<Guard> {
         let names: Vec<Name> = if cross || self.r.percent(60) { self.names.clone() } else { vec![] };
         self.guards_over(&names)
@@ -263,7 +275,7 @@ impl Maker<'_> {
         let mut out = vec![];
         for _ in 0..1 + self.r.weighted(&[85, 15]) {
             let class = self.r.choose(&["X", "X", "A", "B", "C", "D"]).to_string();
-            let scope = Scope { names: names.to_vec(), ..Scope::default() };
+            let scope = Scope { names: self.visible(names), ..Scope::default() };
             let cond = self.r.percent(40).then(|| condition(self.r, &scope));
             let by = vec![];
             out.push(Guard { classes: vec![class], cond, by });
