@@ -1,2 +1,2 @@
-//! Tripline.
+//! The `tripline` program: see `cli`.
 fn main() {}

@@ -2,10 +2,12 @@
 
 pub mod id;
 pub mod limits;
+pub mod nearest;
 pub mod time;
 pub mod value;
 
 pub use id::{FieldId, RuleId, StepId};
 pub use limits::Limits;
+pub use nearest::nearest;
 pub use time::{Duration, Timestamp};
 pub use value::{Value, ValueRef};
