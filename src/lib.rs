@@ -1,5 +1,6 @@
 //! Tripline.
 
+pub mod alert;
 pub mod base;
 pub mod config;
 pub mod diag;
