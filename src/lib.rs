@@ -4,4 +4,5 @@ pub mod alert;
 pub mod base;
 pub mod config;
 pub mod diag;
+pub mod io;
 pub mod syntax;

@@ -1,2 +1,7 @@
-//! The `tripline` program: see `cli`.
-fn main() {}
+//! The `tripline` program: a thin shell around the library, see `cli`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -7,8 +7,6 @@ mod ecs;
 mod json;
 mod pretty;
 
-
-
 use super::Alert;
 
 /// Which rendering.

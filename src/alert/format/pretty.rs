@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::json::step_name;
 use super::Formatter;
+use super::json::step_name;
 use crate::alert::{Alert, BoundEvent, Severity};
 use crate::base::{Value, visible};
 

@@ -1,0 +1,3 @@
+//! The world outside: inputs, outputs.
+
+pub mod sink;
