@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod base;
 pub mod config;
+pub mod decode;
 pub mod diag;
 pub mod io;
 pub mod syntax;
