@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tripline::base::{Duration, Timestamp};
 use tripline::config::{self, Choice};
+use tripline::decode::timefield::TimeFormat;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -30,13 +31,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// Configuration file [default: tripline.yaml in the working directory, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Colours: auto looks at the terminal and at NO_COLOR
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "WHEN", default_value = "auto")]
     pub color: When,
     /// Level of the log on stderr: error, warn, info, debug, trace, or module=level
-    #[arg(long, global = true, value_name = "FILTER", default_value = "warn")]
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILTER", default_value = "warn")]
     pub log: String,
 }
 
@@ -137,8 +138,8 @@ pub struct TimeArgs {
     #[arg(long, value_name = "FIELD")]
     pub time_field: Vec<String>,
     /// Format of the event time: auto, rfc3339, epoch_s, epoch_ms, epoch_us, epoch_ns, or a pattern such as %d/%m/%Y
-    #[arg(long, value_name = "FORMAT")]
-    pub time_format: Option<String>,
+    #[arg(long, value_name = "FORMAT", value_parser = TimeFormat::parse)]
+    pub time_format: Option<TimeFormat>,
     /// Field that holds the class of an event
     #[arg(long, value_name = "FIELD")]
     pub type_field: Option<String>,

@@ -1,5 +1,7 @@
 //! Settings with a fixed set of words, each with the words it is written by.
 
+use crate::decode::timefield::OnMissing;
+
 /// A setting that is one of a few words.
 pub trait Choice: Copy + 'static {
     /// Every word with what it stands for, in the order in which help shows them.
@@ -26,16 +28,6 @@ pub enum OutputFormat {
 impl Choice for OutputFormat {
     const WORDS: &'static [(&'static str, Self)] =
         &[("json", Self::Json), ("pretty", Self::Pretty), ("ecs", Self::Ecs)];
-}
-
-/// What happens to an event without a usable time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum OnMissing {
-    /// It happens when it arrives.
-    #[default]
-    Arrival,
-    /// It is rejected.
-    Reject,
 }
 
 impl Choice for OnMissing {

@@ -12,10 +12,11 @@ mod outputs;
 use serde::Deserialize;
 
 use crate::base::{Duration, Limits, nearest};
+use crate::decode::timefield::{OnMissing, TimeFormat};
 use crate::diag::{Code, Diagnostic};
 use crate::syntax::source::{SourceId, Span};
 
-pub use choice::{AtEnd, Choice, Evidence, OnMissing, OutputFormat};
+pub use choice::{AtEnd, Choice, Evidence, OutputFormat};
 pub use literal::{duration, timestamp};
 pub use outputs::{Output, Target};
 
@@ -28,8 +29,8 @@ const WRONG_VALUE: Code = Code("E0412");
 pub struct Config {
     /// `time.fields`: fields that may hold the event time; the first present wins.
     pub time_fields: Option<Vec<String>>,
-    /// `time.format`: `auto`, `rfc3339`, `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, or a pattern.
-    pub time_format: Option<String>,
+    /// `time.format`: how the event time is written.
+    pub time_format: Option<TimeFormat>,
     /// `time.on_missing`: what becomes of an event without a usable time.
     pub on_missing: Option<OnMissing>,
     /// `type_field`: the field that holds the class.
@@ -150,7 +151,7 @@ impl Reader<'_> {
         }
         Config {
             time_fields,
-            time_format: w.time.format,
+            time_format: self.time_format(w.time.format),
             on_missing: self.choice(&["time", "on_missing"], w.time.on_missing),
             type_field: w.type_field,
             lateness: self.duration(&["lateness"], w.lateness),
@@ -173,6 +174,16 @@ impl Reader<'_> {
             Ok(value) => Some(value),
             Err(message) => {
                 self.wrong(key, &message, "a duration is a number with a unit: 500ms, 30s, 5m, 1h30m, 2d");
+                None
+            }
+        }
+    }
+
+    fn time_format(&mut self, text: Option<String>) -> Option<TimeFormat> {
+        match TimeFormat::parse(&text?) {
+            Ok(format) => Some(format),
+            Err(message) => {
+                self.wrong(&["time", "format"], &message, "`auto` reads RFC 3339 and numbers since 1970");
                 None
             }
         }
