@@ -6,4 +6,5 @@ pub mod config;
 pub mod decode;
 pub mod diag;
 pub mod io;
+pub mod plan;
 pub mod syntax;
