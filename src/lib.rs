@@ -8,3 +8,4 @@ pub mod diag;
 pub mod io;
 pub mod plan;
 pub mod syntax;
+pub mod time;
