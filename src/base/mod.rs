@@ -3,14 +3,12 @@
 pub mod function;
 pub mod id;
 pub mod limits;
-pub mod nearest;
 pub mod time;
 pub mod value;
 pub mod visible;
 
 pub use id::{FieldId, RuleId, StepId};
 pub use limits::Limits;
-pub use nearest::nearest;
 pub use time::{Duration, Timestamp};
 pub use value::{Value, ValueRef};
 pub use visible::visible;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use tripline::base::nearest;
+
 use tripline::diag::code::{self, CodeInfo};
+use tripline::syntax::spelling::nearest;
 
 use super::args::RuleArgs;
 use super::exit::{Exit, Stop};

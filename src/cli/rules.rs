@@ -3,11 +3,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tripline::diag::Diagnostic;
-use tripline::syntax::source::SourceMap;
+
+use tripline::compile::{CompileOptions, Compiled, compile};
+use tripline::diag::{Diagnostic, Level};
+use tripline::diag::render::{RenderOptions, render};
+use tripline::plan::Ruleset;
+use tripline::syntax::ast::{File, Item};
+use tripline::syntax::source::{SourceId, SourceMap};
+use tripline::syntax::spelling::nearest;
 
 use super::exit::Stop;
+use super::paths::{rule_files, rules_and_names, selected};
 use super::terminal::{Terminal, note};
 
 /// Bytes of one rule file; more is surely another kind of file.
@@ -56,12 +64,94 @@ pub fn read_text(path: &Path) -> Result<String, Stop> {
     })
 }
 
+/// Compiles texts; tables are read relative to the rule file that names them.
+pub fn compile_texts(texts: &RuleTexts, options: &CompileOptions) -> Compiled {
+    let load = |written: &str, source: SourceId| {
+        let base = texts.paths.get(source.0 as usize).and_then(Option::as_deref).and_then(Path::parent);
+        let path = base.unwrap_or(Path::new("")).join(written);
+        fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    compile(&texts.sources, options, &load)
+}
+
+/// Rules that a command works on, without errors.
+#[derive(Debug)]
+pub struct Selection {
+    /// Texts and paths.
+    pub texts: RuleTexts,
+    /// Their trees.
+    pub files: Vec<File>,
+    /// The rule set.
+    pub ruleset: Arc<Ruleset>,
+    /// Names of the rules that are meant; all if empty.
+    pub names: Vec<String>,
+}
+
+impl Selection {
+    /// Whether a rule is meant.
+    pub fn wants(&self, rule: &str) -> bool {
+        selected(rule, &self.names)
+    }
+}
+
+/// Reads and compiles the rules among the words of a command line; other words, and `only`, name rules. Diagnostics
+/// are shown; an error ends the command, and so does a name that no rule has.
+pub fn select(
+    words: &[PathBuf],
+    only: &[String],
+    options: &CompileOptions,
+    terminal: Terminal,
+) -> Result<Selection, Stop> {
+    let sorted = rules_and_names(words);
+    let mut names: Vec<String> = sorted.others.iter().map(|word| word.display().to_string()).collect();
+    names.extend(only.iter().cloned());
+    if sorted.rules.is_empty() {
+        return Err(Stop::usage(format!("{}: there is no such file or directory", names.join(", "))));
+    }
+    let texts = RuleTexts::read(&rule_files(&sorted.rules)?)?;
+    let compiled = compile_texts(&texts, options);
+    let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
+    require_names(&names, &compiled.files)?;
+    Ok(Selection { texts, files: compiled.files, ruleset, names })
+}
+
+/// Shows what there is to say about rules; they are used only if nothing is an error.
+pub fn accept(
+    ruleset: Option<Arc<Ruleset>>,
+    diagnostics: &[Diagnostic],
+    sources: &SourceMap,
+    terminal: Terminal,
+) -> Result<Arc<Ruleset>, Stop> {
+    show(diagnostics, sources, terminal);
+    match ruleset {
+        Some(ruleset) if !diagnostics.iter().any(|d| d.level == Level::Error) => Ok(ruleset),
+        _ => Err(Stop::shown()),
+    }
+}
+
+/// Every pattern must mean some rule.
+pub fn require_names(patterns: &[String], files: &[File]) -> Result<(), Stop> {
+    let rules: Vec<&str> = files
+        .iter()
+        .flat_map(|file| &file.items)
+        .filter_map(|item| match item {
+            Item::Rule(rule) => Some(rule.name.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    for pattern in patterns {
+        if !rules.iter().any(|rule| selected(rule, std::slice::from_ref(pattern))) {
+            let near = nearest(pattern, rules.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(Stop::usage(format!("`{pattern}` is no file, no directory and no rule{near}")));
+        }
+    }
+    Ok(())
+}
+
 /// Shows diagnostics on stderr.
 pub fn show(diagnostics: &[Diagnostic], sources: &SourceMap, terminal: Terminal) {
     for diagnostic in diagnostics {
-        let span = diagnostic.labels.first().map(|label| label.span).unwrap_or_default();
-        let (line, column) = sources.line_column(span.source, span.start);
-        note(&format!("{}:{line}:{column}: {}\n", sources.get(span.source).name, diagnostic.message));
+        note(&format!("{}\n", render(diagnostic, sources, RenderOptions { color: terminal.color_err })));
     }
-    let _ = terminal;
 }

@@ -11,10 +11,11 @@ mod outputs;
 
 use serde::Deserialize;
 
-use crate::base::{Duration, Limits, nearest};
+use crate::base::{Duration, Limits};
 use crate::decode::timefield::{OnMissing, TimeFormat};
 use crate::diag::{Code, Diagnostic};
 use crate::syntax::source::{SourceId, Span};
+use crate::syntax::spelling::nearest;
 
 pub use choice::{AtEnd, Choice, Evidence, OutputFormat};
 pub use literal::{duration, timestamp};
