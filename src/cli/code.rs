@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-
 use tripline::diag::code::{self, CodeInfo};
 use tripline::syntax::spelling::nearest;
 

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use tripline::compile::CompileOptions;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
-    Absence, AfterMatch, AlertValue, ClauseKind, Element, Item, Pick, RuleDecl, Sequence, Step, Then,
+    Absence, AfterMatch, AlertValue, ClauseKind, Element, Pick, RuleDecl, Sequence, Step, Then,
 };
 use tripline::syntax::source::SourceMap;
 
@@ -16,13 +17,9 @@ use super::wording::{Wording, count};
 
 /// Runs the command.
 pub fn run(args: &ExplainArgs, terminal: Terminal) -> Result<Exit, Stop> {
-    let selection = rules::select(&args.paths, &args.only, &Default::default(), terminal)?;
+    let selection = rules::select(&args.paths, &args.only, &CompileOptions::default(), terminal)?;
     let mut text = String::new();
-    for item in selection.files.iter().flat_map(|file| &file.items) {
-        let Item::Rule(rule) = item else { continue };
-        if !selection.wants(&rule.name.name) {
-            continue;
-        }
+    for rule in selection.rules() {
         if !text.is_empty() {
             text.push('\n');
         }
@@ -215,15 +212,21 @@ impl Page<'_> {
     fn plan(&mut self, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Execution");
-        self.row("strategy", &format!("{:?}: {}", rule.strategy, rule.reason));
+        self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let horizon = rule.horizon.map_or_else(|| "for ever; there is no bound".to_owned(), |d| d.to_string());
-        self.row("memory", &format!("an event can matter {}", if rule.horizon.is_some() { format!("for {horizon}") } else { horizon }));
-        self.row("level", &match rule.level {
-            0 => "reads events only".to_owned(),
-            n => format!("{n}: reads alerts of other rules"),
-        });
+        self.row(
+            "memory",
+            &format!("an event can matter {}", if rule.horizon.is_some() { format!("for {horizon}") } else { horizon }),
+        );
+        self.row(
+            "level",
+            &match rule.level {
+                0 => "reads events only".to_owned(),
+                n => format!("{n}: reads alerts of other rules"),
+            },
+        );
         self.row("limit", &format!("{} events per key", rule.runs_per_key));
         self.row("handed over", if rule.handed_over { "yes: one state for the whole rule" } else { "no" });
         for step in &rule.steps {
@@ -240,7 +243,8 @@ impl Page<'_> {
             if step.own_history {
                 needs.push("its own earlier events");
             }
-            let needs = if needs.is_empty() { "its class and stateless conditions".to_owned() } else { needs.join(", ") };
+            let needs =
+                if needs.is_empty() { "its class and stateless conditions".to_owned() } else { needs.join(", ") };
             self.row("step", &format!("{}: {needs}", step.label));
         }
     }

@@ -7,10 +7,13 @@ mod args;
 mod code;
 mod completions;
 mod exit;
+mod explain;
+mod graph;
 mod paths;
 mod rules;
 mod settings;
 mod terminal;
+mod wording;
 
 use std::process::ExitCode;
 
@@ -46,6 +49,8 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     match &cli.command {
+        Command::Explain(args) => explain::run(args, terminal),
+        Command::Graph(args) => graph::run(args, terminal),
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),
         _ => Err(Stop::usage("this command is not built yet")),

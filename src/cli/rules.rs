@@ -5,12 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-
-use tripline::compile::{CompileOptions, Compiled, compile};
+use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
 use tripline::diag::{Diagnostic, Level};
-use tripline::diag::render::{RenderOptions, render};
 use tripline::plan::Ruleset;
-use tripline::syntax::ast::{File, Item};
+use tripline::syntax::ast::{File, Item, RuleDecl};
 use tripline::syntax::source::{SourceId, SourceMap};
 use tripline::syntax::spelling::nearest;
 
@@ -44,7 +42,7 @@ impl RuleTexts {
 
     /// Adds a rule given on the command line.
     pub fn add_inline(&mut self, text: &str) {
-        self.sources.add("<rule>", text);
+        self.sources.add(INLINE, text);
         self.paths.push(None);
     }
 }
@@ -88,9 +86,9 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether a rule is meant.
-    pub fn wants(&self, rule: &str) -> bool {
-        selected(rule, &self.names)
+    /// The rules that are meant, in the order of the files.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleDecl> {
+        declared_rules(&self.files).filter(|rule| selected(&rule.name.name, &self.names))
     }
 }
 
@@ -129,16 +127,17 @@ pub fn accept(
     }
 }
 
+/// All rules of files, in their order.
+pub fn declared_rules(files: &[File]) -> impl Iterator<Item = &RuleDecl> {
+    files.iter().flat_map(|file| &file.items).filter_map(|item| match item {
+        Item::Rule(rule) => Some(rule),
+        _ => None,
+    })
+}
+
 /// Every pattern must mean some rule.
 pub fn require_names(patterns: &[String], files: &[File]) -> Result<(), Stop> {
-    let rules: Vec<&str> = files
-        .iter()
-        .flat_map(|file| &file.items)
-        .filter_map(|item| match item {
-            Item::Rule(rule) => Some(rule.name.name.as_str()),
-            _ => None,
-        })
-        .collect();
+    let rules: Vec<&str> = declared_rules(files).map(|rule| rule.name.name.as_str()).collect();
     for pattern in patterns {
         if !rules.iter().any(|rule| selected(rule, std::slice::from_ref(pattern))) {
             let near = nearest(pattern, rules.iter().copied());
@@ -152,6 +151,15 @@ pub fn require_names(patterns: &[String], files: &[File]) -> Result<(), Stop> {
 /// Shows diagnostics on stderr.
 pub fn show(diagnostics: &[Diagnostic], sources: &SourceMap, terminal: Terminal) {
     for diagnostic in diagnostics {
-        note(&format!("{}\n", render(diagnostic, sources, RenderOptions { color: terminal.color_err })));
+        let span = diagnostic.labels.first().map(|label| label.span).unwrap_or_default();
+        let (line, column) = sources.line_column(span.source, span.start);
+        let _ = terminal;
+        note(&format!(
+            "{}:{line}:{column}: {}: {} {:?}\n",
+            sources.get(span.source).name,
+            diagnostic.code.0,
+            diagnostic.message,
+            diagnostic.help
+        ));
     }
 }

@@ -69,7 +69,8 @@ pub enum EdgeKind {
 
 /// Draws a rule.
 pub fn draw(rule: &RuleDecl, wording: Wording<'_>) -> Drawing {
-    let title = rule.title.as_ref().map_or_else(|| rule.name.name.clone(), |t| format!("{}: {}", rule.name.name, t.value));
+    let title =
+        rule.title.as_ref().map_or_else(|| rule.name.name.clone(), |t| format!("{}: {}", rule.name.name, t.value));
     let mut builder = Builder {
         wording,
         drawing: Drawing { title, ..Drawing::default() },

@@ -5,7 +5,7 @@ mod drawing;
 mod mermaid;
 mod svg;
 
-use tripline::syntax::ast::Item;
+use tripline::compile::CompileOptions;
 
 use super::args::{GraphArgs, GraphFormat};
 use super::exit::{Exit, Stop};
@@ -13,19 +13,13 @@ use super::rules;
 use super::terminal::{Terminal, print};
 use super::wording::Wording;
 
-pub use drawing::{after_word, pick_word};
-
 /// Runs the command.
 pub fn run(args: &GraphArgs, terminal: Terminal) -> Result<Exit, Stop> {
-    let selection = rules::select(&args.paths, &args.only, terminal)?;
+    let selection = rules::select(&args.paths, &args.only, &CompileOptions::default(), terminal)?;
     let wording = Wording::new(&selection.texts.sources);
     let mut drawn = Vec::new();
-    for (_, item) in selection.items() {
-        if let Item::Rule(rule) = item
-            && selection.wants(&rule.name.name)
-        {
-            drawn.push(drawing::draw(rule, wording));
-        }
+    for rule in selection.rules() {
+        drawn.push(drawing::draw(rule, wording));
     }
     if args.format == GraphFormat::Svg && drawn.len() > 1 {
         return Err(Stop::usage(format!(

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tripline::alert::Alert;
+use tripline::compile::CompileOptions;
 use tripline::io::sink::LineSink;
 use tripline::plan::Ruleset;
 use tripline::syntax::ast::{File, Item, RuleDecl, TestDecl};
@@ -21,7 +22,7 @@ use tripline::syntax::ast::{File, Item, RuleDecl, TestDecl};
 use super::args::TestArgs;
 use super::exit::{Exit, Stop};
 use super::paths::selected;
-use super::rules::{self, Selection};
+use super::rules::{self, Selection, declared_rules};
 use super::terminal::{Terminal, note, paint, print, style};
 use super::wording::Wording;
 use coverage::{Coverage, Passed};
@@ -39,8 +40,8 @@ struct Ran<'a> {
 }
 
 /// Runs the command.
-pub fn run(args: &TestArgs, terminal: Terminal) -> Result<Exit, Stop> {
-    let selection = rules::select(&args.paths, &[], terminal)?;
+pub fn run(args: &TestArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
+    let selection = rules::select(&args.paths, &[], options, terminal)?;
     let names: Vec<String> = args.only.iter().chain(&selection.names).cloned().collect();
     let ruleset = selection.ruleset.clone();
     let started = Instant::now();
@@ -58,7 +59,7 @@ pub fn run(args: &TestArgs, terminal: Terminal) -> Result<Exit, Stop> {
         .collect();
     let mut ran = Vec::with_capacity(tests.len());
     for (_, test) in &tests {
-        ran.push(run_test(test, &ruleset, &selection));
+        ran.push(run_test(test, &ruleset, &selection, options));
     }
     let elapsed = started.elapsed();
 
@@ -66,7 +67,7 @@ pub fn run(args: &TestArgs, terminal: Terminal) -> Result<Exit, Stop> {
     listing(&ran, args.verbose, terminal.color_out, &mut out);
     let failed = ran.iter().filter(|r| !r.case.problems.is_empty()).count();
     if args.coverage {
-        coverage_report(&ran, &selection, &ruleset, &names, terminal.color_out, &mut out);
+        coverage_report(&ran, &selection, options, &names, terminal.color_out, &mut out);
     }
     let passed = ran.len() - failed;
     let verdict = if failed == 0 { paint(terminal.color_out, style::GREEN, "passed") } else { "passed".to_owned() };
@@ -85,11 +86,11 @@ pub fn run(args: &TestArgs, terminal: Terminal) -> Result<Exit, Stop> {
     Ok(if failed > 0 { Exit::Found } else { Exit::Done })
 }
 
-fn run_test<'a>(test: &'a TestDecl, ruleset: &Arc<Ruleset>, selection: &'a Selection) -> Ran<'a> {
+fn run_test<'a>(test: &'a TestDecl, ruleset: &Arc<Ruleset>, selection: &'a Selection, options: &CompileOptions) -> Ran<'a> {
     let started = Instant::now();
     let wording = Wording::new(&selection.texts.sources);
     let classes = stream::classes(&selection.files);
-    let lines = stream::lines(test, &classes, &selection.type_field);
+    let lines = stream::lines(test, &classes, &options.type_field);
     let alerts = run::alerts(ruleset, &test.rule.name, test, &lines);
     let mismatches = expect::compare(test, &alerts, wording);
     let time = started.elapsed();
@@ -107,7 +108,7 @@ fn run_test<'a>(test: &'a TestDecl, ruleset: &Arc<Ruleset>, selection: &'a Selec
     }
     if absent {
         if alerts.is_empty() {
-            let original = Original { texts: &selection.texts, files: &selection.files };
+            let original = Original { texts: &selection.texts, options };
             if let Some(rule) = rule_of(test, selection) {
                 problems.extend(diagnose::diagnose(original, rule, test, &lines));
             }
@@ -129,7 +130,7 @@ fn run_test<'a>(test: &'a TestDecl, ruleset: &Arc<Ruleset>, selection: &'a Selec
 }
 
 fn rule_of<'a>(test: &TestDecl, selection: &'a Selection) -> Option<&'a RuleDecl> {
-    variant::rules(&selection.files).find(|rule| rule.name.name == test.rule.name)
+    declared_rules(&selection.files).find(|rule| rule.name.name == test.rule.name)
 }
 
 /// Names failed tests with what is wrong, all tests if asked.
@@ -151,25 +152,22 @@ fn listing(ran: &[Ran<'_>], verbose: bool, color: bool, out: &mut String) {
 fn coverage_report(
     ran: &[Ran<'_>],
     selection: &Selection,
-    ruleset: &Ruleset,
+    options: &CompileOptions,
     names: &[String],
     color: bool,
     out: &mut String,
 ) {
     let sources = &selection.texts.sources;
     let wording = Wording::new(sources);
-    let original = Original { texts: &selection.texts, files: &selection.files };
+    let original = Original { texts: &selection.texts, options };
     line(out, &paint(color, style::BOLD, "Coverage"));
-    for rule in variant::rules(&selection.files) {
-        if !selected(&rule.name.name, names) {
-            continue;
-        }
+    for rule in declared_rules(&selection.files).filter(|rule| selected(&rule.name.name, names)) {
         let tests: Vec<Passed<'_>> = ran
             .iter()
             .filter(|r| r.test.rule.name == rule.name.name && r.case.problems.is_empty())
             .map(|r| Passed { test: r.test, lines: &r.lines, alerts: &r.alerts })
             .collect();
-        let coverage = coverage::measure(original, ruleset, rule, &tests);
+        let coverage = coverage::measure(original, &selection.ruleset, rule, &tests);
         let Coverage { steps, unbound, clauses, unmissed, fires, silent } = &coverage;
         let summary = format!(
             "  {}: {} tests, steps {}/{steps}, clauses {}/{clauses}",

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use tripline::compile::CompileOptions;
 use tripline::plan::Ruleset;
-use tripline::syntax::ast::{ClauseKind, Element, File, Item, RuleDecl, Step, StepGuardKind};
+use tripline::syntax::ast::{ClauseKind, Element, MatchClause, RuleDecl, Step, StepGuardKind};
 use tripline::syntax::source::{SourceMap, Span};
 
 use crate::cli::rules::{RuleTexts, compile_texts};
@@ -16,8 +17,8 @@ use crate::cli::rules::{RuleTexts, compile_texts};
 pub struct Original<'a> {
     /// Texts and paths.
     pub texts: &'a RuleTexts,
-    /// Their trees.
-    pub files: &'a [File],
+    /// How they are compiled.
+    pub options: &'a CompileOptions,
 }
 
 /// What a rule has that a test could depend on.
@@ -44,7 +45,7 @@ impl<'a> Original<'a> {
             texts.sources.add(whole.name.clone(), new);
             texts.paths.push(self.texts.paths.get(n).cloned().flatten());
         }
-        compile_texts(&texts).ruleset
+        compile_texts(&texts, self.options).ruleset
     }
 
     /// The rule with parts of its text cut out.
@@ -178,17 +179,9 @@ impl<'a> Original<'a> {
 }
 
 /// The pattern of a rule.
-pub fn pattern(rule: &RuleDecl) -> Option<&tripline::syntax::ast::MatchClause> {
+pub fn pattern(rule: &RuleDecl) -> Option<&MatchClause> {
     rule.clauses.iter().find_map(|clause| match &clause.kind {
         ClauseKind::Match(found) => Some(found),
-        _ => None,
-    })
-}
-
-/// The rule declarations of files.
-pub fn rules<'a>(files: &'a [File]) -> impl Iterator<Item = &'a RuleDecl> {
-    files.iter().flat_map(|file| &file.items).filter_map(|item| match item {
-        Item::Rule(rule) => Some(rule),
         _ => None,
     })
 }
