@@ -286,6 +286,12 @@ impl Builder<'_> {
     }
 
     fn edge(&mut self, from: usize, to: usize, label: Vec<String>, kind: EdgeKind) {
+        // Whatever ends an attempt ends it the same way: one transition with all its causes.
+        let same = |e: &&mut Edge| e.kind == EdgeKind::Break && kind == EdgeKind::Break && (e.from, e.to) == (from, to);
+        if let Some(edge) = self.drawing.edges.iter_mut().find(same) {
+            edge.label.extend(label);
+            return;
+        }
         self.drawing.edges.push(Edge { from, to, label, kind });
     }
 }

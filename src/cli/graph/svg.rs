@@ -49,7 +49,7 @@ pub fn render(drawing: &Drawing) -> String {
 const STYLE: &str = "<style>.head{font-weight:bold;font-size:14px}.note{fill:#555}.box{fill:#eef4fb;stroke:#246}\
 .alert{fill:#fbe9e7;stroke:#b3261e;stroke-width:2}.gone{fill:#f3f3f3;stroke:#999;stroke-dasharray:4}\
 .line{fill:none;stroke:#246}.time{stroke-width:2.5}.break{stroke:#999;stroke-dasharray:4}</style>\n\
-<defs><marker id=\"tip\" markerWidth=\"9\" markerHeight=\"9\" refX=\"8\" refY=\"4\" orient=\"auto\">\
+<defs><marker id=\"tip\" markerUnits=\"userSpaceOnUse\" markerWidth=\"9\" markerHeight=\"9\" refX=\"8\" refY=\"4\" orient=\"auto\">\
 <path d=\"M0,0 L9,4 L0,8 z\" fill=\"#246\"/></marker></defs>\n";
 
 struct Layout {
@@ -61,8 +61,10 @@ struct Layout {
     /// Top left corner of each state.
     places: Vec<(usize, usize)>,
     widths: Vec<usize>,
-    /// Where lines on the right side run, one per transition that needs it.
+    /// Where lines on the right side run, one per transition that needs it; 0 for others.
     lanes: Vec<usize>,
+    /// Lines of text above the label of a transition, beside those of others from the same state.
+    above: Vec<usize>,
 }
 
 impl Layout {
@@ -73,15 +75,14 @@ impl Layout {
         let order = order(drawing);
         let mut places = vec![(0, 0); drawing.nodes.len()];
         let mut y = 60 + notes.len() * LINE;
-        for (row, &node) in order.iter().enumerate() {
+        for &node in &order {
             places[node] = (LEFT, y);
-            // Room below a state: for the label of the transition to the next one and of those to its right.
-            let next = order.get(row + 1);
+            // Room below a state for the labels of all transitions from it, those to its right first.
             let lines: usize = drawing
                 .edges
                 .iter()
                 .zip(&labels)
-                .filter(|(e, _)| e.from == node && (Some(&e.to) == next || e.kind == EdgeKind::Break))
+                .filter(|(e, _)| e.from == node && e.kind != EdgeKind::Again)
                 .map(|(_, label)| label.len())
                 .sum();
             let own: usize = labels_of(drawing, &labels, node);
@@ -97,8 +98,16 @@ impl Layout {
                 lane += 14;
             }
         }
+        let above = |n: usize, edge: &Edge| -> usize {
+            let others = drawing.edges.iter().enumerate().filter(|(m, e)| {
+                // Those on the right come first, in their order.
+                *m != n && e.from == edge.from && lanes[*m] > 0 && (lanes[n] == 0 || *m < n)
+            });
+            others.map(|(m, _)| labels[m].len()).sum()
+        };
+        let above = drawing.edges.iter().enumerate().map(|(n, edge)| above(n, edge)).collect();
         let width = (lane + 24).max(drawing.title.chars().count() * 9 + 40);
-        Self { width, height: y + 8, notes, labels, places, widths, lanes }
+        Self { width, height: y + 8, notes, labels, places, widths, lanes, above }
     }
 
     fn node(&self, out: &mut String, id: usize, label: &str, kind: NodeKind) {
@@ -129,19 +138,22 @@ impl Layout {
         let (path, (tx, ty)) = if edge.kind == EdgeKind::Again {
             let out_x = x1 - 34;
             let (from, to) = (y1 + BOX / 2 + 6, y2 + BOX / 2 - 6);
-            let widest = label.iter().map(|l| l.chars().count() * CHAR).max().unwrap_or(0);
+            let widest = label.iter().map(|l| l.chars().count() * (CHAR + 1)).max().unwrap_or(0);
             (
                 format!("M{x1},{from} C{out_x},{from} {out_x},{to} {x2},{to}"),
-                (out_x.saturating_sub(widest + 2), (from + to) / 2 + 4),
+                (out_x.saturating_sub(widest), (from + to) / 2 + 4),
             )
         } else if self.lanes[index] == 0 {
             let x = x1 + 30;
-            (format!("M{x},{} L{x},{y2}", y1 + BOX), (x + 10, y1 + BOX + 18))
+            let below = self.above[index].saturating_sub(1) * LINE;
+            (format!("M{x},{} L{x},{y2}", y1 + BOX), (x + 10, y1 + BOX + 18 + below))
         } else {
             let lane = self.lanes[index];
             let (from, to) = (x1 + self.widths[edge.from], x2 + self.widths[edge.to]);
-            let (y1, y2) = (y1 + BOX / 2, y2 + BOX / 2);
-            (format!("M{from},{y1} L{lane},{y1} L{lane},{y2} L{to},{y2}"), (from + 8, y1.saturating_sub(4)))
+            let (leave, y2) = (y1 + 6 + self.above[index] * LINE, y2 + BOX - 6);
+            let start = leave.min(y1 + BOX - 6);
+            let path = format!("M{from},{start} L{},{leave} L{lane},{leave} L{lane},{y2} L{to},{y2}", from + 6);
+            (path, (from + 10, leave + 13))
         };
         push(out, &format!("<path class=\"{class}\" d=\"{path}\" marker-end=\"url(#tip)\"/>"));
         for (n, line) in label.iter().enumerate() {
