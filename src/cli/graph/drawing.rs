@@ -203,7 +203,7 @@ impl Builder<'_> {
         self.sequence(&group.body);
         if let Some(quantifier) = &group.quantifier {
             for (from, _) in self.exits.clone() {
-                self.edge(from, first, vec!["once more from its beginning".to_owned()], EdgeKind::Again);
+                self.edge(from, first, vec!["once more".to_owned()], EdgeKind::Again);
             }
             let times = format!("{} times", count(quantifier.count));
             for (_, leave) in &mut self.exits {
