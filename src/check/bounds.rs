@@ -60,12 +60,19 @@ impl<'a> Checker<'a> {
                 self.out.push(
                     Diagnostic::error(
                         codes::GAP_INSIDE_ABSENCE,
-                        format!("this step can never come: it must come within {}, and only after {} of absence", show(most), show(absent)),
+                        format!(
+                            "this step can never come: it must come within {}, and only after {} of absence",
+                            show(most),
+                            show(absent)
+                        ),
                         bound,
                         "over before the absence is",
                     )
                     .label(absence, "the step comes after this deadline")
-                    .help(format!("allow more time than {}, or write `without` for what must not lie between", show(absent))),
+                    .help(format!(
+                        "allow more time than {}, or write `without` for what must not lie between",
+                        show(absent)
+                    )),
                 );
                 waiting = None;
                 continue;
@@ -82,12 +89,17 @@ impl<'a> Checker<'a> {
         {
             // After an absence a step comes strictly later than the deadline.
             let strict = model.nodes.windows(2).any(|w| {
-                matches!(&w[0].kind, NodeKind::Absence(a) if a.within.is_some()) && !matches!(w[1].kind, NodeKind::Absence(_))
+                matches!(&w[0].kind, NodeKind::Absence(a) if a.within.is_some())
+                    && !matches!(w[1].kind, NodeKind::Absence(_))
             });
             if least > total || (strict && least == total) {
                 let mut report = Diagnostic::error(
                     codes::NEVER_MATCHES,
-                    format!("this pattern never matches: its gaps take {} at least, and it has {}", show(least), show(total)),
+                    format!(
+                        "this pattern never matches: its gaps take {} at least, and it has {}",
+                        show(least),
+                        show(total)
+                    ),
                     span,
                     "too short",
                 );
@@ -157,7 +169,10 @@ impl<'a> Checker<'a> {
             _ => false,
         };
         let (message, span, consequence) = if repeated(&first.kind) {
-            let span = model.steps.first().map_or(matching.span, |s| s.step.quantifier.as_ref().map_or(s.step.span, |q| q.span));
+            let span = model
+                .steps
+                .first()
+                .map_or(matching.span, |s| s.step.quantifier.as_ref().map_or(s.step.span, |q| q.span));
             (
                 "this pattern has no bound: its first step collects events for ever",
                 span,
@@ -190,7 +205,9 @@ impl<'a> Checker<'a> {
     /// `pick all` without `within`: as many matches as there are combinations.
     pub(crate) fn pick_all_unbounded(&mut self, clause: &Clause, model: &Model<'a>) {
         // The unbounded pattern is reported itself; this is for patterns whose gaps alone are bounded.
-        if model.matching.is_none_or(|m| m.within.is_some()) || self.out.iter().any(|d| d.code == codes::UNBOUNDED && within(d, model.rule.span)) {
+        if model.matching.is_none_or(|m| m.within.is_some())
+            || self.out.iter().any(|d| d.code == codes::UNBOUNDED && within(d, model.rule.span))
+        {
             return;
         }
         if model.nodes.len() < 2 {
@@ -209,7 +226,10 @@ impl<'a> Checker<'a> {
 }
 
 fn within(diagnostic: &Diagnostic, span: Span) -> bool {
-    diagnostic.labels.first().is_some_and(|l| l.span.source == span.source && l.span.start >= span.start && l.span.end <= span.end)
+    diagnostic
+        .labels
+        .first()
+        .is_some_and(|l| l.span.source == span.source && l.span.start >= span.start && l.span.end <= span.end)
 }
 
 /// A duration as a literal.

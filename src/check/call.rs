@@ -1,9 +1,8 @@
 //! Calls: functions over values, aggregates over the events of a step, running statistics over the past.
 
-use crate::base::Value;
 use crate::base::function::{Aggregate, Function, Kinds, LATER, SELECTORS, Statistic};
 use crate::check::Checker;
-use crate::check::fold::{fold, fold_duration};
+use crate::check::fold::fold_duration;
 use crate::check::model::path_text;
 use crate::check::scope::{Place, Scope, View};
 use crate::check::suggest::closest;
@@ -82,15 +81,21 @@ impl Checker<'_> {
         Kinds::ANY
     }
 
-    fn has_window(&self, call: &Call) -> bool {
+    /// Whether a call is a running statistic by its last argument.
+    pub(crate) fn has_window(&self, call: &Call) -> bool {
         call.events.is_some() || call.args.last().is_some_and(|d| fold_duration(d, &self.names).is_some())
     }
 
     fn selector_without_field(&mut self, call: &Call, span: Span, step: &str) {
         let name = &call.name.name;
         self.out.push(
-            Diagnostic::error(codes::STEP_AS_VALUE, format!("`{name}({step})` is an event, not a value"), span, "which field of it?")
-                .help(format!("write the field: `{name}({step}).field`, or its time: `{name}({step}).@ts`")),
+            Diagnostic::error(
+                codes::STEP_AS_VALUE,
+                format!("`{name}({step})` is an event, not a value"),
+                span,
+                "which field of it?",
+            )
+            .help(format!("write the field: `{name}({step}).field`, or its time: `{name}({step}).@ts`")),
         );
     }
 
@@ -102,8 +107,15 @@ impl Checker<'_> {
             _ => "",
         };
         self.out.push(
-            Diagnostic::error(codes::WRONG_ARGUMENTS, format!("`{name}` needs to know over which past"), span, "no window")
-                .help(format!("give a duration or a number of events: `{name}(value, 24h)`, `{name}(value, 10 events)`{alternative}")),
+            Diagnostic::error(
+                codes::WRONG_ARGUMENTS,
+                format!("`{name}` needs to know over which past"),
+                span,
+                "no window",
+            )
+            .help(format!(
+                "give a duration or a number of events: `{name}(value, 24h)`, `{name}(value, 10 events)`{alternative}"
+            )),
         );
     }
 
@@ -111,8 +123,13 @@ impl Checker<'_> {
         let name = call.name.name.as_str();
         if LATER.contains(&name) {
             self.out.push(
-                Diagnostic::error(codes::NOT_BUILT_YET, format!("`{name}` is not built yet"), call.name.span, "not available")
-                    .note("the name is reserved for a later version of the language"),
+                Diagnostic::error(
+                    codes::NOT_BUILT_YET,
+                    format!("`{name}` is not built yet"),
+                    call.name.span,
+                    "not available",
+                )
+                .note("the name is reserved for a later version of the language"),
             );
             return;
         }
@@ -166,9 +183,14 @@ impl Checker<'_> {
                 n => format!("{n} arguments"),
             };
             self.out.push(
-                Diagnostic::error(codes::WRONG_ARGUMENTS, format!("`{}` is given {given}", info.name), span, "wrong number of arguments")
-                    .note(info.doc)
-                    .help(format!("write `{}`", info.usage().join("` or `"))),
+                Diagnostic::error(
+                    codes::WRONG_ARGUMENTS,
+                    format!("`{}` is given {given}", info.name),
+                    span,
+                    "wrong number of arguments",
+                )
+                .note(info.doc)
+                .help(format!("write `{}`", info.usage().join("` or `"))),
             );
             return info.result;
         };
@@ -206,8 +228,8 @@ impl Checker<'_> {
     }
 
     fn constant_argument(&mut self, function: Function, arg: &Expr) {
-        match (function, fold(arg, &self.names)) {
-            (Function::Cidr, Some(Value::Str(text))) => self.network(&text, arg.span),
+        match (function, &arg.kind) {
+            (Function::Cidr, ExprKind::Str(text)) => self.network(&text.value, arg.span),
             (Function::InPolygon, _) if is_polygon(arg) => {}
             (Function::InPolygon, _) => self.out.push(
                 Diagnostic::error(
@@ -387,8 +409,13 @@ impl Checker<'_> {
         if let Some(duration) = call.args.last().filter(|_| call.events.is_none()) {
             if fold_duration(duration, &self.names).is_some_and(|d| d <= 0) {
                 self.out.push(
-                    Diagnostic::error(codes::NOT_POSITIVE, "a window must be longer than nothing", duration.span, "not above zero")
-                        .help("write a duration such as `24h`"),
+                    Diagnostic::error(
+                        codes::NOT_POSITIVE,
+                        "a window must be longer than nothing",
+                        duration.span,
+                        "not above zero",
+                    )
+                    .help("write a duration such as `24h`"),
                 );
             }
         } else if call.events == Some(0) {
@@ -397,7 +424,8 @@ impl Checker<'_> {
                     .help(format!("write `{name}(value, 10 events)`")),
             );
         }
-        let values = if call.events.is_some() { &call.args[..] } else { &call.args[..call.args.len().saturating_sub(1)] };
+        let values =
+            if call.events.is_some() { &call.args[..] } else { &call.args[..call.args.len().saturating_sub(1)] };
         if call.condition.is_some() || call.distinct {
             self.out.push(
                 Diagnostic::error(
@@ -491,8 +519,11 @@ impl Checker<'_> {
                     path.span,
                     "a repeated step",
                 )
-                .help(format!("compute it in the step's `where`, or take an aggregate over its events, `{}({})`",
-                    if name == "mean" || name == "zscore" { "avg" } else { name }, path_text(path))),
+                .help(format!(
+                    "compute it in the step's `where`, or take an aggregate over its events, `{}({})`",
+                    if name == "mean" || name == "zscore" { "avg" } else { name },
+                    path_text(path)
+                )),
             );
             return Kinds::ANY;
         }

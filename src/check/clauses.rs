@@ -9,13 +9,15 @@ use crate::check::scope::{Place, Scope};
 use crate::check::suggest::closest;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{AfterMatch, AlertField, AlertValue, Clause, ClauseKind, Expr, ExprKind, Ident, Pick, RuleDecl, TemplatePart};
+use crate::syntax::ast::{
+    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, Expr, ExprKind, Ident, Pick, RuleDecl, TemplatePart,
+};
 use crate::syntax::source::Span;
 
 /// The severities, least first.
 pub(crate) const LEVELS: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 /// What `limits` of a rule may set.
-const LIMITS: [&str; 3] = ["runs_per_key", "matches_per_completion", "search_steps"];
+const LIMITS: [&str; 1] = ["runs_per_key"];
 /// Fields that every alert has.
 const ALERT_FIELDS: [&str; 3] = ["key", "severity", "rule"];
 
@@ -175,9 +177,13 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_level(&mut self, word: &str, span: Span, quote: &str) {
-        let report =
-            Diagnostic::error(codes::UNKNOWN_SEVERITY, format!("there is no severity `{word}`"), span, "unknown severity")
-                .note(format!("the severities are: {}", LEVELS.join(", ")));
+        let report = Diagnostic::error(
+            codes::UNKNOWN_SEVERITY,
+            format!("there is no severity `{word}`"),
+            span,
+            "unknown severity",
+        )
+        .note(format!("the severities are: {}", LEVELS.join(", ")));
         self.out.push(match closest(word, LEVELS) {
             Some(near) => report.help(format!("did you mean `{near}`?")).fix(span, format!("{quote}{near}{quote}")),
             None => report.help("choose one of them, or give an expression: `if(count(a) > 10, \"high\", \"low\")`"),
@@ -190,8 +196,13 @@ impl<'a> Checker<'a> {
         if !kinds.meets(Kinds::NUMBER) || negative {
             let what = if negative { "a negative number".to_string() } else { format!("a {kinds}") };
             self.out.push(
-                Diagnostic::error(codes::WRONG_OPERAND, format!("a risk is a number from 0 on, and this is {what}"), expr.span, what)
-                    .help("write `risk 70`"),
+                Diagnostic::error(
+                    codes::WRONG_OPERAND,
+                    format!("a risk is a number from 0 on, and this is {what}"),
+                    expr.span,
+                    what,
+                )
+                .help("write `risk 70`"),
             );
         }
     }
@@ -301,7 +312,8 @@ impl<'a> Checker<'a> {
     fn limits(&mut self, limits: &[(Ident, u64)], span: Span) {
         if limits.is_empty() {
             self.out.push(
-                Diagnostic::error(codes::NO_EFFECT, "this `limits` block is empty", span, "sets nothing").help("delete it"),
+                Diagnostic::error(codes::NO_EFFECT, "this `limits` block is empty", span, "sets nothing")
+                    .help("delete it"),
             );
         }
         for (i, (name, value)) in limits.iter().enumerate() {
@@ -319,14 +331,24 @@ impl<'a> Checker<'a> {
                 });
             } else if *value == 0 {
                 self.out.push(
-                    Diagnostic::error(codes::UNKNOWN_LIMIT, format!("`{} = 0` lets the rule keep nothing", name.name), name.span, "a limit of nothing")
-                        .help("give a number from 1 on, or `enabled false` to switch the rule off"),
+                    Diagnostic::error(
+                        codes::UNKNOWN_LIMIT,
+                        format!("`{} = 0` lets the rule keep nothing", name.name),
+                        name.span,
+                        "a limit of nothing",
+                    )
+                    .help("give a number from 1 on, or `enabled false` to switch the rule off"),
                 );
             } else if let Some((first, _)) = limits[..i].iter().find(|(n, _)| n.name == name.name) {
                 self.out.push(
-                    Diagnostic::error(codes::DUPLICATE_VALUE, format!("the limit `{}` is given twice", name.name), name.span, "given again here")
-                        .label(first.span, "first given here")
-                        .help("delete one of them"),
+                    Diagnostic::error(
+                        codes::DUPLICATE_VALUE,
+                        format!("the limit `{}` is given twice", name.name),
+                        name.span,
+                        "given again here",
+                    )
+                    .label(first.span, "first given here")
+                    .help("delete one of them"),
                 );
             }
         }
@@ -334,6 +356,10 @@ impl<'a> Checker<'a> {
 
     /// A constant duration above zero; reports anything else. `what` names what asks for it.
     pub(crate) fn duration(&mut self, expr: &Expr, what: &str) -> Option<i64> {
+        if let ExprKind::Below(inner) = &expr.kind {
+            // The bound itself is excluded: in whole nanoseconds, one less.
+            return self.duration(inner, what).map(|d| d - 1);
+        }
         match fold(expr, &self.names) {
             Some(Value::Duration(d)) if d.0 > 0 => Some(d.0),
             Some(Value::Duration(d)) => {
@@ -350,17 +376,27 @@ impl<'a> Checker<'a> {
             }
             Some(Value::Int(n)) => {
                 self.out.push(
-                    Diagnostic::error(codes::NOT_A_DURATION, format!("{what} needs a duration with its unit"), expr.span, "a bare number")
-                        .note("the units are w, d, h, m, s, ms, us and ns; they combine: `1h30m`")
-                        .help(format!("write `{n}s` for seconds, or `{n}m` for minutes"))
-                        .fix(expr.span, format!("{n}s")),
+                    Diagnostic::error(
+                        codes::NOT_A_DURATION,
+                        format!("{what} needs a duration with its unit"),
+                        expr.span,
+                        "a bare number",
+                    )
+                    .note("the units are w, d, h, m, s, ms, us and ns; they combine: `1h30m`")
+                    .help(format!("write `{n}s` for seconds, or `{n}m` for minutes"))
+                    .fix(expr.span, format!("{n}s")),
                 );
                 None
             }
             Some(_) => {
                 self.out.push(
-                    Diagnostic::error(codes::NOT_A_DURATION, format!("{what} needs a duration"), expr.span, "not a duration")
-                        .help("write a duration such as `5m`"),
+                    Diagnostic::error(
+                        codes::NOT_A_DURATION,
+                        format!("{what} needs a duration"),
+                        expr.span,
+                        "not a duration",
+                    )
+                    .help("write a duration such as `5m`"),
                 );
                 None
             }

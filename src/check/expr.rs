@@ -61,6 +61,7 @@ impl Checker<'_> {
                 Kinds::OBJECT
             }
             ExprKind::Member(base, fields) => self.member(base, fields, scope),
+            ExprKind::Below(inner) => self.infer(inner, scope),
             ExprKind::Index(base, _) => {
                 let kinds = self.infer(base, scope);
                 if !kinds.meets(Kinds::LIST) {
@@ -136,7 +137,8 @@ impl Checker<'_> {
     fn class_as_field(&mut self, expr: &Expr, scope: &Scope<'_, '_>) {
         let ExprKind::Path(path) = &expr.kind else { return };
         let [name] = path.parts.as_slice() else { return };
-        let (class, is_let) = (self.names.classes.get(name.name.as_str()), self.names.lets.contains_key(name.name.as_str()));
+        let (class, is_let) =
+            (self.names.classes.get(name.name.as_str()), self.names.lets.contains_key(name.name.as_str()));
         if let (Some(class), false, true) = (class, is_let, scope.place.has_event()) {
             self.out.push(
                 Diagnostic::warning(
@@ -297,17 +299,21 @@ impl Checker<'_> {
         match set {
             InSet::Table(table) => {
                 let columns = self.table(table).map(|t| t.key.len());
+                let given = match &value.kind {
+                    ExprKind::List(items) => items.len(),
+                    _ => 1,
+                };
                 if let Some(columns) = columns
-                    && columns > 1
+                    && columns != given
                 {
                     self.out.push(
                         Diagnostic::error(
                             codes::LOOKUP_ARITY,
-                            format!("`in` asks for one value, and the key of `@{}` has {columns} columns", table.name),
+                            format!("`@{}` is looked up by {columns} values, and here are {given}", table.name),
                             table.span,
                             format!("a key of {columns} columns"),
                         )
-                        .help(format!("ask whether there is a row: `exists(@{}[…])` with one value a column", table.name)),
+                        .help("give one value a key column: `(a, b) in @table`"),
                     );
                 }
             }
@@ -430,8 +436,12 @@ impl Checker<'_> {
         if let Some(decl) = self.names.tables.get(table.name.as_str()) {
             return Some(*decl);
         }
-        let report =
-            Diagnostic::error(codes::UNKNOWN_TABLE, format!("there is no table `@{}`", table.name), table.span, "unknown table");
+        let report = Diagnostic::error(
+            codes::UNKNOWN_TABLE,
+            format!("there is no table `@{}`", table.name),
+            table.span,
+            "unknown table",
+        );
         let report = match closest(&table.name, self.names.table_names()) {
             Some(near) => report.help(format!("did you mean `@{near}`?")).fix(table.span, near),
             None => report.help(format!("declare it: `table {} from \"{}.csv\" key column`", table.name, table.name)),
@@ -452,10 +462,9 @@ impl Checker<'_> {
         let report = if let Some(near) = closest(&name.name, steps.iter().copied()) {
             report.help(format!("did you mean `{near}`?")).fix(name.span, near)
         } else if steps.is_empty() {
-            report.note(format!("no step can be read in {}", scope.place.name())).help(format!(
-                "over past events of the class give a window: `{function}({}, 1h)`",
-                name.name
-            ))
+            report
+                .note(format!("no step can be read in {}", scope.place.name()))
+                .help(format!("over past events of the class give a window: `{function}({}, 1h)`", name.name))
         } else {
             report.help(format!(
                 "the steps are: {}; over past events of the class give a window: `{function}({}, 1h)`",
@@ -468,9 +477,14 @@ impl Checker<'_> {
 
     fn fold_without_effect(&mut self, text: &StrLit) {
         self.out.push(
-            Diagnostic::error(codes::FOLD_WITHOUT_EFFECT, "the suffix `i` has no effect here", text.span, "nothing is compared")
-                .note("`i` folds case in `==`, `!=`, `in`, `like`, `=~`, `contains`, `starts_with` and `ends_with`")
-                .help("delete the `i`, or lower both sides with `lower(…)`"),
+            Diagnostic::error(
+                codes::FOLD_WITHOUT_EFFECT,
+                "the suffix `i` has no effect here",
+                text.span,
+                "nothing is compared",
+            )
+            .note("`i` folds case in `==`, `!=`, `in`, `like`, `=~`, `contains`, `starts_with` and `ends_with`")
+            .help("delete the `i`, or lower both sides with `lower(…)`"),
         );
     }
 }
@@ -484,7 +498,9 @@ fn kinds_help(report: Diagnostic, a: &Expr, b: &Expr, x: Kinds, y: Kinds) -> Dia
     };
     if both == Kinds::DURATION.or(Kinds::NUMBER) {
         return match literal(a).or(literal(b)) {
-            Some((span, n)) => report.help(format!("write a duration with its unit: `{n}s`")).fix(span, format!("{n}s")),
+            Some((span, n)) => {
+                report.help(format!("write a duration with its unit: `{n}s`")).fix(span, format!("{n}s"))
+            }
             None => report.help("divide the duration by its unit: `(b.@ts - a.@ts) / 1s` is a number"),
         };
     }
@@ -494,7 +510,8 @@ fn kinds_help(report: Diagnostic, a: &Expr, b: &Expr, x: Kinds, y: Kinds) -> Dia
             .help("turn the text into a number with `number(…)`, or the number into a text with `string(…)`");
     }
     if both.meets(Kinds::TIME) {
-        return report.help("a time compares with a time; for parts of it there are `hour(@ts)`, `weekday(@ts)` and others");
+        return report
+            .help("a time compares with a time; for parts of it there are `hour(@ts)`, `weekday(@ts)` and others");
     }
     match (&a.kind, &b.kind) {
         (ExprKind::Path(p), _) | (_, ExprKind::Path(p)) => report.help(format!("check what `{}` is", path_text(p))),

@@ -26,7 +26,9 @@ impl<'a> Checker<'a> {
     fn key_list(&mut self, items: &'a [KeyItem]) {
         for (i, item) in items.iter().enumerate() {
             let one = component(item);
-            if let Some(first) = items[..i].iter().find(|other| !one.name.is_empty() && component(other).name == one.name) {
+            if let Some(first) =
+                items[..i].iter().find(|other| !one.name.is_empty() && component(other).name == one.name)
+            {
                 self.out.push(
                     Diagnostic::error(
                         codes::DUPLICATE_KEY,
@@ -76,7 +78,9 @@ impl<'a> Checker<'a> {
             ExprKind::Path(path) if path.parts.iter().any(|p| p.name.starts_with('@')) => {
                 Err(refuse("an attribute cannot be a key", "every event would have a key of its own"))
             }
-            ExprKind::Path(path) if path.parts.len() == 1 && self.names.lets.contains_key(path.parts[0].name.as_str()) => {
+            ExprKind::Path(path)
+                if path.parts.len() == 1 && self.names.lets.contains_key(path.parts[0].name.as_str()) =>
+            {
                 Err(refuse("a `let` as a key is not built yet", "not available"))
             }
             ExprKind::Path(path) => {
@@ -92,11 +96,15 @@ impl<'a> Checker<'a> {
                             self.key_field(arg)?;
                         }
                         ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) => {}
+                        ExprKind::Neg(inner) if matches!(inner.kind, ExprKind::Int(_) | ExprKind::Float(_)) => {}
                         _ => return Err(refuse("a key computed like this is not built yet", "not available")),
                     }
                 }
                 if fields != 1 {
-                    return Err(refuse("a key component is computed from one field", &format!("computed from {fields}")));
+                    return Err(refuse(
+                        "a key component is computed from one field",
+                        &format!("computed from {fields}"),
+                    ));
                 }
                 let scope = crate::check::scope::Scope::bare(crate::check::scope::Place::Key);
                 self.infer(value, &scope);
@@ -109,7 +117,9 @@ impl<'a> Checker<'a> {
                 self.infer(value, &scope);
                 match self.out.len() > before {
                     true => Ok(()),
-                    false => Err(refuse(&format!("`{}` cannot make a key", call.name.name), "not a function of one field")),
+                    false => {
+                        Err(refuse(&format!("`{}` cannot make a key", call.name.name), "not a function of one field"))
+                    }
                 }
             }
             _ => Err(refuse("a key computed like this is not built yet", "not available")),
@@ -118,7 +128,8 @@ impl<'a> Checker<'a> {
 
     /// Steps with different components: each must share one with an earlier step.
     fn handed_over(&mut self, model: &Model<'a>) {
-        let names = |components: &[Component<'a>]| -> BTreeSet<String> { components.iter().map(|c| c.name.clone()).collect() };
+        let names =
+            |components: &[Component<'a>]| -> BTreeSet<String> { components.iter().map(|c| c.name.clone()).collect() };
         let mut known: BTreeSet<String> = BTreeSet::new();
         for (at, node) in model.nodes.iter().enumerate() {
             let steps = node.kind.steps();
@@ -159,7 +170,8 @@ impl<'a> Checker<'a> {
             }
             self.directly_handed_over(model, at);
             // What a later step may rely on: components that are bound in any case.
-            let mut sets = steps.iter().map(|i| &model.steps[*i]).filter(|s| !s.may_be_empty()).map(|s| names(&s.components));
+            let mut sets =
+                steps.iter().map(|i| &model.steps[*i]).filter(|s| !s.may_be_empty()).map(|s| names(&s.components));
             let bound = match &node.kind {
                 NodeKind::Any(..) => sets.next().map(|first| sets.fold(first, |all, next| &all & &next)),
                 _ => sets.reduce(|all, next| &all | &next),
@@ -168,7 +180,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unshared(&mut self, model: &Model<'a>, span: crate::syntax::source::Span, mine: &BTreeSet<String>, known: &BTreeSet<String>) {
+    fn unshared(
+        &mut self,
+        model: &Model<'a>,
+        span: crate::syntax::source::Span,
+        mine: &BTreeSet<String>,
+        known: &BTreeSet<String>,
+    ) {
         let report = Diagnostic::error(
             codes::KEY_NOT_SHARED,
             "this step shares no key component with an earlier one",
@@ -179,11 +197,14 @@ impl<'a> Checker<'a> {
             Some(first) => report.label(first.step.span, format!("key: {}", list(known))),
             None => report,
         };
-        let near = mine.iter().find_map(|name| closest(name, known.iter().map(String::as_str)).map(|near| (name, near)));
+        let near =
+            mine.iter().find_map(|name| closest(name, known.iter().map(String::as_str)).map(|near| (name, near)));
         let report = report.note("it would be joined with the events of every key");
         self.out.push(match near {
             Some((name, near)) => report.help(format!("did you mean `{near}` instead of `{name}`?")),
-            None if mine.is_empty() => report.help("give it a `by` that names a component of an earlier step: `by user = user.name`"),
+            None if mine.is_empty() => {
+                report.help("give it a `by` that names a component of an earlier step: `by user = user.name`")
+            }
             None => report.help(format!(
                 "name the same component in both, as `by {0} = field`; a step between may have both keys and hand over",
                 known.iter().next().map_or("user", String::as_str)
@@ -225,7 +246,9 @@ impl<'a> Checker<'a> {
     /// A guard's own `by` names components of what it guards.
     fn guard_keys(&mut self, model: &Model<'a>) {
         let of = |steps: &[usize], all: bool| -> BTreeSet<String> {
-            let mut sets = steps.iter().map(|i| model.steps[*i].components.iter().map(|c| c.name.clone()).collect::<BTreeSet<_>>());
+            let mut sets = steps
+                .iter()
+                .map(|i| model.steps[*i].components.iter().map(|c| c.name.clone()).collect::<BTreeSet<_>>());
             let first = sets.next().unwrap_or_default();
             sets.fold(first, |a, b| if all { &a | &b } else { &a & &b })
         };
@@ -281,7 +304,9 @@ impl<'a> Checker<'a> {
                 .note(format!("the components there are: {}", list(guarded)));
                 let value = self.sources.text(item.value.span);
                 self.out.push(match closest(&name, guarded.iter().map(String::as_str)) {
-                    Some(near) => report.help(format!("did you mean `{near}`?")).fix(item.span, format!("{near} = {value}")),
+                    Some(near) => {
+                        report.help(format!("did you mean `{near}`?")).fix(item.span, format!("{near} = {value}"))
+                    }
                     None => match guarded.iter().next() {
                         Some(only) if guarded.len() == 1 => report
                             .help(format!("write `by {only} = {value}`, or compare in its `where`"))

@@ -34,7 +34,9 @@ impl Checker<'_> {
                     span,
                     format!("the limit is {} bytes", self.limits.max_regex_len),
                 )
-                .help("split it into several: `f =~ (/a/, /b/)`; a long list of words belongs into `in (…)` or a table"),
+                .help(
+                    "split it into several: `f =~ (/a/, /b/)`; a long list of words belongs into `in (…)` or a table",
+                ),
             );
             return;
         }
@@ -46,7 +48,9 @@ impl Checker<'_> {
                     span,
                     format!("contains {what}"),
                 )
-                .note("matching takes time linear in the text, whatever the expression; this construct would break that")
+                .note(
+                    "matching takes time linear in the text, whatever the expression; this construct would break that",
+                )
                 .help(instead),
             );
             return;
@@ -90,8 +94,13 @@ impl Checker<'_> {
         let text = pattern.value.as_str();
         if !text.is_empty() && text.bytes().all(|b| b == b'*') {
             self.out.push(
-                Diagnostic::warning(codes::MATCHES_EVERYTHING, "this pattern matches every text", pattern.span, "matches everything")
-                    .help("ask `exists(…)`"),
+                Diagnostic::warning(
+                    codes::MATCHES_EVERYTHING,
+                    "this pattern matches every text",
+                    pattern.span,
+                    "matches everything",
+                )
+                .help("ask `exists(…)`"),
             );
         } else if text.contains(".*") && (text.starts_with('^') || text.ends_with('$') || text.starts_with(".*")) {
             self.out.push(
@@ -171,7 +180,8 @@ fn unsupported(pattern: &str) -> Option<(&'static str, &'static str)> {
             b'[' => in_class = true,
             b']' => in_class = false,
             b'(' if !in_class => {
-                if let Some((_, what, instead)) = UNSUPPORTED.iter().find(|(head, ..)| rest.starts_with(head.as_bytes()))
+                if let Some((_, what, instead)) =
+                    UNSUPPORTED.iter().find(|(head, ..)| rest.starts_with(head.as_bytes()))
                 {
                     return Some((what, instead));
                 }
@@ -203,7 +213,11 @@ fn parse_network(text: &str) -> Result<(String, bool), &'static str> {
     let bits: u32 = bits.parse().map_err(|_| "the part after the slash is no number")?;
     let most = if address.is_ipv4() { 32 } else { 128 };
     if bits > most {
-        return Err(if most == 32 { "an IPv4 prefix has at most 32 bits" } else { "an IPv6 prefix has at most 128 bits" });
+        return Err(if most == 32 {
+            "an IPv4 prefix has at most 32 bits"
+        } else {
+            "an IPv6 prefix has at most 128 bits"
+        });
     }
     let network = masked(address, bits);
     Ok((format!("{network}/{bits}"), network != address))

@@ -39,15 +39,8 @@ use scope::{AlertShape, Place, Scope};
 pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     let names = Names::collect(files, &mut out);
-    let mut checker = Checker {
-        sources,
-        limits,
-        names,
-        out,
-        seen: Seen::default(),
-        lets: BTreeMap::new(),
-        alerts: BTreeMap::new(),
-    };
+    let mut checker =
+        Checker { sources, limits, names, out, seen: Seen::default(), lets: BTreeMap::new(), alerts: BTreeMap::new() };
     checker.declarations();
     for rule in checker.names.all_rules.clone() {
         checker.rule(rule);
@@ -196,6 +189,7 @@ impl<'a> Checker<'a> {
         self.bounds(&model);
         self.clauses(&model);
         self.unreachable(&model);
+        self.parts(&model);
         self.classes(&model);
     }
 
@@ -261,14 +255,7 @@ impl<'a> Checker<'a> {
             self.alert_class(class, rule);
             return;
         }
-        if class.name == "alert" {
-            self.out.push(
-                Diagnostic::error(codes::NOT_BUILT_YET, "`alert` alone is not built yet", class.span, "not available")
-                    .help("name the rule whose alerts are meant: `alert.rule_name`, or several: `(alert.a or alert.b)`"),
-            );
-            return;
-        }
-        if class.name == "any" || self.names.classes.contains_key(class.name.as_str()) {
+        if matches!(class.name.as_str(), "any" | "alert") || self.names.classes.contains_key(class.name.as_str()) {
             return;
         }
         let near = suggest::closest(&class.name, self.names.classes.keys().copied());
@@ -296,13 +283,20 @@ impl<'a> Checker<'a> {
                 "alerts of an unknown rule",
             );
             self.out.push(match suggest::closest(rule, self.names.rules.keys().copied()) {
-                Some(near) => report.help(format!("did you mean `alert.{near}`?")).fix(class.span, format!("alert.{near}")),
-                None => report.help("a rule on alerts is compiled together with the rule it builds on: pass both files"),
+                Some(near) => {
+                    report.help(format!("did you mean `alert.{near}`?")).fix(class.span, format!("alert.{near}"))
+                }
+                None => {
+                    report.help("a rule on alerts is compiled together with the rule it builds on: pass both files")
+                }
             });
             return;
         };
         let silent = decl.clauses.iter().find(|c| {
-            matches!(c.kind, crate::syntax::ast::ClauseKind::Shadow(true) | crate::syntax::ast::ClauseKind::Enabled(false))
+            matches!(
+                c.kind,
+                crate::syntax::ast::ClauseKind::Shadow(true) | crate::syntax::ast::ClauseKind::Enabled(false)
+            )
         });
         if let Some(clause) = silent {
             self.out.push(

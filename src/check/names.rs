@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diag::codes::check as codes;
 use crate::diag::Diagnostic;
+use crate::diag::codes::check as codes;
 use crate::syntax::ast::{EventDecl, File, Ident, Item, LetDecl, RuleDecl, TableDecl, TestDecl};
 use crate::syntax::source::SourceId;
 

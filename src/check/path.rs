@@ -179,7 +179,8 @@ impl Checker<'_> {
         let text = path_text(path);
         let model = scope.model;
         let step = model.and_then(|m| m.step_named(&name.name).map(|i| &m.steps[i]));
-        let declared = step.and_then(|s| s.step.quantifier.as_ref().map(|q| q.span).or(s.step.name.as_ref().map(|n| n.span)));
+        let declared =
+            step.and_then(|s| s.step.quantifier.as_ref().map(|q| q.span).or(s.step.name.as_ref().map(|n| n.span)));
         let mut report = Diagnostic::error(
             codes::PLAIN_FIELD_OF_REPEATED,
             format!("`{}` binds several events: `{text}` does not say which", name.name),
@@ -201,7 +202,8 @@ impl Checker<'_> {
 
     fn prev(&mut self, path: &Path, scope: &Scope<'_, '_>) -> Kinds {
         let kinds = self.fields(&path.parts[1..]);
-        let report = |message: &str, label: &str| Diagnostic::error(codes::PREV_OUT_OF_PLACE, message, path.span, label);
+        let report =
+            |message: &str, label: &str| Diagnostic::error(codes::PREV_OUT_OF_PLACE, message, path.span, label);
         let found = match (scope.place, scope.model, scope.own) {
             (Place::Step, Some(model), Some(own)) => match prev_problem(model, own) {
                 None => return kinds,
@@ -280,7 +282,10 @@ impl Checker<'_> {
                 name.span,
                 "which field of it?",
             )
-            .help(format!("write a field, `{0}.field`, or `count({0})`; `count({0}) > 0` asks whether it was bound", name.name)),
+            .help(format!(
+                "write a field, `{0}.field`, or `count({0})`; `count({0}) > 0` asks whether it was bound",
+                name.name
+            )),
         );
     }
 
@@ -289,7 +294,8 @@ impl Checker<'_> {
         self.alert_class_field(scope.classes, &path.parts);
     }
 
-    fn alert_class_field(&mut self, classes: &[crate::syntax::ast::ClassRef], parts: &[Ident]) {
+    /// Reports a first part that alerts of these classes do not have.
+    pub(crate) fn alert_class_field(&mut self, classes: &[crate::syntax::ast::ClassRef], parts: &[Ident]) {
         let Some(head) = parts.first().filter(|p| !p.name.starts_with('@')) else { return };
         let mut known: Vec<String> = vec!["key".into(), "severity".into(), "rule".into()];
         for class in classes {
@@ -309,7 +315,9 @@ impl Checker<'_> {
         .note(format!("an alert has these fields: {}", known.join(", ")));
         let report = match closest(&head.name, known.iter().map(String::as_str)) {
             Some(near) => report.help(format!("did you mean `{near}`?")).fix(head.span, near),
-            None => report.help("a component of the alert's key is `key.name`; add other values to the `alert` block of that rule"),
+            None => report.help(
+                "a component of the alert's key is `key.name`; add other values to the `alert` block of that rule",
+            ),
         };
         self.out.push(report);
     }

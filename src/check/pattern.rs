@@ -1,14 +1,21 @@
 //! The structure of a pattern: names of steps, counts, where absences and guards may stand, and what the
 //! first ring of the language leaves out.
 
-use crate::check::Checker;
+use std::collections::BTreeSet;
+
+use crate::base::function::Statistic;
 use crate::check::model::{Model, Node, NodeKind, Role, StepInfo, minimum};
+use crate::check::{Checker, walk};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
 use crate::syntax::ast::{
-    Absence, ClassRef, ClauseKind, Count, Element, Group, Guard, Quantifier, RuleDecl, Sequence, Step, StepGuardKind,
+    Absence, AlertValue, ClassRef, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Quantifier, RuleDecl,
+    Sequence, Step, StepGuardKind, TemplatePart, Then,
 };
 use crate::syntax::source::Span;
+
+/// Steps, guards and statistics of one rule together, at most.
+const MAX_PARTS: usize = 64;
 
 impl<'a> Checker<'a> {
     /// Names of steps: taken, reserved, or hiding the field of a key.
@@ -68,8 +75,11 @@ impl<'a> Checker<'a> {
         for element in &model.misplaced {
             self.misplaced(element);
         }
+        if let Some(matching) = model.matching {
+            self.plain_groups(&matching.body);
+        }
         for (at, node) in model.nodes.iter().enumerate() {
-            self.joint(model, at, node);
+            self.joint(model, node);
             match &node.kind {
                 NodeKind::Step(step) => self.step_shape(model, at, &model.steps[*step]),
                 NodeKind::Absence(absence) => self.absence(model, at, absence),
@@ -107,6 +117,134 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What may stand at the borders of braces that are flattened.
+    fn plain_groups(&mut self, sequence: &Sequence) {
+        let elements: Vec<&Element> = sequence.elements().collect();
+        let joints: Vec<Option<&Then>> =
+            std::iter::once(None).chain(sequence.rest.iter().map(|(t, _)| Some(t))).collect();
+        for (at, element) in elements.iter().enumerate() {
+            let Element::Group(group) = element else { continue };
+            if group.quantifier.is_some() {
+                continue;
+            }
+            self.plain_groups(&group.body);
+            let inner: Vec<&Element> = group.body.elements().collect();
+            let begins = inner.first().filter(|e| matches!(e, Element::Absence(_)));
+            let open = |e: &&&Element| matches!(e, Element::Absence(a) if a.within.is_none());
+            let ends = inner.last().filter(open);
+            let before = at.checked_sub(1).and_then(|i| elements.get(i)).filter(open);
+            if let Some(absence) = begins.or(ends).or(before) {
+                self.out.push(
+                    Diagnostic::error(
+                        codes::ABSENCE_BEFORE_GROUP,
+                        "an absence cannot stand at the border of braces",
+                        absence.span(),
+                        "the step that it belongs to is on the other side",
+                    )
+                    .label(group.span, "the braces")
+                    .help("delete the braces: they change nothing here"),
+                );
+            }
+            if let Some(then) = joints.get(at).copied().flatten().filter(|t| t.next) {
+                self.out.push(
+                    Diagnostic::error(
+                        codes::WRONG_NEXT,
+                        "`next` takes a step that binds one event",
+                        then.span,
+                        "before braces",
+                    )
+                    .label(group.span, "the braces")
+                    .help("delete the braces: they change nothing here"),
+                );
+            }
+        }
+    }
+
+    /// The parts of a rule that look at events each have a bit in a word of 64.
+    pub(crate) fn parts(&mut self, model: &Model<'a>) {
+        let mut statistics: BTreeSet<(usize, String)> = BTreeSet::new();
+        let mut guards = 0;
+        let mut contiguous = false;
+        for (index, info) in model.steps.iter().enumerate() {
+            guards += info.step.guards.iter().map(|g| g.events.len()).sum::<usize>();
+            guards += usize::from(info.step.until.is_some());
+            if let Some(condition) = &info.step.condition {
+                self.statistics_in(condition, index, &mut statistics);
+            }
+        }
+        for node in &model.nodes {
+            contiguous |= node.then.is_some_and(|t| t.directly);
+            guards += node.then.map_or(0, |t| usize::from(t.next));
+            guards += match &node.kind {
+                NodeKind::Absence(absence) => absence.events.len(),
+                NodeKind::All(all, _) => all.without.len(),
+                _ => 0,
+            };
+        }
+        for clause in &model.rule.clauses {
+            match &clause.kind {
+                ClauseKind::CancelOn(events) => guards += events.len(),
+                ClauseKind::Having(e) | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
+                    self.statistics_in(e, usize::MAX, &mut statistics);
+                }
+                ClauseKind::Alert(fields) => {
+                    for field in fields {
+                        match &field.value {
+                            AlertValue::Expr(e) => self.statistics_in(e, usize::MAX, &mut statistics),
+                            AlertValue::Template(parts, _) => {
+                                for part in parts {
+                                    if let TemplatePart::Expr(e) = part {
+                                        self.statistics_in(e, usize::MAX, &mut statistics);
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let parts = model.steps.len() + guards + statistics.len() + usize::from(contiguous);
+        if parts > MAX_PARTS && model.steps.len() <= self.limits.max_steps {
+            self.out.push(
+                Diagnostic::error(
+                    codes::TOO_MANY_STEPS,
+                    format!("this rule has {parts} steps, guards and statistics together"),
+                    model.rule.name.span,
+                    format!("the limit is {MAX_PARTS}"),
+                )
+                .note(format!("{} steps, {guards} guarded events, {} statistics", model.steps.len(), statistics.len()))
+                .help("build a second rule on the alerts of a first: `alert.rule_name`"),
+            );
+        }
+    }
+
+    /// The running statistics of an expression, `let`s included.
+    fn statistics_in(&self, expr: &Expr, step: usize, found: &mut BTreeSet<(usize, String)>) {
+        let mut lets: Vec<&str> = Vec::new();
+        let mut open = vec![expr];
+        while let Some(expr) = open.pop() {
+            walk::expressions(expr, &mut |e| {
+                match &e.kind {
+                    ExprKind::Call(call) if Statistic::by_name(&call.name.name).is_some() && self.has_window(call) => {
+                        found.insert((step, self.sources.text(e.span).to_string()));
+                    }
+                    ExprKind::Path(path) if path.parts.len() == 1 => {
+                        let name = path.parts[0].name.as_str();
+                        if let Some(decl) = self.names.lets.get(name)
+                            && !lets.contains(&name)
+                        {
+                            lets.push(name);
+                            open.push(&decl.value);
+                        }
+                    }
+                    _ => {}
+                }
+                true
+            });
+        }
+    }
+
     fn group_without_effect(&mut self, span: Span, what: &str) {
         self.out.push(
             Diagnostic::warning(codes::GROUP_WITHOUT_EFFECT, format!("{what} changes nothing"), span, "no effect")
@@ -114,7 +252,7 @@ impl<'a> Checker<'a> {
         );
     }
 
-    fn joint(&mut self, model: &Model<'a>, at: usize, node: &Node<'a>) {
+    fn joint(&mut self, model: &Model<'a>, node: &Node<'a>) {
         let Some(then) = node.then else { return };
         let bounded = then.after.as_ref().or(then.within.as_ref());
         if let NodeKind::Absence(absence) = &node.kind {
@@ -146,11 +284,8 @@ impl<'a> Checker<'a> {
             return;
         }
         if then.next {
-            let step = match &node.kind {
-                NodeKind::Step(i) => Some(&model.steps[*i]),
-                _ => None,
-            };
-            if step.is_none_or(|s| s.step.quantifier.is_some()) {
+            let single = matches!(&node.kind, NodeKind::Step(i) if model.steps[*i].step.quantifier.is_none());
+            if !single {
                 self.out.push(
                     Diagnostic::error(
                         codes::WRONG_NEXT,
@@ -163,13 +298,17 @@ impl<'a> Checker<'a> {
                 );
             } else if then.directly {
                 self.out.push(
-                    Diagnostic::error(codes::NO_EFFECT, "`next` has no effect beside `directly`", then.span, "already implied")
-                        .note("with `directly` no event of the pattern's classes lies between anyway")
-                        .help("delete `next`"),
+                    Diagnostic::error(
+                        codes::NO_EFFECT,
+                        "`next` has no effect beside `directly`",
+                        then.span,
+                        "already implied",
+                    )
+                    .note("with `directly` no event of the pattern's classes lies between anyway")
+                    .help("delete `next`"),
                 );
             }
         }
-        let _ = at;
     }
 
     fn step_shape(&mut self, model: &Model<'a>, at: usize, info: &StepInfo<'a>) {
@@ -220,8 +359,13 @@ impl<'a> Checker<'a> {
                     self.duration(last, "`in last`");
                 }
                 (None, StepGuardKind::If | StepGuardKind::Unless) => self.out.push(
-                    Diagnostic::error(codes::NOT_A_DURATION, "this guard does not say how far it looks back", guard.span, "no `in last`")
-                        .help("add `in last 1h`"),
+                    Diagnostic::error(
+                        codes::NOT_A_DURATION,
+                        "this guard does not say how far it looks back",
+                        guard.span,
+                        "no `in last`",
+                    )
+                    .help("add `in last 1h`"),
                 ),
                 _ => {}
             }
@@ -238,13 +382,21 @@ impl<'a> Checker<'a> {
             _ => 0,
         };
         let found = match quantifier.count {
-            Count::AtLeast(0) => wrong("`at least 0` asks for nothing", "always satisfied", "write `zero or more of`, or a number from 1 on"),
+            Count::AtLeast(0) => wrong(
+                "`at least 0` asks for nothing",
+                "always satisfied",
+                "write `zero or more of`, or a number from 1 on",
+            ),
             Count::Exactly(0) => wrong(
                 "`exactly 0` is an absence",
                 "binds nothing",
                 "write `then no X within 5m`, or `without X` after the next step",
             ),
-            Count::Range(_, 0) => wrong("`0..0` is an absence", "binds nothing", "write `then no X within 5m`, or `without X` after the next step"),
+            Count::Range(_, 0) => wrong(
+                "`0..0` is an absence",
+                "binds nothing",
+                "write `then no X within 5m`, or `without X` after the next step",
+            ),
             Count::Range(n, m) if n > m => wrong(
                 &format!("`{n}..{m}` counts backwards"),
                 "the first number is larger than the second",
@@ -359,16 +511,23 @@ impl<'a> Checker<'a> {
             }
             let without = step.guards.iter().find(|g| g.kind == StepGuardKind::Without);
             match (without, info.role) {
-                (Some(guard), Role::AllMember) => self.out.push(
-                    Diagnostic::error(
-                        codes::WITHOUT_IN_ALL,
-                        "`without` cannot stand at a member of `all`",
-                        guard.span,
-                        "members come in any order: between which events?",
-                    )
-                    .help("write it after the braces: `all { … } without X` covers the whole span"),
-                ),
-                (Some(_), _) if first => self.without_on_first(step),
+                (Some(_), Role::AnyMember) if first => self.without_on_first(step),
+                (Some(guard), role) => {
+                    let help = if role == Role::AllMember {
+                        "write it after the braces: `all { … } without X` covers the whole span"
+                    } else {
+                        "write it before `any`, for all members: `then no X then any { … }`"
+                    };
+                    self.out.push(
+                        Diagnostic::error(
+                            codes::WITHOUT_IN_GROUP,
+                            format!("`without` cannot stand at a member of `{word}`"),
+                            guard.span,
+                            "between which events?",
+                        )
+                        .help(help),
+                    );
+                }
                 _ => {}
             }
             self.until(step, false);
@@ -378,8 +537,12 @@ impl<'a> Checker<'a> {
 
     fn misplaced(&mut self, element: &Element) {
         let (what, help) = match element {
-            Element::Absence(_) => ("an absence", "count the steps alone, and look back with `unless X in last 5m` outside the group"),
-            Element::All(_) | Element::Any(_) => ("`all` or `any`", "repeat a sequence of single steps; `(X or Y)` takes either class"),
+            Element::Absence(_) => {
+                ("an absence", "count the steps alone, and look back with `unless X in last 5m` outside the group")
+            }
+            Element::All(_) | Element::Any(_) => {
+                ("`all` or `any`", "repeat a sequence of single steps; `(X or Y)` takes either class")
+            }
             Element::Group(_) => ("a group", "join its steps to the outer group with `then`"),
             Element::Step(_) => return,
         };
@@ -394,7 +557,7 @@ impl<'a> Checker<'a> {
         );
     }
 
-    fn repeated_group(&mut self, model: &Model<'a>, group: &Group, steps: &[(Option<&'a crate::syntax::ast::Then>, usize)]) {
+    fn repeated_group(&mut self, model: &Model<'a>, group: &Group, steps: &[(Option<&'a Then>, usize)]) {
         if let Some(quantifier) = &group.quantifier {
             let refused = if quantifier.consecutive {
                 Some("a `consecutive` group")
@@ -405,8 +568,13 @@ impl<'a> Checker<'a> {
             };
             match refused {
                 Some(what) => self.out.push(
-                    Diagnostic::error(codes::GROUP_TOO_RICH, format!("{what} is not built yet"), quantifier.span, "not available")
-                        .help("write `at least N of { … }`, or make single steps optional"),
+                    Diagnostic::error(
+                        codes::GROUP_TOO_RICH,
+                        format!("{what} is not built yet"),
+                        quantifier.span,
+                        "not available",
+                    )
+                    .help("write `at least N of { … }`, or make single steps optional"),
                 ),
                 None => self.quantifier(quantifier),
             }
@@ -472,7 +640,11 @@ impl<'a> Checker<'a> {
                     "has no effect at the end",
                 )
                 .note("a match completes as soon as its last step is satisfied, and this one is before its first event")
-                .help(if single { "write `one or more of`" } else { "delete the step, or write `one or more of`" }),
+                .help(if single {
+                    "write `one or more of`"
+                } else {
+                    "delete the step, or write `one or more of`"
+                }),
             );
         } else if matches!(last.kind, NodeKind::Absence(_))
             && model.nodes.len() > 1

@@ -32,9 +32,11 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::Duration(_)
         | ExprKind::Path(_) => Vec::new(),
         ExprKind::Call(call) => call.args.iter().chain(call.condition.as_deref()).collect(),
-        ExprKind::Not(inner) | ExprKind::Neg(inner) | ExprKind::Member(inner, _) | ExprKind::Index(inner, _) => {
-            vec![inner]
-        }
+        ExprKind::Not(inner)
+        | ExprKind::Neg(inner)
+        | ExprKind::Below(inner)
+        | ExprKind::Member(inner, _)
+        | ExprKind::Index(inner, _) => vec![inner],
         ExprKind::Binary(_, a, b) => vec![a, b],
         ExprKind::In { value, set: InSet::List(items), .. } => std::iter::once(&**value).chain(items).collect(),
         ExprKind::In { value, .. } | ExprKind::Like { value, .. } | ExprKind::Matches { value, .. } => vec![value],
