@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::base::Limits;
 use crate::base::id::TableId;
-use crate::diag::{Code, Diagnostic, Level};
+use crate::check::{check, has_errors};
+use crate::diag::{Code, Diagnostic};
 use crate::plan::Ruleset;
 use crate::plan::lower::{Input, lower};
 use crate::plan::lower_expr::Declarations;
@@ -61,9 +62,14 @@ pub fn compile(
         let source = sources.get(id);
         let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
         let (file, problems) = parser(id, &source.text, &options.limits);
-        files.push(file);
+        files.push((id, file));
         diagnostics.extend(problems);
     }
+    // What a broken file declares is not known, so names cannot be judged before all files are read.
+    if !has_errors(&diagnostics) {
+        diagnostics.extend(check(&files, sources, &options.limits));
+    }
+    let files: Vec<File> = files.into_iter().map(|(_, file)| file).collect();
     let declarations = declare(&files, load, &mut diagnostics);
     let mut ruleset = None;
     if !has_errors(&diagnostics) {
@@ -90,10 +96,6 @@ pub fn compile_str(text: &str) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
     let load = |_: &str, _: SourceId| Err("a text on its own has no tables".to_owned());
     let compiled = compile(&sources, &CompileOptions::default(), &load);
     compiled.ruleset.ok_or(compiled.diagnostics)
-}
-
-fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|d| d.level == Level::Error)
 }
 
 /// Collects what files declare besides rules, and loads the tables.

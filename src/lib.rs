@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod base;
+pub mod check;
 pub mod compile;
 pub mod config;
 pub mod decode;

@@ -41,8 +41,9 @@ impl Builder<'_> {
     pub(super) fn separator(&mut self, pair: &Pair<'_, Rule>) {
         let span = self.span(pair);
         self.report(
-            Diagnostic::error(Code("E0032"), format!("no `{}` is needed here", pair.as_str()), span, "leave it out")
+            Diagnostic::error(Code("E0032"), format!("no `{}` is needed here", pair.as_str()), span, "not needed")
                 .note("lines of a block follow one another without a separator")
+                .help("leave it out")
                 .fix(span, ""),
         );
     }

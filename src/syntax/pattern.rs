@@ -389,6 +389,14 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::label => step.name = part.into_inner().next().map(|name| self.ident(&name)),
                 Rule::quantifier => step.quantifier = Some(self.quantifier(part)),
+                Rule::compat_late_label => {
+                    self.report(
+                        Diagnostic::error(Code("E0034"), "the name of a step stands first", at, "after the number")
+                            .help(format!("write `{} at least 5 of …`", self.written(at))),
+                    );
+                    let label = part.into_inner().next().and_then(|label| label.into_inner().next());
+                    step.name = label.map(|name| self.ident(&name));
+                }
                 Rule::classes => step.classes = self.classes(part),
                 Rule::step_where => step.condition = self.condition(part),
                 Rule::step_by => step.by = self.key_items(part),
