@@ -43,7 +43,9 @@ impl EventView for LineView<'_> {
     #[inline]
     fn attr(&self, attr: Attr) -> ValueRef<'_> {
         match attr {
-            Attr::Field(field) => self.slots.get(field.index()).map_or(ValueRef::Missing, |s| s.value(self.text, self.arena)),
+            Attr::Field(field) => {
+                self.slots.get(field.index()).map_or(ValueRef::Missing, |s| s.value(self.text, self.arena))
+            }
             Attr::Ts => ValueRef::Time(self.ts),
             Attr::Arrival => ValueRef::Time(self.arrival),
             Attr::Seq => ValueRef::Int(self.seq.line() as i64),
@@ -301,7 +303,8 @@ impl Decoder {
                     continue;
                 }
             };
-            let scanned = extract(text, line.start, &self.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
+            let scanned =
+                extract(text, line.start, &self.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
             if let Err(error) = scanned {
                 self.reject(&mut batch, &block, line.index, line.start, error.offset as usize, error.reason);
                 continue;
@@ -428,15 +431,7 @@ impl Decoder {
         Some(batch)
     }
 
-    fn reject(
-        &self,
-        batch: &mut Batch,
-        block: &TextBlock<'_>,
-        line: u32,
-        start: u32,
-        column: usize,
-        reason: Reject,
-    ) {
+    fn reject(&self, batch: &mut Batch, block: &TextBlock<'_>, line: u32, start: u32, column: usize, reason: Reject) {
         batch.stats.rejects[reason as usize] += 1;
         if !self.config.keep_rejects {
             return;
