@@ -1,6 +1,10 @@
 //! Tripline.
 
+pub mod alert;
 pub mod base;
+pub mod check;
+pub mod compile;
+pub mod config;
 pub mod decode;
 pub mod diag;
 pub mod io;
