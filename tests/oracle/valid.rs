@@ -188,9 +188,8 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     {
         return Some("contiguity with a handed-over key");
     }
-    let least: i64 = rule.body.iter().filter_map(|(j, _)| j.after).sum();
-    if rule.within.is_some_and(|w| !w.holds(least)) {
-        return Some("gaps longer than the whole");
+    if let Some(why) = gaps(rule) {
+        return Some(why);
     }
     // Own `by` of guards names components of the rule's.
     let mut guards: Vec<&Guard> = rule.cancel.iter().collect();
@@ -223,4 +222,29 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Gaps that leave no room.
+fn gaps(rule: &Rule) -> Option<&'static str> {
+    let (mut least, mut waiting, mut strict) = (0, 0, false);
+    for (joint, elem) in &rule.body {
+        if let Elem::Absence { within, .. } = elem {
+            waiting = waiting.max(within.unwrap_or(0));
+            continue;
+        }
+        if joint.within.is_some_and(|w| waiting > 0 && w.d <= waiting) {
+            return Some("a gap inside an absence");
+        }
+        strict |= waiting > 0;
+        least += waiting.max(joint.after.unwrap_or(0));
+        waiting = 0;
+    }
+    if rule.within.is_some_and(|w| !w.holds(least) || strict && least == w.d) {
+        return Some("gaps longer than the whole");
+    }
+    // Each event of the step ends it.
+    let ends = |s: &Step| {
+        s.until.as_ref().is_some_and(|u| u.cond.is_none() && s.classes.iter().any(|c| u.classes.contains(c)))
+    };
+    rule.steps().into_iter().any(ends).then_some("a repetition that ends before it begins")
 }
