@@ -65,6 +65,15 @@ impl Maker<'_> {
         }
         if self.handed {
             self.hand_over(&mut rule);
+        } else if rule.by.len() == 1 && !rule.by[0].optional && self.r.percent(10) {
+            // One component, from different fields.
+            let comp = |field: &str| KeyComp { name: "who".into(), field: field.into(), optional: false };
+            rule.by = vec![comp("k")];
+            for step in rule.body.iter_mut().flat_map(|(_, e)| e.steps_mut()) {
+                if self.r.percent(40) {
+                    step.by = vec![comp("j")];
+                }
+            }
         }
         self.clauses(&mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {

@@ -56,6 +56,7 @@ pub fn interesting(r: &mut Random, rule: &Rule) -> Vec<Event> {
 /// At most twelve events, most of them of classes that the rule names.
 pub fn stream(r: &mut Random, rule: &Rule) -> Vec<Event> {
     let letters = letters(rule);
+    let mixed = rule.by.iter().any(|k| k.name == "who");
     let length = 3 + r.below(10);
     let one_key = r.percent(50);
     let tidy = r.percent(40);
@@ -71,7 +72,11 @@ pub fn stream(r: &mut Random, rule: &Rule) -> Vec<Event> {
         } else {
             r.choose(&["A", "B", "C", "D", "X", "Z"]).to_string()
         };
-        out.push(event(r, seq, ts, class, one_key));
+        let mut event = event(r, seq, ts, class, one_key);
+        if mixed {
+            event.j = event.j.map(|_| if one_key || r.percent(60) { "x".into() } else { "y".into() });
+        }
+        out.push(event);
     }
     if r.percent(50) {
         out.push(Event { seq: length + 1, ts: ts + 60_000, class: "Z".into(), ..Event::default() });

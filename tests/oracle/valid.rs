@@ -188,6 +188,15 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     {
         return Some("contiguity with a handed-over key");
     }
+    let own_fields = rule.by.len() == 1 && steps.iter().any(|s| !s.by.is_empty());
+    if own_fields
+        && (rule.body.iter().any(|(j, _)| j.directly)
+            || steps.iter().any(|s| {
+                s.quant.as_ref().is_some_and(|q| q.consecutive) || s.cond.as_ref().is_some_and(Expr::has_stat)
+            }))
+    {
+        return Some("contiguity or statistics over keys from different fields");
+    }
     if let Some(why) = gaps(rule) {
         return Some(why);
     }
