@@ -13,6 +13,9 @@ use oracle::parse;
 use oracle::select::{Settings, run};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tripline::alert::Alert;
+use tripline::compile::compile_str;
+use tripline::session::{AtEnd, Session, SessionConfig};
 
 /// The folder of the data, if it is there.
 fn data() -> Option<PathBuf> {
@@ -157,4 +160,41 @@ fn the_definition_gives_the_known_answers() {
         failures.extend(compare(&answer, lines).err());
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The engine gives them, over the whole file.
+#[test]
+fn the_engine_gives_the_known_answers() {
+    let Some(data) = data() else { return };
+    let mut failures = vec![];
+    for answer in answers(&data) {
+        let rules = match compile_str(answer["rule"].as_str().expect("a rule")) {
+            Ok(rules) => rules,
+            Err(diagnostics) => {
+                failures.push(format!("{}: {:?}", answer["id"], diagnostics[0].message));
+                continue;
+            }
+        };
+        let mut config = SessionConfig::default();
+        config.time.fields = vec![vec![answer["time_field"].as_str().expect("a field").to_string()]];
+        let mut session = Session::new(rules, config);
+        let mut lines = vec![];
+        let text = text(&data, answer["file"].as_str().expect("a file"));
+        for block in text.as_bytes().chunk_by(|a, _| *a != b'\n').collect::<Vec<_>>().chunks(1000) {
+            session.push_block(&block.concat());
+            lines.extend(session.drain().iter().map(line));
+        }
+        session.finish(AtEnd::Pending);
+        lines.extend(session.drain().iter().map(line));
+        failures.extend(compare(&answer, lines).err());
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn line(alert: &Alert) -> String {
+    let key = alert.key.iter().map(|(_, value)| match value {
+        tripline::base::Value::Str(text) => text.to_string(),
+        other => other.to_json().to_string(),
+    });
+    format!("{}|{}", alert.time.as_millis(), key.collect::<Vec<_>>().join(","))
 }

@@ -8,6 +8,7 @@ mod oracle;
 use std::path::PathBuf;
 
 use oracle::case::{self, Case};
+use oracle::engine::{self, Way};
 use oracle::{parse, render, select};
 
 /// The files, each with what it is about. A file that is not listed here fails the suite.
@@ -97,4 +98,26 @@ fn rules_print_and_read_back() {
         let rule = parse::rule(&case.rule);
         assert_eq!(parse::rule(&render::text(&rule)), rule, "{}: {}\n{}", case.file, case.name, render::text(&rule));
     }
+}
+
+#[test]
+fn engine_agrees() {
+    let mut failures = vec![];
+    let cases = cases();
+    for case in &cases {
+        let rule = parse::rule(&case.rule);
+        let names: Vec<Option<String>> = rule.steps().iter().map(|s| s.name.clone()).collect();
+        let text = render::wrap(&case.rule);
+        for way in [Way::Chosen, Way::Runs, Way::Restored, Way::RunsRestored] {
+            let difference = match engine::run(&text, &names, &case.stream, case.settings, way) {
+                Ok(outcome) => case.differs(&outcome, &names),
+                Err(why) => Some(why),
+            };
+            if let Some(difference) = difference {
+                failures.push(format!("{}: {}, {way:?}\n{}  {difference}\n", case.file, case.name, case.rule));
+                break;
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {} cases:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }

@@ -7,7 +7,7 @@
 
 pub mod candidates;
 pub mod case;
-// pub mod engine;
+pub mod engine;
 pub mod eval;
 pub mod event;
 pub mod expr;

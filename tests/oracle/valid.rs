@@ -188,6 +188,16 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     {
         return Some("contiguity with a handed-over key");
     }
+    let names = |s: &Step| rule.comps(s).into_iter().map(|c| c.name).collect::<Vec<_>>();
+    if rule.handed_over() {
+        if !rule.by.is_empty() || rule.body.iter().any(|(_, e)| !matches!(e, Elem::Step(_) | Elem::Absence { .. })) {
+            return Some("a key handed over in a way the oracle leaves out");
+        }
+        let shares = |i: usize| steps[..i].iter().any(|s| names(s).iter().any(|n| names(steps[i]).contains(n)));
+        if !(1..steps.len()).all(shares) {
+            return Some("a step that shares no component");
+        }
+    }
     let own_fields = rule.by.len() == 1 && steps.iter().any(|s| !s.by.is_empty());
     if own_fields
         && (rule.body.iter().any(|(j, _)| j.directly)
