@@ -7,5 +7,7 @@
 mod conformance;
 #[path = "decode_json/differential.rs"]
 mod differential;
+#[path = "decode_json/real.rs"]
+mod real;
 #[path = "decode_json/reference.rs"]
 mod reference;
