@@ -5,3 +5,4 @@ pub mod decode;
 pub mod diag;
 pub mod io;
 pub mod syntax;
+pub mod plan;

@@ -15,7 +15,7 @@ use crate::base::{Duration, FieldId, Timestamp, Value, ValueRef};
 use crate::syntax::ast::BinaryOp;
 
 /// Events bound to each step of a rule so far.
-pub type Bindings<'a> = [SmallVec<[&'a StoredEvent; 2]>];
+pub type Bindings<'a> = [Vec<&'a StoredEvent>];
 
 /// A value that may borrow from events or expressions, or have been made by a function.
 #[derive(Clone, Debug)]
@@ -361,7 +361,7 @@ fn scale(x: Duration, by: ValueRef<'_>, f: impl Fn(f64, f64) -> f64) -> Value {
     if product.is_finite() { Value::Duration(Duration(product.round() as i64)) } else { Value::Missing }
 }
 
-fn eval_aggregate<E: EventView>(a: &AggregateExpr, c: &Ctx<'_, E>) -> Value {
+fn eval_aggregate<'a, E: EventView>(a: &'a AggregateExpr, c: &Ctx<'a, E>) -> Value {
     let events = c.bound.get(a.step.index()).map_or(&[][..], |events| &events[..]);
     let mut values: Vec<Value> = Vec::new();
     let mut count = 0_i64;

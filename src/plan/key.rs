@@ -67,7 +67,7 @@ pub enum NoKey {
 
 impl KeySpec {
     /// Appends the key of an event.
-    pub fn encode<E: EventView>(&self, c: &Ctx<'_, E>, out: &mut impl Bytes) -> Result<(), NoKey> {
+    pub fn encode<'a, E: EventView>(&'a self, c: &Ctx<'a, E>, out: &mut impl Bytes) -> Result<(), NoKey> {
         for part in &self.parts {
             let value = eval(&part.value, c);
             match value.get() {
