@@ -58,14 +58,14 @@ impl PathTrie {
     /// The trie of these paths; the field of a path is its index. Equal paths each fill their own slot.
     pub fn new(paths: &[Vec<String>]) -> Self {
         let mut trie = Self { nodes: vec![Node::default()], fields: paths.len(), max_depth: MAX_DEPTH };
-        let mut index = vec![BTreeMap::new()];
+        let mut index: Vec<BTreeMap<Box<str>, u32>> = vec![BTreeMap::new()];
         for (field, path) in paths.iter().enumerate() {
             for (rank, keys) in variants(path).into_iter().enumerate() {
                 trie.insert(&mut index, FieldId::from(field), rank as u32, keys);
             }
         }
         for (node, children) in trie.nodes.iter_mut().zip(index) {
-            node.lengths = children.keys().fold(0, |bits, key: &Box<str>| bits | 1 << (key.len() % 64));
+            node.lengths = children.keys().fold(0, |bits, key| bits | 1 << (key.len() % 64));
             if children.len() >= HASH_FROM {
                 node.by_hash = Some(children.iter().map(|(key, child)| (key.clone(), *child)).collect());
             }
