@@ -12,6 +12,7 @@
 //! displaced must come back. Such lines are rare, so the scan only notices them, and the line is then read again as a
 //! tree.
 
+use super::key_index::Fingerprint;
 use super::path::{PathTrie, ROOT};
 use super::reject::{JsonError, Reject};
 use super::scan::{Number, Scan, Scanner, Span, unescape};
@@ -131,11 +132,12 @@ impl Walk<'_, '_> {
     fn child(&mut self, node: u32, key: Span) -> Option<u32> {
         let raw = self.scan.text(key);
         if !key.escaped {
-            return self.trie.child(node, raw);
+            return self.trie.child(node, raw, || self.scan.fingerprint(key));
         }
-        self.scratch.key.clear();
-        unescape(raw, &mut self.scratch.key);
-        self.trie.child(node, &self.scratch.key)
+        let plain = &mut self.scratch.key;
+        plain.clear();
+        unescape(raw, plain);
+        self.trie.child(node, plain, || Fingerprint::new(plain.as_bytes()))
     }
 
     /// The cursor stands on a value that some path leads to.
@@ -229,7 +231,8 @@ impl Walk<'_, '_> {
     fn look_up(&mut self, node: u32, value: &Value) {
         let Value::Object(fields) = value else { return };
         for (key, value) in fields {
-            let Some(child) = self.trie.child(node, key) else { continue };
+            let fingerprint = || Fingerprint::new(key.as_bytes());
+            let Some(child) = self.trie.child(node, key, fingerprint) else { continue };
             if !self.trie.node(child).ends.is_empty() {
                 let slot = match value {
                     Value::Missing | Value::Time(_) | Value::Duration(_) => Slot::Missing,

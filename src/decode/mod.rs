@@ -11,6 +11,7 @@ pub mod reject;
 pub mod slot;
 pub mod timefield;
 
+mod key_index;
 mod scan;
 mod tree;
 

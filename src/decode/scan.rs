@@ -4,6 +4,7 @@
 //! scanner stops at is ASCII: slicing the text at such positions cannot split a character.
 //! Whether a line is accepted never depends on which fields are read, so skipping checks as much as reading does.
 
+use super::key_index::Fingerprint;
 use super::reject::{JsonError, Reject};
 
 /// A number as JSON writes it.
@@ -55,6 +56,11 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn text(&self, span: Span) -> &'a str {
         &self.text[span.start..span.end]
+    }
+
+    #[inline]
+    pub(super) fn fingerprint(&self, span: Span) -> Fingerprint {
+        Fingerprint::within(self.bytes, span.start, span.end)
     }
 
     /// The whole line.
