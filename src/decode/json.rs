@@ -61,12 +61,13 @@ pub fn extract(
     if result.is_ok() {
         stats.duplicate_keys += walk.met.duplicate_keys + walk.repeated;
         stats.lone_surrogates += walk.met.lone_surrogates;
-    } else {
-        slots.fill(Slot::Missing);
-        text.truncate(old_text);
-        values.truncate(old_values);
+        return Ok(());
     }
-    result
+    let failure = walk.scan.failure();
+    slots.fill(Slot::Missing);
+    text.truncate(old_text);
+    values.truncate(old_values);
+    Err(failure)
 }
 
 struct Walk<'a, 'b> {
@@ -191,7 +192,7 @@ impl Walk<'_, '_> {
     #[inline]
     fn string(&mut self, span: Span) -> Slot {
         if !span.escaped {
-            return Slot::Str { start: self.base + span.start as u32, len: (span.end - span.start) as u32 };
+            return Slot::Str { start: self.base + span.start, len: span.end - span.start };
         }
         let start = self.text.len();
         self.met.lone_surrogates += unescape(self.scan.text(span), self.text);
@@ -217,10 +218,10 @@ impl Walk<'_, '_> {
         self.slots.fill(Slot::Missing);
         let repeated = std::mem::take(&mut self.repeated);
         self.met = Met::default();
-        let mut scan = Scanner::new(self.scan.line(), self.trie.max_depth());
-        scan.space();
+        self.scan.pos = 0;
+        self.scan.space();
         let mut met = Met::default();
-        let root = tree(&mut scan, 0, &mut met)?;
+        let root = tree(&mut self.scan, 0, &mut met)?;
         // Only the keys that the scan saw count: whether others are repeated is not known for any other line.
         self.repeated = repeated;
         self.met.lone_surrogates = met.lone_surrogates;
