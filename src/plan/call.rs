@@ -145,7 +145,11 @@ fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
         Function::Month => date(arg(0), |d| i64::from(d.month())),
         Function::Year => date(arg(0), |d| i64::from(d.year())),
         Function::DistanceKm => {
-            let points = if v.len() == 2 { place(arg(0)).zip(place(arg(1))) } else { pair(num(0), num(1)).zip(pair(num(2), num(3))) };
+            let points = if v.len() == 2 {
+                place(arg(0)).zip(place(arg(1)))
+            } else {
+                pair(num(0), num(1)).zip(pair(num(2), num(3)))
+            };
             points.map_or(Value::Missing, |(a, b)| Value::number(distance_km(a, b)))
         }
         Function::SpeedKmh => {

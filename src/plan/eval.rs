@@ -141,9 +141,9 @@ pub fn truth<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Option<bool> {
             let key: SmallVec<[ValueRef<'_>; 2]> = key.iter().map(Val::get).collect();
             Some(table.find(&key).is_some())
         }
-        Expr::Like(value, globs) => any_element(eval(value, c).get(), |v| {
-            v.as_str().map(|text| globs.iter().any(|glob| glob.is_match(text)))
-        }),
+        Expr::Like(value, globs) => {
+            any_element(eval(value, c).get(), |v| v.as_str().map(|text| globs.iter().any(|glob| glob.is_match(text))))
+        }
         Expr::Matches(value, regexes) => any_element(eval(value, c).get(), |v| {
             v.as_str().map(|text| regexes.iter().any(|regex| regex.is_match(text)))
         }),
@@ -368,7 +368,15 @@ fn eval_aggregate<'a, E: EventView>(a: &'a AggregateExpr, c: &Ctx<'a, E>) -> Val
     let mut seen: hashbrown::HashSet<SmallVec<[u8; 32]>, foldhash::fast::FixedState> = hashbrown::HashSet::default();
     for event in events {
         let view = StoredView { event, kept: c.kept };
-        let inner = Ctx { this: Some(&view), stats: &[], bound: c.bound, prev: c.prev, kept: c.kept, key: c.key, tables: c.tables };
+        let inner = Ctx {
+            this: Some(&view),
+            stats: &[],
+            bound: c.bound,
+            prev: c.prev,
+            kept: c.kept,
+            key: c.key,
+            tables: c.tables,
+        };
         if a.filter.as_ref().is_some_and(|filter| !passes(filter, &inner)) {
             continue;
         }
@@ -433,8 +441,9 @@ pub fn aggregate(kind: Aggregate, count: i64, mut values: Vec<Value>) -> Value {
             }
             sum.unwrap_or_default()
         }
-        Aggregate::Avg => numbers(&values)
-            .map_or(Value::Missing, |n| Value::number(n.iter().sum::<f64>() / n.len() as f64)),
+        Aggregate::Avg => {
+            numbers(&values).map_or(Value::Missing, |n| Value::number(n.iter().sum::<f64>() / n.len() as f64))
+        }
         Aggregate::Stddev => match numbers(&values) {
             Some(n) if n.len() >= 2 => {
                 let mean = n.iter().sum::<f64>() / n.len() as f64;

@@ -9,9 +9,9 @@ use hashbrown::HashSet;
 use regex_automata::meta::Regex;
 
 use super::net::CidrSet;
+use crate::base::function::{Aggregate, Function};
 use crate::base::id::{StatId, TableId};
 use crate::base::{FieldId, StepId, Value};
-use crate::base::function::{Aggregate, Function};
 use crate::syntax::ast::BinaryOp;
 
 /// A resolved expression.

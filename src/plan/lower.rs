@@ -313,10 +313,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .and_then(|e: &Element| e.steps().first().copied())
             .map(|s| self.step_keys[s.index()].iter().map(|c| c.place).collect())
             .unwrap_or_default();
-        low.scope.key = key
-            .iter()
-            .map(|at| (self.components[*at].to_string(), self.component_paths[*at].clone()))
-            .collect();
+        low.scope.key =
+            key.iter().map(|at| (self.components[*at].to_string(), self.component_paths[*at].clone())).collect();
 
         let mut meta = Meta { title: decl.title.as_ref().map(|t| t.value.as_str().into()), ..Meta::default() };
         let mut severity = SeverityRule::Fixed(Severity::default());
@@ -484,7 +482,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         items.sort_by_key(|(at, _)| *at);
         items
             .into_iter()
-            .map(|(place, item)| Component { place, value: low.expr(&item.value, Place::Event), optional: item.optional })
+            .map(|(place, item)| Component {
+                place,
+                value: low.expr(&item.value, Place::Event),
+                optional: item.optional,
+            })
             .collect()
     }
 
@@ -616,11 +618,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
     fn step(&mut self, step: &ast::Step, next: bool, low: &mut Lowering<'_>) -> (StepId, Vec<GuardId>) {
         let id = StepId::from(self.steps.len());
         let label: Arc<str> = step.name.as_ref().map_or_else(|| class_label(&step.classes), |n| n.name.as_str().into());
-        let parts: Vec<Expr> = step
-            .condition
-            .as_ref()
-            .map(|c| low.expr(c, Place::Step(id)).conjuncts())
-            .unwrap_or_default();
+        let parts: Vec<Expr> =
+            step.condition.as_ref().map(|c| low.expr(c, Place::Step(id)).conjuncts()).unwrap_or_default();
         let (mut stateless, mut arrival, mut cross) = (Vec::new(), Vec::new(), Vec::new());
         let mut which = String::new();
         for part in parts {
@@ -633,6 +632,17 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             }
         }
         let preds = self.predicates(&step.classes, step.condition.as_ref(), &which, Expr::all(stateless), low);
+        let (mut reads, mut reads_prev) = (Vec::new(), false);
+        for part in &cross {
+            part.walk(&mut |e| match e {
+                Expr::Bound(step, ..) => reads.push(*step),
+                Expr::Aggregate(a) => reads.push(a.step),
+                Expr::Prev(_) => reads_prev = true,
+                _ => {}
+            });
+        }
+        reads.sort();
+        reads.dedup();
         let own_history = cross.iter().any(|e| reads_own(e, id));
         let components = self.step_keys[id.index()].clone();
         self.pending_roles.push(PendingRole { kind: RoleKind::Step(id), preds, components: components.clone() });
@@ -656,6 +666,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             components: components.into_iter().map(|c| (c.place, c.value)).collect(),
             joins: Vec::new(),
             own_history,
+            reads,
+            reads_prev,
         });
         let mut without = Vec::new();
         for guard in &step.guards {
@@ -718,7 +730,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         }
         let preds = self.predicates(&guard.classes, guard.condition.as_ref(), &which, Expr::all(stateless), low);
         let equalities = guarded.and_then(|step| {
-            cross.iter().map(|e| equality(e).filter(|(s, _, _)| *s == step).map(|(_, other, this)| (this, other))).collect()
+            cross
+                .iter()
+                .map(|e| equality(e).filter(|(s, _, _)| *s == step).map(|(_, other, this)| (this, other)))
+                .collect()
         });
         let components = if guard.by.is_empty() {
             match guarded.or(like) {
@@ -847,8 +862,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             let keyspec = self.set.keyspec(KeySpec { parts });
             // All `Named` roles with one key are one bit.
             if role.kind == RoleKind::Named
-                && let Some(same) =
-                    self.roles.iter_mut().find(|r| r.kind == RoleKind::Named && r.keyspec == keyspec)
+                && let Some(same) = self.roles.iter_mut().find(|r| r.kind == RoleKind::Named && r.keyspec == keyspec)
             {
                 same.preds.extend(role.preds);
                 continue;

@@ -177,7 +177,9 @@ impl<'a> Lowering<'a> {
             ExprKind::Call(call) => self.call(call, e.span, place),
             ExprKind::Not(a) => Expr::Not(self.boxed(a, place)),
             ExprKind::Neg(a) => match self.expr(a, place) {
-                Expr::Const(v) => fold_constant(&Expr::Neg(Box::new(Expr::Const(v)))).map_or(Expr::Const(Value::Missing), Expr::Const),
+                Expr::Const(v) => {
+                    fold_constant(&Expr::Neg(Box::new(Expr::Const(v)))).map_or(Expr::Const(Value::Missing), Expr::Const)
+                }
                 a => Expr::Neg(Box::new(a)),
             },
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, place),
@@ -257,7 +259,8 @@ impl<'a> Lowering<'a> {
             if let Some(at) = self.scope.key.iter().position(|(_, field)| field.as_ref() == Some(&parts)) {
                 return Expr::Key(at);
             }
-            if parts.len() == 2 && parts[0] == "key"
+            if parts.len() == 2
+                && parts[0] == "key"
                 && let Some(at) = self.scope.key.iter().position(|(name, _)| *name == parts[1])
             {
                 return Expr::Key(at);
@@ -490,7 +493,9 @@ impl<'a> Lowering<'a> {
     fn constant_duration(&mut self, e: &ast::Expr) -> Option<Duration> {
         let before = self.problems.len();
         // A path is a field, never a window; only look at what can fold.
-        if matches!(e.kind, ExprKind::Path(_)) && !matches!(&e.kind, ExprKind::Path(p) if self.declarations.lets.contains_key(&p.parts[0].name)) {
+        if matches!(e.kind, ExprKind::Path(_))
+            && !matches!(&e.kind, ExprKind::Path(p) if self.declarations.lets.contains_key(&p.parts[0].name))
+        {
             return None;
         }
         let lowered = self.expr(e, Place::Event);

@@ -156,8 +156,8 @@ fn index_cidr(rows: &[Value]) -> Result<Index, String> {
         // The column called `cidr`, or else the first.
         let column = fields.iter().find(|(name, _)| &**name == "cidr").or_else(|| fields.first());
         let text = column.and_then(|(_, v)| v.as_ref().as_str()).unwrap_or("");
-        let (address, length) =
-            parse_network(text).ok_or_else(|| format!("row {}: `{text}` is not a network such as 10.0.0.0/8", i + 1))?;
+        let (address, length) = parse_network(text)
+            .ok_or_else(|| format!("row {}: `{text}` is not a network such as 10.0.0.0/8", i + 1))?;
         set.insert(address, length, i as u32);
     }
     Ok(Index::Cidr(set))
