@@ -15,7 +15,11 @@ fuzz_target!(|text: &str| {
         assert!(!diagnostic.message.is_empty());
         for label in diagnostic.labels {
             let (start, end) = (label.span.start as usize, label.span.end as usize);
-            assert!(text.get(start..end).is_some(), "{diagnostic:?} names bytes {start}..{end}", diagnostic = diagnostic.message);
+            assert!(
+                text.get(start..end).is_some(),
+                "{diagnostic:?} names bytes {start}..{end}",
+                diagnostic = diagnostic.message
+            );
         }
     }
 });
