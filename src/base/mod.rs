@@ -1,11 +1,14 @@
 //! Words everyone uses: ids, time, values, limits. Imports nothing of ours.
 
+pub mod function;
 pub mod id;
 pub mod limits;
 pub mod time;
 pub mod value;
+pub mod visible;
 
 pub use id::{FieldId, RuleId, StepId};
 pub use limits::Limits;
 pub use time::{Duration, Timestamp};
 pub use value::{Value, ValueRef};
+pub use visible::visible;
