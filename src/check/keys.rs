@@ -174,9 +174,13 @@ impl<'a> Checker<'a> {
                 }
             }
             self.directly_handed_over(model, at);
-            // What a later step may rely on: components that are bound in any case.
-            let mut sets =
-                steps.iter().map(|i| &model.steps[*i]).filter(|s| !s.may_be_empty()).map(|s| names(&s.components));
+            // What a later step may rely on: components that are bound in any case. What is wrong with the first
+            // element was reported above.
+            let mut sets = steps
+                .iter()
+                .map(|i| &model.steps[*i])
+                .filter(|s| at == 0 || !s.may_be_empty())
+                .map(|s| names(&s.components));
             let bound = match &node.kind {
                 NodeKind::Any(..) if at > 0 => sets.next().map(|first| sets.fold(first, |all, next| &all & &next)),
                 _ => sets.reduce(|all, next| &all | &next),
