@@ -200,7 +200,7 @@ fn structure() {
         ("a: x then b: zero or more of y", " within 5m", &["E0313"]),
         ("a: x then b: zero or more of y then no z within 5m", " within 5m", &[]),
         ("a: at least 200000 of x", " within 5m", &["E0308"]),
-        ("a: x then directly no y within 5m", " within 5m", &["E0311"]),
+        ("a: x then b: y then directly no y within 5m", " within 5m", &["E0311"]),
         ("no y within 5m then a: x", " within 50m", &["E0310"]),
         ("a: x then no y then b: z", " within 5m", &[]),
         ("a: x then no y then { b: z then c: w }", " within 5m", &["E0325", "W0509"]),
