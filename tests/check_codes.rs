@@ -2,7 +2,7 @@
 
 mod check;
 
-use check::{plain, problems};
+use check::{compiles, plain, problems};
 use tripline::diag::codes::check::CODES;
 
 /// The text of a fenced block after a heading of an explanation.
@@ -34,6 +34,18 @@ fn right_examples_give_nothing() {
         let found = problems(text);
         if !found.is_empty() {
             failures.push_str(&format!("{} {}:\n{text}\n{}\n", info.code, info.title, plain(text, &found)));
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn right_examples_compile() {
+    let mut failures = String::new();
+    for info in CODES {
+        let text = example(info.explanation, "Right");
+        if let Err(found) = compiles(text) {
+            failures.push_str(&format!("{} {}:\n{text}\n{found}\n", info.code, info.title));
         }
     }
     assert!(failures.is_empty(), "{failures}");

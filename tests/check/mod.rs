@@ -38,3 +38,27 @@ pub fn plain(text: &str, found: &[Diagnostic]) -> String {
     }
     out
 }
+
+/// The report as a terminal without colours shows it.
+pub fn report(name: &str, text: &str) -> String {
+    let limits = Limits::default();
+    let mut sources = SourceMap::new();
+    let id = sources.add(name, text);
+    let (file, mut found) = parse(id, text, &limits);
+    if found.is_empty() {
+        found = check(&[(id, file)], &sources, &limits);
+    }
+    tripline::diag::render::render_text(&found, &sources, false)
+}
+
+/// Whether a text that the checker lets pass compiles, with empty tables.
+pub fn compiles(text: &str) -> Result<(), String> {
+    let mut sources = SourceMap::new();
+    sources.add("rule.trip", text);
+    let load = |_: &str, _| Ok(b"a,b,c,cidr,sku,shop,least,q\n".to_vec());
+    let compiled = tripline::compile::compile(&sources, &Default::default(), &load);
+    match compiled.ruleset {
+        Some(_) => Ok(()),
+        None => Err(plain(text, &compiled.diagnostics)),
+    }
+}
