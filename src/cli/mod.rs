@@ -9,6 +9,7 @@ mod code;
 mod completions;
 mod exit;
 mod explain;
+mod fmt;
 mod graph;
 mod paths;
 mod rules;
@@ -54,6 +55,7 @@ fn run(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
         Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
+        Command::Fmt(args) => fmt::run(args, terminal),
         Command::Graph(args) => graph::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),
