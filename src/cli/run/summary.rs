@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use tripline::base::Timestamp;
+use tripline::session::{RuleSummary, Summary};
 
 use crate::cli::terminal::{paint, style};
 
@@ -34,6 +35,47 @@ pub struct Totals {
     pub untimed: u64,
     /// Rules in their order.
     pub rules: Vec<RuleTotals>,
+}
+
+impl Totals {
+    /// From the engine's counts.
+    pub fn new(counts: &Summary, elapsed: Duration, time: Option<Timestamp>) -> Self {
+        Self {
+            bytes: counts.bytes,
+            events: counts.events,
+            alerts: counts.rules.iter().map(|rule| rule.sent).sum(),
+            elapsed,
+            time,
+            rejects: counts.rejects.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
+            late: counts.late,
+            needed_lateness: counts.needed_lateness,
+            quarantined: counts.quarantined,
+            outside: counts.outside,
+            untimed: counts.untimed,
+            rules: counts.rules.iter().map(RuleTotals::new).collect(),
+        }
+    }
+}
+
+impl RuleTotals {
+    fn new(rule: &RuleSummary) -> Self {
+        Self {
+            name: rule.name.clone(),
+            numbers: vec![
+                ("events", rule.events),
+                ("matches", rule.matches),
+                ("suppressed", rule.suppressed),
+                ("shadow", rule.shadowed),
+                ("alerts", rule.sent),
+                ("open", rule.open),
+                ("pending", rule.pending),
+                ("no key", rule.no_key),
+                ("evicted", rule.evicted),
+                ("limited", rule.limited),
+            ],
+            spent: (rule.nanos > 0).then(|| Duration::from_nanos(rule.nanos)),
+        }
+    }
 }
 
 /// What one rule did.
