@@ -66,22 +66,12 @@ pub fn demo() -> String {
 /// The sample begins on 2 March 2026 at 08:00 UTC and stays within the day.
 fn clock(time: i64) -> String {
     let ms = time + 8 * 3_600_000;
-    format!(
-        "2026-03-02T{:02}:{:02}:{:02}.{:03}Z",
-        ms / 3_600_000,
-        ms / 60_000 % 60,
-        ms / 1000 % 60,
-        ms % 1000
-    )
+    format!("2026-03-02T{:02}:{:02}:{:02}.{:03}Z", ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000)
 }
 
 fn vessels(plan: &mut Plan, numbers: &mut Numbers) {
     let mut position = |time: i64, mmsi: i64, lat: f64, lon: f64, sog: f64| {
-        plan.add(
-            time,
-            "position",
-            &format!("\"mmsi\":{mmsi},\"lat\":{lat:.4},\"lon\":{lon:.4},\"sog\":{sog:.1}"),
-        );
+        plan.add(time, "position", &format!("\"mmsi\":{mmsi},\"lat\":{lat:.4},\"lon\":{lon:.4},\"sog\":{sog:.1}"));
     };
     for step in 0..60 {
         let time = at(0, step * 5, 0) + numbers.between(0, 20_000);
@@ -257,11 +247,7 @@ fn hosts(plan: &mut Plan, numbers: &mut Numbers) {
         }
     }
     for (n, used) in [71, 70, 72, 71, 73, 72, 74, 78, 83, 88, 92, 93].iter().enumerate() {
-        plan.add(
-            at(0, n as i64 * 20, 5),
-            "disk",
-            &format!("\"host\":\"db-1\",\"mount\":\"/var\",\"used_pct\":{used}"),
-        );
+        plan.add(at(0, n as i64 * 20, 5), "disk", &format!("\"host\":\"db-1\",\"mount\":\"/var\",\"used_pct\":{used}"));
     }
     for n in 0..4 {
         for (state, shift) in [("down", 0), ("up", 14_000)] {
