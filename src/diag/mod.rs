@@ -3,6 +3,9 @@
 //! A [`Diagnostic`] carries a stable code, a plain sentence, labelled spans, what follows from the
 //! problem and a way out. Nothing here prints; renderings are in `render`.
 
+pub mod code;
+pub mod codes;
+
 use crate::syntax::source::Span;
 
 /// How bad it is.

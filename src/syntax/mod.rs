@@ -1,4 +1,24 @@
 //! Text of a rule file to a syntax tree and back. Knows nothing of field types or meaning.
 
 pub mod ast;
+mod build;
+mod declaration;
+mod expected;
+mod grammar;
+mod literal;
+mod operand;
+mod parser;
+mod pattern;
+mod pratt;
+mod recover;
+mod scanner;
+mod second_ring;
 pub mod source;
+pub mod spelling;
+mod split;
+mod template;
+mod test_block;
+mod visit;
+
+pub use parser::{parse, parse_expr, parse_rule_one_liner};
+pub use pratt::{join, operands};

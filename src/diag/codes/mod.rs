@@ -1,0 +1,7 @@
+//! The tables of diagnostic codes, one file per range.
+
+pub mod check;
+pub mod config;
+pub mod sample;
+pub mod second_ring;
+pub mod syntax;

@@ -1,0 +1,663 @@
+//! Patterns: sequences, steps with their quantifiers and suffixes, absences, blocks and guards.
+
+use pest::iterators::Pair;
+
+use super::ast::{
+    Absence, All, Any, ClassRef, Count, Element, Expr, Group, Guard, MatchClause, Quantifier, Sequence, Step,
+    StepGuard, StepGuardKind, Then,
+};
+use super::build::Builder;
+use super::grammar::Rule;
+use super::second_ring;
+use super::source::Span;
+use crate::diag::{Code, Diagnostic};
+
+/// `within` on a step where none may stand, kept until it is known where it was meant.
+type StrayWithin = Option<(Span, Expr)>;
+
+impl Builder<'_> {
+    pub(super) fn match_clause(&mut self, pair: Pair<'_, Rule>) -> Option<MatchClause> {
+        let span = self.span(&pair);
+        let mut body = None;
+        let mut within = None;
+        let mut stray = None;
+        let mut unbraced = None;
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::sequence => body = self.sequence(part, &mut stray),
+                Rule::compat_unbraced => {
+                    unbraced = Some(at);
+                    let inner = part.into_inner().next()?;
+                    body = self.sequence(inner, &mut stray);
+                }
+                Rule::match_within => within = self.bound(part),
+                Rule::separator => self.separator(&part),
+                _ => {}
+            }
+        }
+        if let Some(mut at) = unbraced {
+            if let Some((keyword, bound)) = stray.take() {
+                at.end = at.end.min(keyword.start);
+                within = within.or(Some(bound));
+            }
+            let written = self.written(at).trim().to_owned();
+            let at = Span { end: at.start + u32::try_from(written.len()).unwrap_or(0), ..at };
+            self.report(
+                Diagnostic::error(Code("E0023"), "the pattern after `match` stands in braces", at, "no braces")
+                    .help("put `{` before the first step and `}` after the last")
+                    .fix(at, format!("{{ {written} }}")),
+            );
+        }
+        if let Some((keyword, bound)) = stray {
+            let clause = keyword.to(bound.span);
+            let written = self.written(clause).to_owned();
+            let mut report = Diagnostic::error(
+                Code("E0024"),
+                "`within` after the last step stands outside the braces",
+                clause,
+                "bounds nothing here",
+            )
+            .note("a bound of the whole match follows its closing brace; a bound of one gap follows its `then`");
+            report = report.help(format!("write `match {{ … }} {written}`"));
+            self.report(report);
+            within = within.or(Some(bound));
+        }
+        Some(MatchClause { body: body?, within, span })
+    }
+
+    /// A bound after `within` or `after`.
+    pub(super) fn bound(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {
+        let mut bound = None;
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::expr => {
+                    let expr = self.expr(part);
+                    self.check_bound(&expr);
+                    second_ring::bound(self, &expr);
+                    bound = Some(expr);
+                }
+                Rule::later_open_bound => {
+                    self.later(&second_ring::OPEN_BOUND, at);
+                    bound = part.into_inner().next().map(|inner| self.expr(inner));
+                }
+                Rule::later_events_bound => self.later(&second_ring::EVENTS_BOUND, at),
+                _ => {}
+            }
+        }
+        bound
+    }
+
+    /// Elements joined by `then`. What is refused is left out; `None` if nothing is left.
+    /// A `within` after the last step goes to `stray`, one after any other step is reported here.
+    pub(super) fn sequence(&mut self, pair: Pair<'_, Rule>, stray: &mut StrayWithin) -> Option<Sequence> {
+        let span = self.span(&pair);
+        let mut first: Option<Element> = None;
+        let mut rest = Vec::new();
+        let mut joint: Option<Then> = None;
+        let mut hanging: StrayWithin = None;
+        for part in pair.into_inner() {
+            if part.as_rule() == Rule::then {
+                self.gap_within(hanging.take(), &part);
+                joint = Some(self.then(part));
+                continue;
+            }
+            let Some(element) = self.element(part, &mut hanging) else { continue };
+            match (first.is_some(), joint.take()) {
+                (false, _) => first = Some(element),
+                (true, then) => {
+                    let at = element.span();
+                    let plain = || Then {
+                        directly: false,
+                        next: false,
+                        after: None,
+                        within: None,
+                        span: Span { end: at.start, ..at },
+                    };
+                    rest.push((then.unwrap_or_else(plain), element));
+                }
+            }
+        }
+        *stray = hanging;
+        Some(Sequence { first: Box::new(first?), rest, span })
+    }
+
+    /// `A within 5m then B`: the bound belongs after `then`.
+    fn gap_within(&mut self, hanging: StrayWithin, then: &Pair<'_, Rule>) {
+        let Some((keyword, bound)) = hanging else { return };
+        let clause = keyword.to(bound.span);
+        let written = self.written(clause).to_owned();
+        let keyword_end = self.span(then).start + 4;
+        self.report(
+            Diagnostic::error(Code("E0024"), "`within` does not follow a step", clause, "bounds nothing here")
+                .label(Span { end: keyword_end, ..self.span(then) }, "a bound of this gap stands after `then`")
+                .help(format!("write `then {written}` before the next step")),
+        );
+    }
+
+    fn then(&mut self, pair: Pair<'_, Rule>) -> Then {
+        let span = self.span(&pair);
+        let mut then = Then { directly: false, next: false, after: None, within: None, span };
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::compat_then => {
+                    let written = part.as_str().trim_end().to_owned();
+                    let directly = written == "=>";
+                    self.report(
+                        Diagnostic::error(
+                            Code("E0020"),
+                            format!("`{written}` is written `then` here"),
+                            at,
+                            if directly {
+                                "`then directly` if nothing may lie between"
+                            } else {
+                                "not a joint of this language"
+                            },
+                        )
+                        .help("write `then`")
+                        .fix(at, "then"),
+                    );
+                }
+                Rule::kw_directly => then.directly = true,
+                Rule::kw_next => then.next = true,
+                Rule::then_after => {
+                    let bound = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
+                    if let Some(bound) = &bound {
+                        self.check_bound(bound);
+                        second_ring::bound(self, bound);
+                    }
+                    self.only_once(then.after.is_some(), "after", at);
+                    then.after = bound;
+                }
+                Rule::then_within => {
+                    self.only_once(then.within.is_some(), "within", at);
+                    then.within = self.bound(part);
+                }
+                _ => {}
+            }
+        }
+        then
+    }
+
+    fn only_once(&mut self, again: bool, what: &str, span: Span) {
+        if again {
+            self.report(
+                Diagnostic::error(Code("E0025"), format!("`{what}` stands here twice"), span, "the second one")
+                    .help("leave one of them out"),
+            );
+        }
+    }
+
+    /// One element; `None` if it is refused.
+    fn element(&mut self, pair: Pair<'_, Rule>, stray: &mut StrayWithin) -> Option<Element> {
+        let span = self.span(&pair);
+        match pair.as_rule() {
+            Rule::step => Some(Element::Step(self.step(pair, stray)?)),
+            Rule::absence => self.absence(pair).map(Element::Absence),
+            Rule::all => self.all(pair).map(Element::All),
+            Rule::any => self.any(pair).map(Element::Any),
+            Rule::group => self.group(pair).map(Element::Group),
+            Rule::later_fewer => {
+                self.later(&second_ring::FEWER_THAN, span);
+                None
+            }
+            Rule::compat_named_block => {
+                let mut inner = pair.into_inner();
+                let label = inner.next()?;
+                let at = self.span(&label);
+                self.report(
+                    Diagnostic::error(Code("E0034"), "only a step has a name", at, "names a block or an absence")
+                        .help("leave the name out, or name the steps inside")
+                        .fix(at, ""),
+                );
+                self.element(inner.next()?, stray)
+            }
+            _ => None,
+        }
+    }
+
+    fn absence(&mut self, pair: Pair<'_, Rule>) -> Option<Absence> {
+        let span = self.span(&pair);
+        let mut events = Vec::new();
+        let mut within = None;
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::guards => events = self.guards(part),
+                Rule::absence_within => within = self.bound(part),
+                Rule::later_group_absence => self.later(&second_ring::GROUP_ABSENCE, at),
+                Rule::later_until_time => self.later(&second_ring::UNTIL_TIME, at),
+                _ => {}
+            }
+        }
+        (!events.is_empty()).then_some(Absence { events, within, span })
+    }
+
+    fn all(&mut self, pair: Pair<'_, Rule>) -> Option<All> {
+        let span = self.span(&pair);
+        let mut all = All { members: Vec::new(), without: Vec::new(), span };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::member_sequence => {
+                    let at = self.span(&part);
+                    let elements = self.member(part);
+                    if elements.len() > 1 {
+                        self.report(
+                            Diagnostic::error(Code("E0034"), "the members of `all` have no order", at, "a sequence")
+                                .help("leave `then` out, or join the steps outside of `all`"),
+                        );
+                    }
+                    for element in elements {
+                        match element {
+                            Element::Step(step) => all.members.push(step),
+                            other => {
+                                self.error("E0034", "a member of `all` is a single step", other.span(), "not a step")
+                            }
+                        }
+                    }
+                }
+                Rule::step_without => {
+                    if let Some(guards) = part.into_inner().find(|p| p.as_rule() == Rule::guards) {
+                        all.without = self.guards(guards);
+                    }
+                }
+                Rule::separator => self.separator(&part),
+                _ => {}
+            }
+        }
+        self.not_empty(all.members.is_empty(), "all", span)?;
+        Some(all)
+    }
+
+    fn any(&mut self, pair: Pair<'_, Rule>) -> Option<Any> {
+        let span = self.span(&pair);
+        let mut any = Any { members: Vec::new(), span };
+        let mut refused = false;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::member_sequence => {
+                    let at = self.span(&part);
+                    let mut elements = self.member(part);
+                    match (elements.len(), elements.pop()) {
+                        (1, Some(Element::Step(step))) => any.members.push(step),
+                        (0, _) => {}
+                        _ => {
+                            self.later(&second_ring::ANY_OF_SEQUENCES, at);
+                            refused = true;
+                        }
+                    }
+                }
+                Rule::separator => self.separator(&part),
+                _ => {}
+            }
+        }
+        if !refused {
+            self.not_empty(any.members.is_empty(), "any", span)?;
+        }
+        (!any.members.is_empty()).then_some(any)
+    }
+
+    fn not_empty(&mut self, empty: bool, what: &str, span: Span) -> Option<()> {
+        if empty {
+            self.report(
+                Diagnostic::error(Code("E0035"), format!("`{what}` has no members"), span, "nothing to match")
+                    .help(format!("write at least one step: `{what} {{ a: login  b: download }}`")),
+            );
+            return None;
+        }
+        Some(())
+    }
+
+    /// The elements of a member of `all` or `any`; one, unless `then` stands in it.
+    fn member(&mut self, pair: Pair<'_, Rule>) -> Vec<Element> {
+        let mut stray = None;
+        let elements = match self.sequence(pair, &mut stray) {
+            Some(sequence) => {
+                let mut elements = vec![*sequence.first];
+                elements.extend(sequence.rest.into_iter().map(|(_, element)| element));
+                elements
+            }
+            None => Vec::new(),
+        };
+        self.refuse_stray(stray);
+        elements
+    }
+
+    fn refuse_stray(&mut self, stray: StrayWithin) {
+        if let Some((keyword, bound)) = stray {
+            self.report(
+                Diagnostic::error(
+                    Code("E0024"),
+                    "`within` does not follow a step",
+                    keyword.to(bound.span),
+                    "bounds nothing here",
+                )
+                .help("bound the whole match: `match { … } within …`"),
+            );
+        }
+    }
+
+    fn group(&mut self, pair: Pair<'_, Rule>) -> Option<Group> {
+        let span = self.span(&pair);
+        let mut quantifier = None;
+        let mut body = None;
+        let mut stray = None;
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::quantifier => quantifier = Some(self.quantifier(part)),
+                Rule::sequence => body = self.sequence(part, &mut stray),
+                Rule::later_group_within => self.later(&second_ring::PART_WITHIN, at),
+                Rule::separator => self.separator(&part),
+                _ => {}
+            }
+        }
+        self.refuse_stray(stray);
+        Some(Group { quantifier, body: body?, span })
+    }
+
+    fn step(&mut self, pair: Pair<'_, Rule>, stray: &mut StrayWithin) -> Option<Step> {
+        let span = self.span(&pair);
+        let mut step = Step {
+            name: None,
+            quantifier: None,
+            classes: Vec::new(),
+            condition: None,
+            by: Vec::new(),
+            guards: Vec::new(),
+            until: None,
+            span,
+        };
+        // The place of the last suffix in their order, and its word.
+        let mut last: (usize, &'static str) = (0, "");
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            let place = match part.as_rule() {
+                Rule::step_where => (1, "where"),
+                Rule::step_by => (2, "by"),
+                Rule::step_guard => (3, "unless"),
+                Rule::step_without => (4, "without"),
+                Rule::step_until => (5, "until"),
+                _ => (0, ""),
+            };
+            if place.0 > 0 {
+                self.suffix_order(last, place, at);
+                last = last.max(place);
+            }
+            match part.as_rule() {
+                Rule::label => step.name = part.into_inner().next().map(|name| self.ident(&name)),
+                Rule::quantifier => step.quantifier = Some(self.quantifier(part)),
+                Rule::compat_late_label => {
+                    self.report(
+                        Diagnostic::error(Code("E0034"), "the name of a step stands first", at, "after the number")
+                            .help(format!("write `{} at least 5 of …`", self.written(at))),
+                    );
+                    let label = part.into_inner().next().and_then(|label| label.into_inner().next());
+                    step.name = label.map(|name| self.ident(&name));
+                }
+                Rule::classes => step.classes = self.classes(part),
+                Rule::step_where => step.condition = self.condition(part),
+                Rule::step_by => step.by = self.key_items(part),
+                Rule::step_guard => step.guards.extend(self.step_guard(part)),
+                Rule::step_without => {
+                    let events = part.into_inner().find(|p| p.as_rule() == Rule::guards).map(|p| self.guards(p))?;
+                    step.guards.push(StepGuard { kind: StepGuardKind::Without, events, last: None, span: at });
+                }
+                Rule::step_until => {
+                    for inner in part.into_inner() {
+                        let at = self.span(&inner);
+                        match inner.as_rule() {
+                            Rule::guard => step.until = Some(self.guard(inner)),
+                            Rule::later_until_silent => self.later(&second_ring::UNTIL_SILENT, at),
+                            Rule::later_until_after => self.later(&second_ring::UNTIL_SILENT, at),
+                            _ => {}
+                        }
+                    }
+                }
+                Rule::compat_within => {
+                    let keyword = Span { end: at.start + 6, ..at };
+                    if let Some(bound) = self.bound(part) {
+                        self.refuse_stray(stray.replace((keyword, bound)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(step)
+    }
+
+    fn suffix_order(&mut self, last: (usize, &str), this: (usize, &str), span: Span) {
+        let repeated = last.0 == this.0;
+        if repeated && matches!(this.1, "unless" | "without") {
+            return;
+        }
+        if repeated {
+            let help = if this.1 == "where" { "join the two conditions with `and`" } else { "leave one of them out" };
+            self.report(
+                Diagnostic::error(Code("E0025"), format!("a step has one `{}`", this.1), span, "a second one")
+                    .help(help),
+            );
+        } else if this.0 < last.0 {
+            self.report(
+                Diagnostic::error(
+                    Code("E0025"),
+                    format!("`{}` stands before `{}`", this.1, last.1),
+                    span,
+                    "out of order",
+                )
+                .help("the order is `where`, `by`, `if` or `unless`, `without`, `until`"),
+            );
+        }
+    }
+
+    fn condition(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {
+        let mut condition = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr => condition = Some(self.expr(part)),
+                Rule::compat_where => {
+                    let at = self.span(&part);
+                    self.report(
+                        Diagnostic::error(
+                            Code("E0016"),
+                            format!("`{}` is written `where` here", part.as_str()),
+                            at,
+                            "not a keyword of this language",
+                        )
+                        .help("write `where`")
+                        .fix(at, "where"),
+                    );
+                }
+                _ => {}
+            }
+        }
+        condition
+    }
+
+    fn step_guard(&mut self, pair: Pair<'_, Rule>) -> Option<StepGuard> {
+        let span = self.span(&pair);
+        let mut kind = StepGuardKind::Unless;
+        let mut events = Vec::new();
+        let mut last = None;
+        let mut refused = false;
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::kw_if => kind = StepGuardKind::If,
+                Rule::guards => events = self.guards(part),
+                Rule::in_last => {
+                    last = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
+                    if let Some(bound) = &last {
+                        self.check_bound(bound);
+                        second_ring::bound(self, bound);
+                    }
+                }
+                Rule::later_open_alert => {
+                    self.later(&second_ring::OPEN_ALERT, at);
+                    refused = true;
+                }
+                Rule::later_named_guard => {
+                    self.later(&second_ring::NAMED_GUARD, at);
+                    refused = true;
+                }
+                _ => {}
+            }
+        }
+        if refused {
+            return None;
+        }
+        if last.is_none() {
+            let word = if kind == StepGuardKind::If { "if" } else { "unless" };
+            let end = Span { start: span.end, ..span };
+            self.report(
+                Diagnostic::error(
+                    Code("E0026"),
+                    format!("`{word}` needs to know how far back to look"),
+                    span,
+                    "no `in last` after it",
+                )
+                .note("a condition on the event itself belongs in `where`")
+                .help(format!("write `{word} … in last 1h`"))
+                .fix(end, " in last 1h"),
+            );
+        }
+        Some(StepGuard { kind, events, last, span })
+    }
+
+    pub(super) fn guards(&mut self, pair: Pair<'_, Rule>) -> Vec<Guard> {
+        pair.into_inner().filter(|p| p.as_rule() == Rule::guard).map(|p| self.guard(p)).collect()
+    }
+
+    fn guard(&mut self, pair: Pair<'_, Rule>) -> Guard {
+        let mut guard = Guard { classes: Vec::new(), condition: None, by: Vec::new(), span: self.span(&pair) };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::classes => guard.classes = self.classes(part),
+                Rule::step_where => guard.condition = self.condition(part),
+                Rule::guard_by => guard.by = self.key_items(part),
+                _ => {}
+            }
+        }
+        guard
+    }
+
+    fn classes(&mut self, pair: Pair<'_, Rule>) -> Vec<ClassRef> {
+        let span = self.span(&pair);
+        let mut classes = Vec::new();
+        let mut wrong = false;
+        let mut bare = false;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::class => classes.push(self.class(part)),
+                Rule::compat_or => wrong = true,
+                Rule::compat_alternatives => {
+                    bare = true;
+                    for class in part.into_inner().filter(|p| p.as_rule() == Rule::class) {
+                        classes.push(self.class(class));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if wrong || bare {
+            let names: Vec<&str> = classes.iter().map(|class| self.written(class.span)).collect();
+            let fixed = format!("({})", names.join(" or "));
+            let (message, label) = if bare {
+                ("alternatives stand in parentheses", "no parentheses")
+            } else {
+                ("alternatives are joined by `or`", "another sign")
+            };
+            self.report(
+                Diagnostic::error(Code("E0027"), message, span, label)
+                    .help(format!("write `{fixed}`"))
+                    .fix(span, fixed),
+            );
+        }
+        classes
+    }
+
+    fn quantifier(&mut self, pair: Pair<'_, Rule>) -> Quantifier {
+        let span = self.span(&pair);
+        let mut quantifier = Quantifier { consecutive: false, count: Count::Optional, distinct: Vec::new(), span };
+        let mut of = false;
+        for part in pair.into_inner() {
+            let at = self.span(&part);
+            match part.as_rule() {
+                Rule::kw_consecutive => quantifier.consecutive = true,
+                Rule::kw_of => of = true,
+                Rule::distinct => {
+                    let exprs = part.into_inner().filter(|p| p.as_rule() == Rule::expr);
+                    quantifier.distinct = exprs.map(|p| self.expr(p)).collect();
+                }
+                Rule::compat_count => quantifier.count = self.foreign_count(part, at),
+                _ => quantifier.count = self.quantity(part),
+            }
+        }
+        if !of && quantifier.count != Count::Optional {
+            let end = Span { start: span.end, ..span };
+            self.report(
+                Diagnostic::error(Code("E0021"), "`of` is missing between the number and the class", span, "no `of`")
+                    .help(format!("write `{} of`", self.written(span)))
+                    .fix(end, " of"),
+            );
+        }
+        quantifier
+    }
+
+    fn quantity(&mut self, pair: Pair<'_, Rule>) -> Count {
+        let rule = pair.as_rule();
+        let numbers: Vec<u64> = pair
+            .into_inner()
+            .filter(|p| matches!(p.as_rule(), Rule::integer | Rule::range_start))
+            .map(|p| self.count(&p))
+            .collect();
+        match (rule, numbers.as_slice()) {
+            (Rule::at_least, [n]) => Count::AtLeast(*n),
+            (Rule::exactly, [n]) => Count::Exactly(*n),
+            (Rule::range, [low, high]) => Count::Range(*low, *high),
+            (Rule::one_or_more, _) => Count::OneOrMore,
+            (Rule::zero_or_more, _) => Count::ZeroOrMore,
+            _ => Count::Optional,
+        }
+    }
+
+    /// `5 of`, `5+ of`, `>= 5 of`, `more than 5 of`, `at most 5 of`
+    fn foreign_count(&mut self, pair: Pair<'_, Rule>, at: Span) -> Count {
+        let mut number = 0u64;
+        let (mut most, mut more, mut plus) = (false, false, false);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::compat_most => most = true,
+                Rule::compat_more => more = true,
+                Rule::compat_minimum => plus = true,
+                Rule::compat_plus => plus |= !matches!(part.as_str().trim(), "times" | "x"),
+                Rule::compat_number => number = self.count(&part),
+                _ => {}
+            }
+        }
+        let (count, fixed) = if most {
+            (Count::Range(0, number), format!("0..{number}"))
+        } else if more {
+            (Count::AtLeast(number.saturating_add(1)), format!("at least {}", number.saturating_add(1)))
+        } else if plus {
+            (Count::AtLeast(number), format!("at least {number}"))
+        } else {
+            (Count::Exactly(number), format!("exactly {number}"))
+        };
+        let mut report = Diagnostic::error(
+            Code("E0022"),
+            "a number of events is written `at least`, `exactly` or `N..M`",
+            at,
+            "not one of these",
+        );
+        report = if matches!(count, Count::Exactly(_)) {
+            report.help(format!("write `at least {number} of` if more may come, else `exactly {number} of`"))
+        } else {
+            report.help(format!("write `{fixed} of`"))
+        };
+        self.report(report.fix(at, fixed));
+        count
+    }
+}

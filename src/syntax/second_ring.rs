@@ -1,0 +1,178 @@
+//! Constructs that the language has and this version does not build yet: each is recognised and refused by name.
+//!
+//! Some have a grammar rule of their own (`later_*`), the others are found in the finished tree.
+
+use super::ast::{Call, Expr, ExprKind, KeyItem, Path};
+use super::build::Builder;
+use super::source::Span;
+use crate::diag::{Code, Diagnostic};
+
+/// A construct that is refused.
+#[derive(Debug)]
+pub(super) struct Later {
+    pub(super) code: &'static str,
+    /// As the user would call it, in backquotes where it is a keyword.
+    pub(super) name: &'static str,
+    /// What to do until it is built; may be empty.
+    pub(super) instead: &'static str,
+}
+
+macro_rules! later {
+    ($($id:ident = $code:literal, $name:literal, $instead:literal;)*) => {
+        $(pub(super) const $id: Later = Later { code: $code, name: $name, instead: $instead };)*
+    };
+}
+
+later! {
+    CLOCK = "E0101", "`clock`", "";
+    UNTIL_TIME = "E0102", "an absence `until` a time", "bound it by a duration: `no X within 1h`";
+    COMPUTED_BOUND = "E0103", "a bound that depends on events or tables", "write a fixed duration, such as `within 1h`";
+    FEWER_THAN = "E0104", "`fewer than N of`", "`no X within d` is built: it is `fewer than 1 of`";
+    GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
+    PART_WITHIN = "E0106", "`within` on a part of the pattern", "bound a gap, `then within 5m`, or the whole match";
+    ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
+    UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
+    EVENTS_BOUND = "E0109", "`within` a number of events", "bound the match by a duration: `within 5m`";
+    HAVING_FOR = "E0110", "`having … for` a duration", "";
+    NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
+    OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
+    RESOLVE = "E0113", "`resolve`", "";
+    REPEAT = "E0114", "`repeat every`", "";
+    INTERNAL = "E0115", "`internal`", "`shadow` keeps a rule from notifying, but also from feeding other rules";
+    EXPECT = "E0116", "`expect`", "";
+    SKIP_TO = "E0117", "`skip to first` or `skip to last` of a step", "there are `skip past last`, `skip to next` and `no skip`";
+    PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
+    PRIOR = "E0119", "`prior`", "`prev.f` reads the event bound before";
+    MORE_STATISTICS = "E0120", "`ewma` or `rate`", "there are `mean`, `stddev` and `zscore`";
+    STATISTIC_OPTIONS = "E0121", "`ever`, `by`, `where` or a least count in a statistic", "";
+    OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
+    PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";
+    LIST_FUNCTIONS = "E0124", "`any_value`, `some` or `unique`", "";
+    EACH = "E0125", "`each` in a key", "";
+    COMPUTED_KEY = "E0126", "a key computed from more than one field", "use one field, or a function of one field, such as `lower(user.name)`";
+    POLYGON = "E0127", "a table of polygons", "`in_polygon` takes a polygon written in the rule";
+    TIME_ZONE = "E0128", "a time zone", "leave it out: `hour` and `weekday` are in UTC";
+    WORKDAY = "E0129", "`workday`", "";
+    OPEN_BOUND = "E0130", "a bound that excludes its end", "leave `<` out: a bound includes its end";
+    EXTRACT = "E0131", "a regular expression as an argument, as in `extract`", "";
+}
+
+impl Builder<'_> {
+    /// Refuses a construct.
+    pub(super) fn later(&mut self, what: &Later, span: Span) {
+        let mut report = Diagnostic::error(
+            Code(what.code),
+            format!("{} is not built yet", what.name),
+            span,
+            "part of the language, but not of this version",
+        )
+        .note("the rule is refused, because leaving this out would change what it means");
+        if !what.instead.is_empty() {
+            report = report.help(what.instead);
+        }
+        self.report(report);
+    }
+}
+
+/// A key component: a field, or a plain function of one field.
+pub(super) fn key(builder: &mut Builder<'_>, item: &KeyItem) {
+    if let ExprKind::Call(call) = &item.value.kind
+        && call.name.name == "each"
+    {
+        builder.later(&EACH, item.value.span);
+        return;
+    }
+    let mut fields = 0;
+    if !is_plain(&item.value, &mut fields) || fields != 1 {
+        builder.later(&COMPUTED_KEY, item.value.span);
+    }
+}
+
+fn is_plain(expr: &Expr, fields: &mut usize) -> bool {
+    match &expr.kind {
+        ExprKind::Path(_) => {
+            *fields += 1;
+            true
+        }
+        ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Duration(_) => true,
+        ExprKind::Call(call) => {
+            !call.distinct
+                && call.condition.is_none()
+                && call.events.is_none()
+                && call.args.iter().all(|arg| is_plain(arg, fields))
+        }
+        ExprKind::Index(inner, _) | ExprKind::Member(inner, _) => is_plain(inner, fields),
+        _ => false,
+    }
+}
+
+/// A bound is a duration that is known when the rule is compiled: literals and `let` names.
+pub(super) fn bound(builder: &mut Builder<'_>, expr: &Expr) {
+    if let ExprKind::Call(call) = &expr.kind
+        && call.name.name == "workday"
+    {
+        return;
+    }
+    let fixed = |expr: &Expr| match &expr.kind {
+        ExprKind::Path(Path { parts, .. }) => parts.len() == 1 && !parts[0].name.starts_with('@'),
+        ExprKind::Lookup { .. } | ExprKind::Member(..) | ExprKind::Call(_) => false,
+        _ => true,
+    };
+    if !every(expr, &fixed) {
+        builder.later(&COMPUTED_BOUND, expr.span);
+    }
+}
+
+fn every(expr: &Expr, holds: &impl Fn(&Expr) -> bool) -> bool {
+    holds(expr)
+        && match &expr.kind {
+            ExprKind::Binary(_, left, right) => every(left, holds) && every(right, holds),
+            ExprKind::Neg(inner) | ExprKind::Not(inner) => every(inner, holds),
+            _ => true,
+        }
+}
+
+/// Functions of the second ring, and second-ring forms of functions of the first.
+pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
+    let what = match call.name.name.as_str() {
+        "prior" => &PRIOR,
+        "ewma" | "rate" => &MORE_STATISTICS,
+        "percentile" | "nth" => &PERCENTILE,
+        "any_value" | "some" | "unique" => &LIST_FUNCTIONS,
+        "extract" => &EXTRACT,
+        "workday" => &WORKDAY,
+        "hour" | "weekday" if call.args.len() == 2 => &TIME_ZONE,
+        "mean" | "stddev" | "zscore" | "count" | "sum" | "min" | "max" | "last" if is_statistic_option(call) => {
+            &STATISTIC_OPTIONS
+        }
+        "count" | "min" | "max" | "sum" | "avg" | "stddev" | "median" | "list" if is_over_steps(call) => &OVER_STEPS,
+        _ => return,
+    };
+    // A regular expression among the arguments has already been refused.
+    if !builder.diagnostics.iter().any(|d| d.code == Code(what.code) && d.labels.iter().any(|l| within(l.span, span))) {
+        builder.later(what, span);
+    }
+}
+
+fn within(inner: Span, outer: Span) -> bool {
+    inner.start >= outer.start && inner.end <= outer.end
+}
+
+/// `mean(x, ever)`, `mean(x, 24h, 20)`, `mean(x, 24h where …)`
+fn is_statistic_option(call: &Call) -> bool {
+    let ever = |arg: &Expr| match &arg.kind {
+        ExprKind::Path(path) => path.parts.len() == 1 && path.parts[0].name == "ever",
+        _ => false,
+    };
+    let windowed = call.events.is_some() || call.args.len() >= 2;
+    windowed && (call.condition.is_some() || call.args.iter().skip(1).any(ever))
+        || call.args.len() + usize::from(call.events.is_some()) > 2
+}
+
+/// `count(distinct (a, b).f)`
+fn is_over_steps(call: &Call) -> bool {
+    call.args.iter().any(|arg| match &arg.kind {
+        ExprKind::Member(inner, _) => matches!(inner.kind, ExprKind::List(_)),
+        _ => false,
+    })
+}

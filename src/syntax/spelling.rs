@@ -1,0 +1,50 @@
+//! "Did you mean": the known word nearest to a written one.
+
+/// The known word that is at most a third of its letters away from the written one, the nearest first.
+pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let written = written.to_lowercase();
+    if written.len() > 64 {
+        return None;
+    }
+    known
+        .into_iter()
+        .map(|word| (distance(&written, &word.to_lowercase()), word))
+        .filter(|(d, word)| *d <= (word.chars().count().max(3)) / 3)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, word)| word)
+}
+
+/// Letters to insert, delete, replace or swap with a neighbour to make `b` from `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().collect();
+    let b: Vec<char> = b.chars().collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before_last[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_nearest() {
+        let known = ["severity", "suppress", "by"];
+        assert_eq!(nearest("severty", known), Some("severity"));
+        assert_eq!(nearest("supress", known), Some("suppress"));
+        assert_eq!(nearest("yb", known), Some("by"));
+        assert_eq!(nearest("window", known), None);
+    }
+}
