@@ -289,3 +289,15 @@ fn the_error_in_the_read_me_is_real() {
     );
     assert!(!run.success);
 }
+
+/// The picture of the modules stays true.
+#[test]
+fn the_architecture_names_every_module() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).expect("docs/architecture.md");
+    for entry in fs::read_dir(root().join("src")).expect("src").flatten() {
+        let name = entry.file_name().display().to_string();
+        if entry.path().is_dir() {
+            assert!(page.contains(&format!("| `src/{name}` |")), "docs/architecture.md does not name src/{name}");
+        }
+    }
+}
