@@ -1,5 +1,6 @@
 //! Words everyone uses: ids, time, values, limits. Imports nothing of ours.
 
+pub mod function;
 pub mod id;
 pub mod limits;
 pub mod time;

@@ -525,6 +525,8 @@ pub enum ExprKind {
     Member(Box<Expr>, Vec<Ident>),
     /// `xs[0]`
     Index(Box<Expr>, i64),
+    /// `< 10m` after `within` or `in last`: the bound itself is excluded. Stands nowhere else.
+    Below(Box<Expr>),
 }
 
 /// `/re/i`

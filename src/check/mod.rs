@@ -1,0 +1,314 @@
+//! The gate between syntax and plan: names, kinds, scopes, bounds, keys, dead clauses.
+//!
+//! [`check`] reports every problem of a rule set at once. A rule set without errors from here can be
+//! compiled: the plan asks no questions about meaning any more. One root cause gives one diagnostic.
+
+mod bounds;
+mod call;
+mod clauses;
+mod expr;
+mod fold;
+mod guards;
+mod keys;
+mod literal;
+mod missing;
+mod model;
+mod names;
+mod path;
+mod pattern;
+mod predicate;
+mod scope;
+mod suggest;
+mod test_block;
+mod walk;
+
+use std::collections::BTreeMap;
+
+use crate::base::Limits;
+use crate::base::function::Kinds;
+use crate::diag::codes::check as codes;
+use crate::diag::{Diagnostic, Level};
+use crate::syntax::ast::{ClassRef, File, RuleDecl};
+use crate::syntax::source::{SourceId, SourceMap, Span};
+
+use model::Model;
+use names::Names;
+use scope::{AlertShape, Place, Scope};
+
+/// Every problem of the files of one rule set, errors and warnings, in the order of the text.
+pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -> Vec<Diagnostic> {
+    let mut out = Vec::new();
+    let names = Names::collect(files, &mut out);
+    let mut checker =
+        Checker { sources, limits, names, out, seen: Seen::default(), lets: BTreeMap::new(), alerts: BTreeMap::new() };
+    checker.declarations();
+    for rule in checker.names.all_rules.clone() {
+        checker.rule(rule);
+    }
+    checker.alert_cycles();
+    for test in checker.names.tests.clone() {
+        checker.test_block(test);
+    }
+    let mut out = checker.out;
+    out.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start, l.span.end)));
+    out.dedup();
+    out
+}
+
+/// Whether a rule set with these diagnostics may run.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.level == Level::Error)
+}
+
+/// What an expression was seen to read, to judge a `let` where it is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// A field of the current event.
+    pub(crate) event: Option<Span>,
+    /// A running statistic.
+    pub(crate) statistic: Option<Span>,
+}
+
+/// What is known of a `let`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LetFacts {
+    pub(crate) kinds: Kinds,
+    pub(crate) event: Option<Span>,
+    pub(crate) statistic: Option<Span>,
+}
+
+/// The state of one run of [`check`].
+pub(crate) struct Checker<'a> {
+    pub(crate) sources: &'a SourceMap,
+    pub(crate) limits: &'a Limits,
+    pub(crate) names: Names<'a>,
+    pub(crate) out: Vec<Diagnostic>,
+    pub(crate) seen: Seen,
+    /// Judged `let`s; `None` while one is being judged.
+    lets: BTreeMap<String, Option<LetFacts>>,
+    /// What alerts of each rule hold.
+    pub(crate) alerts: BTreeMap<String, AlertShape>,
+}
+
+impl<'a> Checker<'a> {
+    fn declarations(&mut self) {
+        for name in self.names.lets.keys().copied().collect::<Vec<_>>() {
+            self.let_facts(name);
+        }
+        for class in self.names.classes.values().copied().collect::<Vec<_>>() {
+            let scope = Scope::bare(Place::Class);
+            self.condition(&class.condition, &scope, "an event class");
+            self.contradictions(&[&class.condition]);
+            self.skipping_negations(&[&class.condition], &[], &scope);
+        }
+        for table in self.names.tables.values().copied().collect::<Vec<_>>() {
+            if let Some(column) = table.key.iter().find(|c| c.name == "polygon") {
+                self.out.push(
+                    Diagnostic::error(
+                        codes::NOT_BUILT_YET,
+                        "tables of polygons are not built yet",
+                        column.span,
+                        "not available",
+                    )
+                    .help("write the corners out: `in_polygon(lat, lon, ((52, 13), (53, 13), (53, 14)))`"),
+                );
+            }
+            for (i, column) in table.key.iter().enumerate() {
+                if let Some(first) = table.key[..i].iter().find(|c| c.name == column.name) {
+                    self.out.push(
+                        Diagnostic::error(
+                            codes::DUPLICATE_KEY,
+                            format!("the key column `{}` is named twice", column.name),
+                            column.span,
+                            "named again here",
+                        )
+                        .label(first.span, "first named here")
+                        .help("delete one of them"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The facts of a `let`; judges it at the first call.
+    pub(crate) fn let_facts(&mut self, name: &str) -> LetFacts {
+        const UNKNOWN: LetFacts = LetFacts { kinds: Kinds::ANY, event: None, statistic: None };
+        match self.lets.get(name) {
+            Some(Some(facts)) => return *facts,
+            Some(None) => {
+                if let Some(decl) = self.names.lets.get(name) {
+                    self.out.push(
+                        Diagnostic::error(
+                            codes::CYCLIC_LET,
+                            format!("`{name}` is defined by itself"),
+                            decl.name.span,
+                            "needs its own value",
+                        )
+                        .note("a `let` stands for its expression, which would never end")
+                        .help("write out one of the expressions in the circle"),
+                    );
+                }
+                return UNKNOWN;
+            }
+            None => {}
+        }
+        let Some(decl) = self.names.lets.get(name).copied() else { return UNKNOWN };
+        self.lets.insert(name.to_string(), None);
+        let outer = std::mem::take(&mut self.seen);
+        let kinds = self.infer_comparable(&decl.value, &Scope::bare(Place::Let));
+        let seen = std::mem::replace(&mut self.seen, outer);
+        let facts = LetFacts { kinds, event: seen.event, statistic: seen.statistic };
+        self.lets.insert(name.to_string(), Some(facts));
+        facts
+    }
+
+    fn rule(&mut self, rule: &'a RuleDecl) {
+        self.duplicate_clauses(rule);
+        let model = Model::new(rule);
+        let shape = AlertShape {
+            values: Vec::new(),
+            key: model.key().iter().map(|c| (c.name.clone(), c.field.clone())).collect(),
+        };
+        self.alerts.insert(rule.name.name.clone(), shape);
+        if model.matching.is_none() {
+            self.out.push(
+                Diagnostic::error(
+                    codes::NO_MATCH,
+                    format!("the rule `{}` has no `match`", rule.name.name),
+                    rule.name.span,
+                    "matches nothing",
+                )
+                .help("say what to look for: `match { a: login then b: logout } within 10m`"),
+            );
+            return;
+        }
+        self.step_names(&model);
+        self.keys(&model);
+        self.structure(&model);
+        self.step_expressions(&model);
+        self.bounds(&model);
+        self.clauses(&model);
+        self.unreachable(&model);
+        self.parts(&model);
+        self.classes(&model);
+    }
+
+    /// Alert classes: unknown rules, and rules that would wait for themselves.
+    fn alert_cycles(&mut self) {
+        let mut reported: Vec<&str> = Vec::new();
+        for rule in self.names.rules.values().copied().collect::<Vec<_>>() {
+            let start = rule.name.name.as_str();
+            if reported.contains(&start) {
+                continue;
+            }
+            let Some((chain, at)) = self.cycle_from(start) else { continue };
+            reported.extend(chain.iter().copied());
+            let mut circle = chain.join("` reads alerts of `");
+            circle.push_str(&format!("` reads alerts of `{start}"));
+            self.out.push(
+                Diagnostic::error(
+                    codes::CYCLIC_ALERTS,
+                    format!("the rule `{start}` builds on its own alerts"),
+                    at,
+                    "closes a circle",
+                )
+                .note(format!("`{circle}`"))
+                .note("an alert would have to come before itself")
+                .help("let one of the rules read the events instead of the alerts"),
+            );
+        }
+    }
+
+    /// A way over alert classes from `start` back to it, with the place that leaves `start`.
+    fn cycle_from(&self, start: &'a str) -> Option<(Vec<&'a str>, Span)> {
+        let mut open = vec![(vec![start], None)];
+        let mut visited = Vec::new();
+        while let Some((chain, at)) = open.pop() {
+            let last = chain.last().copied().unwrap_or(start);
+            let Some(rule) = self.names.rules.get(last).copied() else { continue };
+            for class in pattern::all_classes(rule) {
+                let Some(next) = class.name.strip_prefix("alert.") else { continue };
+                let at = at.or(Some(class.span));
+                if next == start {
+                    return at.map(|at| (chain, at));
+                }
+                if !visited.contains(&next) {
+                    visited.push(next);
+                    let mut longer = chain.clone();
+                    longer.push(next);
+                    open.push((longer, at));
+                }
+            }
+        }
+        None
+    }
+
+    /// Class names of a rule: unknown alerts, probable misspellings, dependence on silent rules.
+    fn classes(&mut self, model: &Model<'a>) {
+        for class in pattern::all_classes(model.rule) {
+            self.class(class);
+        }
+    }
+
+    fn class(&mut self, class: &ClassRef) {
+        if let Some(rule) = class.name.strip_prefix("alert.") {
+            self.alert_class(class, rule);
+            return;
+        }
+        if matches!(class.name.as_str(), "any" | "alert") || self.names.classes.contains_key(class.name.as_str()) {
+            return;
+        }
+        let near = suggest::closest(&class.name, self.names.classes.keys().copied());
+        if let Some(near) = near.filter(|near| suggest::distance(&class.name, near) <= 2 && class.name.len() > 3) {
+            self.out.push(
+                Diagnostic::warning(
+                    codes::UNDECLARED_CLASS,
+                    format!("the event class `{}` is not declared, and `{near}` is", class.name),
+                    class.span,
+                    "not declared",
+                )
+                .note(format!("an undeclared class is every event whose type field is \"{}\"", class.name))
+                .help(format!("did you mean `{near}`?"))
+                .fix(class.span, near),
+            );
+        }
+    }
+
+    fn alert_class(&mut self, class: &ClassRef, rule: &str) {
+        let Some(decl) = self.names.rules.get(rule).copied() else {
+            let report = Diagnostic::error(
+                codes::UNKNOWN_RULE,
+                format!("there is no rule `{rule}`"),
+                class.span,
+                "alerts of an unknown rule",
+            );
+            self.out.push(match suggest::closest(rule, self.names.rules.keys().copied()) {
+                Some(near) => {
+                    report.help(format!("did you mean `alert.{near}`?")).fix(class.span, format!("alert.{near}"))
+                }
+                None => {
+                    report.help("a rule on alerts is compiled together with the rule it builds on: pass both files")
+                }
+            });
+            return;
+        };
+        let silent = decl.clauses.iter().find(|c| {
+            matches!(
+                c.kind,
+                crate::syntax::ast::ClauseKind::Shadow(true) | crate::syntax::ast::ClauseKind::Enabled(false)
+            )
+        });
+        if let Some(clause) = silent {
+            self.out.push(
+                Diagnostic::warning(
+                    codes::SILENT_RULE,
+                    format!("the rule `{rule}` gives no alerts at present"),
+                    class.span,
+                    "no such alert will come",
+                )
+                .label(clause.span, "switched off here")
+                .help(format!("switch `{rule}` on, or this rule off as well")),
+            );
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! A rule's pattern as `check` sees it: elements in order, groups flattened, steps numbered as written.
+//!
+//! The model only points into the syntax tree. It is built without judging; the other parts report.
+
+use crate::syntax::ast::{
+    Absence, All, Any, ClauseKind, Count, Element, Expr, ExprKind, Group, KeyItem, MatchClause, Path, RuleDecl,
+    Sequence, Step, Then,
+};
+
+/// How a step stands in the pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// An element of the sequence.
+    Plain,
+    /// A member of `all { … }`.
+    AllMember,
+    /// A member of `any { … }`.
+    AnyMember,
+    /// A step of a repeated group, with its place in it.
+    GroupMember(usize),
+}
+
+/// A step with its place.
+#[derive(Debug)]
+pub(crate) struct StepInfo<'a> {
+    pub(crate) step: &'a Step,
+    /// The index of its element in [`Model::nodes`].
+    pub(crate) node: usize,
+    pub(crate) role: Role,
+    pub(crate) components: Vec<Component<'a>>,
+}
+
+impl StepInfo<'_> {
+    /// Whether it may bind several events: `a.f` is then ambiguous.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.step.quantifier.as_ref().is_some_and(|q| q.count != Count::Optional)
+    }
+
+    /// Whether a candidate may leave it unbound.
+    pub(crate) fn may_be_empty(&self) -> bool {
+        self.step.quantifier.as_ref().is_some_and(|q| minimum(q.count) == 0)
+    }
+}
+
+/// The least number of events or iterations of a quantifier.
+pub(crate) fn minimum(count: Count) -> u64 {
+    match count {
+        Count::AtLeast(n) | Count::Exactly(n) | Count::Range(n, _) => n,
+        Count::OneOrMore => 1,
+        Count::ZeroOrMore | Count::Optional => 0,
+    }
+}
+
+/// An element of the flattened pattern.
+#[derive(Debug)]
+pub(crate) struct Node<'a> {
+    /// The joint before it; none before the first.
+    pub(crate) then: Option<&'a Then>,
+    pub(crate) kind: NodeKind<'a>,
+}
+
+/// What an element is; numbers are indices into [`Model::steps`].
+#[derive(Debug)]
+pub(crate) enum NodeKind<'a> {
+    Step(usize),
+    Absence(&'a Absence),
+    All(&'a All, Vec<usize>),
+    Any(&'a Any, Vec<usize>),
+    /// A repeated group: its steps with the joint before each.
+    Group(&'a Group, Vec<(Option<&'a Then>, usize)>),
+}
+
+impl NodeKind<'_> {
+    /// The steps of the element.
+    pub(crate) fn steps(&self) -> Vec<usize> {
+        match self {
+            Self::Step(i) => vec![*i],
+            Self::Absence(_) => Vec::new(),
+            Self::All(_, steps) | Self::Any(_, steps) => steps.clone(),
+            Self::Group(_, steps) => steps.iter().map(|(_, i)| *i).collect(),
+        }
+    }
+}
+
+/// One part of a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Component<'a> {
+    pub(crate) name: String,
+    /// The field path, if the value is nothing but one.
+    pub(crate) field: Option<String>,
+    pub(crate) item: &'a KeyItem,
+}
+
+/// A rule's pattern and keys.
+#[derive(Debug)]
+pub(crate) struct Model<'a> {
+    pub(crate) rule: &'a RuleDecl,
+    pub(crate) matching: Option<&'a MatchClause>,
+    pub(crate) nodes: Vec<Node<'a>>,
+    pub(crate) steps: Vec<StepInfo<'a>>,
+    /// Elements that a repeated group may not hold, for a report.
+    pub(crate) misplaced: Vec<&'a Element>,
+    /// Groups without a quantifier: flattened.
+    pub(crate) flattened: Vec<&'a Group>,
+    pub(crate) by: &'a [KeyItem],
+}
+
+impl<'a> Model<'a> {
+    /// Flattens the pattern of a rule.
+    pub(crate) fn new(rule: &'a RuleDecl) -> Self {
+        let matching = rule.clauses.iter().find_map(|c| match &c.kind {
+            ClauseKind::Match(m) => Some(m),
+            _ => None,
+        });
+        let by = rule.clauses.iter().find_map(|c| match &c.kind {
+            ClauseKind::By(items) => Some(items.as_slice()),
+            _ => None,
+        });
+        let mut model = Self {
+            rule,
+            matching,
+            nodes: Vec::new(),
+            steps: Vec::new(),
+            misplaced: Vec::new(),
+            flattened: Vec::new(),
+            by: by.unwrap_or_default(),
+        };
+        if let Some(matching) = matching {
+            model.sequence(&matching.body, None);
+        }
+        model
+    }
+
+    fn sequence(&mut self, sequence: &'a Sequence, before: Option<&'a Then>) {
+        self.element(&sequence.first, before);
+        for (then, element) in &sequence.rest {
+            self.element(element, Some(then));
+        }
+    }
+
+    fn element(&mut self, element: &'a Element, then: Option<&'a Then>) {
+        let node = self.nodes.len();
+        let kind = match element {
+            Element::Step(step) => NodeKind::Step(self.step(step, node, Role::Plain)),
+            Element::Absence(absence) => NodeKind::Absence(absence),
+            Element::All(all) => {
+                let steps = all.members.iter().map(|s| self.step(s, node, Role::AllMember)).collect();
+                NodeKind::All(all, steps)
+            }
+            Element::Any(any) => {
+                let steps = any.members.iter().map(|s| self.step(s, node, Role::AnyMember)).collect();
+                NodeKind::Any(any, steps)
+            }
+            Element::Group(group) if group.quantifier.is_none() => {
+                self.flattened.push(group);
+                return self.sequence(&group.body, then);
+            }
+            Element::Group(group) => {
+                let mut steps = Vec::new();
+                let joints = std::iter::once(None).chain(group.body.rest.iter().map(|(then, _)| Some(then)));
+                for (joint, inner) in joints.zip(group.body.elements()) {
+                    match inner {
+                        Element::Step(step) => {
+                            let index = self.step(step, node, Role::GroupMember(steps.len()));
+                            steps.push((joint, index));
+                        }
+                        other => self.misplaced.push(other),
+                    }
+                }
+                NodeKind::Group(group, steps)
+            }
+        };
+        self.nodes.push(Node { then, kind });
+    }
+
+    fn step(&mut self, step: &'a Step, node: usize, role: Role) -> usize {
+        let mut components: Vec<Component<'a>> = self.by.iter().map(component).collect();
+        for own in step.by.iter().map(component) {
+            match components.iter_mut().find(|c| c.name == own.name) {
+                Some(slot) => *slot = own,
+                None => components.push(own),
+            }
+        }
+        self.steps.push(StepInfo { step, node, role, components });
+        self.steps.len() - 1
+    }
+
+    /// The step of a name.
+    pub(crate) fn step_named(&self, name: &str) -> Option<usize> {
+        self.steps.iter().position(|s| s.step.name.as_ref().is_some_and(|n| n.name == name))
+    }
+
+    /// The names of all steps.
+    pub(crate) fn step_names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.steps.iter().filter_map(|s| s.step.name.as_ref()).map(|n| n.name.as_str())
+    }
+
+    /// The key of the rule for pick, skip, suppress and the alert: that of the first step.
+    pub(crate) fn key(&self) -> &[Component<'a>] {
+        self.steps.first().map_or(&[], |s| &s.components)
+    }
+
+    /// Whether steps differ in the names of their key components.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        let names = |s: &StepInfo<'a>| {
+            let mut names: Vec<String> = s.components.iter().map(|c| c.name.clone()).collect();
+            names.sort_unstable();
+            names
+        };
+        self.steps.split_first().is_some_and(|(first, rest)| rest.iter().any(|s| names(s) != names(first)))
+    }
+
+    /// The one step of a pattern that is nothing else.
+    pub(crate) fn only_step(&self) -> Option<&StepInfo<'a>> {
+        match (self.nodes.as_slice(), self.steps.as_slice()) {
+            ([Node { kind: NodeKind::Step(_), .. }], [step]) => Some(step),
+            _ => None,
+        }
+    }
+
+    /// A pattern that is one repeated step with `within` and without `until` is a sliding count.
+    pub(crate) fn is_sliding(&self) -> bool {
+        self.only_step().is_some_and(|s| s.is_repeated() && s.step.until.is_none())
+            && self.matching.is_some_and(|m| m.within.is_some())
+    }
+}
+
+/// A key item with its name: the written one, or its field.
+pub(crate) fn component(item: &KeyItem) -> Component<'_> {
+    let field = match &item.value.kind {
+        ExprKind::Path(path) => Some(path_text(path)),
+        _ => None,
+    };
+    let name = match (&item.name, &field) {
+        (Some(name), _) => name.name.clone(),
+        (None, Some(field)) => field.clone(),
+        (None, None) => String::new(),
+    };
+    Component { name, field, item }
+}
+
+/// A path with dots between its parts.
+pub(crate) fn path_text(path: &Path) -> String {
+    let parts: Vec<&str> = path.parts.iter().map(|p| p.name.as_str()).collect();
+    parts.join(".")
+}
+
+/// The operands of the outermost `and`s.
+pub(crate) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    let mut found = Vec::new();
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        match &expr.kind {
+            ExprKind::Binary(crate::syntax::ast::BinaryOp::And, a, b) => {
+                open.push(b);
+                open.push(a);
+            }
+            _ => found.push(expr),
+        }
+    }
+    found
+}

@@ -1,0 +1,56 @@
+//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds; W05xx warnings.
+//!
+//! Each entry makes a constant and its description together. The examples are whole rule files: a test holds
+//! that the wrong one gives the code and the right one gives nothing.
+
+use crate::diag::Code;
+use crate::diag::code::CodeInfo;
+
+macro_rules! codes {
+    ($($name:ident $code:literal $title:literal, $text:literal, wrong $wrong:literal, right $right:literal;)*) => {
+        $(#[doc = $title] pub const $name: $crate::diag::Code = $crate::diag::Code($code);)*
+
+        /// The table, sorted by code.
+        pub(super) const TABLE: &[$crate::diag::code::CodeInfo] = &[$($crate::diag::code::CodeInfo {
+            code: $code,
+            title: $title,
+            explanation: concat!(
+                $text, "\n\nWrong:\n\n```trip\n", $wrong, "\n```\n\nRight:\n\n```trip\n", $right, "\n```\n",
+            ),
+        },)*];
+    };
+}
+
+mod names;
+mod patterns;
+mod warnings;
+
+pub use names::*;
+pub use patterns::*;
+pub use warnings::*;
+
+const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + warnings::TABLE.len();
+
+const ALL: [CodeInfo; COUNT] = {
+    let mut all = [names::TABLE[0]; COUNT];
+    let tables = [names::TABLE, patterns::TABLE, warnings::TABLE];
+    let (mut table, mut at) = (0, 0);
+    while table < tables.len() {
+        let mut row = 0;
+        while row < tables[table].len() {
+            all[at] = tables[table][row];
+            row += 1;
+            at += 1;
+        }
+        table += 1;
+    }
+    all
+};
+
+/// The table, sorted by code.
+pub const CODES: &[CodeInfo] = &ALL;
+
+/// Every code of this range as a [`Code`].
+pub fn all() -> impl Iterator<Item = Code> {
+    CODES.iter().map(|info| Code(info.code))
+}

@@ -1,0 +1,3 @@
+//! The world outside: where events come from and where alerts go.
+
+pub mod source;

@@ -1,0 +1,172 @@
+//! A file that is still being written: at its end the reader waits for more.
+//!
+//! A file that becomes shorter is read again from its start. A file that is renamed or removed is read to its end, then
+//! the one that takes its name is read from its start. Both end a line that had no line feed yet, and both are warned
+//! about, since lines may have been lost in between. The reader stops only when it is told to.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::block::{BlockOptions, BlockReader, Position};
+use super::error::SourceError;
+
+/// How a growing file is followed.
+#[derive(Clone, Debug)]
+pub struct FollowOptions {
+    /// How long to wait at the end before looking again.
+    pub poll: Duration,
+    /// Set from elsewhere to end the input at its present end.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Default for FollowOptions {
+    fn default() -> Self {
+        Self { poll: Duration::from_millis(200), stop: Arc::default() }
+    }
+}
+
+/// Opens a file and keeps reading as it grows, from a place that an earlier run had come to or from the start.
+///
+/// # Errors
+/// There is no such file, or it cannot be read, or it is no plain file.
+pub fn follow(
+    name: &str,
+    at: Position,
+    options: BlockOptions,
+    following: FollowOptions,
+) -> Result<BlockReader<Following>, SourceError> {
+    let mut file = File::open(name).map_err(|error| SourceError::open(name, error))?;
+    let metadata = file.metadata().map_err(|error| SourceError::open(name, error))?;
+    if !metadata.is_file() {
+        let help = "follow plain files only; a pipe is read as it comes without being followed";
+        return Err(SourceError::new(name, "open", "it is no file that grows", help, None));
+    }
+    if [".gz", ".zst"].iter().any(|suffix| name.ends_with(suffix)) {
+        let help = "read it without following it, or follow the file before it is compressed";
+        return Err(SourceError::new(name, "open", "a compressed file cannot be followed", help, None));
+    }
+    let start = if metadata.len() < at.offset {
+        tracing::warn!(input = name, "the file is shorter than when it was last read; it is read again from its start");
+        0
+    } else {
+        at.offset
+    };
+    file.seek(SeekFrom::Start(start)).map_err(|error| SourceError::read(name, error))?;
+    let input = Following {
+        path: PathBuf::from(name),
+        file,
+        identity: identity(&metadata),
+        position: start,
+        last: b'\n',
+        gone: false,
+        options: following,
+    };
+    // Positions go on counting even if the file was replaced: they must not repeat.
+    Ok(BlockReader::new(input, name, BlockOptions { fill: false, ..options }).starting_at(at))
+}
+
+/// A file that grows, as a reader that waits at its end.
+#[derive(Debug)]
+pub struct Following {
+    path: PathBuf,
+    file: File,
+    identity: Identity,
+    position: u64,
+    /// The last byte read.
+    last: u8,
+    /// The path is known to lead nowhere; said once.
+    gone: bool,
+    options: FollowOptions,
+}
+
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+/// Without inodes, only a file that became shorter can be told from one that grew.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Identity {
+    (0, 0)
+}
+
+impl Read for Following {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.file.read(into)?;
+            if read > 0 {
+                self.position += read as u64;
+                self.last = into[read - 1];
+                return Ok(read);
+            }
+            if into.is_empty() || self.options.stop.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+            if self.start_over()? {
+                if self.last != b'\n' {
+                    self.last = b'\n';
+                    into[0] = b'\n';
+                    return Ok(1);
+                }
+            } else {
+                thread::sleep(self.options.poll);
+            }
+        }
+    }
+}
+
+impl Following {
+    /// The end of the file was reached: has it been cut, or has another one taken its name?
+    fn start_over(&mut self) -> io::Result<bool> {
+        let name = self.path.display();
+        if self.file.metadata()?.len() < self.position {
+            tracing::warn!(input = %name, "the file became shorter; it is read again from its start");
+            self.file.seek(SeekFrom::Start(0))?;
+            self.position = 0;
+            return Ok(true);
+        }
+        let there = match std::fs::metadata(&self.path) {
+            Ok(metadata) => identity(&metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if !self.gone {
+                    tracing::warn!(input = %name, "the file is gone; waiting for one of that name");
+                    self.gone = true;
+                }
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        self.gone = false;
+        if there == self.identity {
+            return Ok(false);
+        }
+        // What was written to the old file after its end was read, and before it was renamed, is still to come.
+        if self.file.metadata()?.len() > self.position {
+            return Ok(false);
+        }
+        let Some((file, identity)) = reopen(&self.path)? else { return Ok(false) };
+        tracing::info!(input = %name, "another file has taken the name; it is read from its start");
+        (self.file, self.identity, self.position) = (file, identity, 0);
+        Ok(true)
+    }
+}
+
+/// The file may vanish again between two looks: then there is none.
+fn reopen(path: &Path) -> io::Result<Option<(File, Identity)>> {
+    match File::open(path) {
+        Ok(file) => {
+            let identity = identity(&file.metadata()?);
+            Ok(Some((file, identity)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

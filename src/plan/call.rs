@@ -1,0 +1,303 @@
+//! The functions of expressions. Each is missing where its arguments are; none fails.
+
+use chrono::{Datelike, Timelike};
+use smallvec::SmallVec;
+
+use super::eval::{Ctx, Val, as_time, compare, eval, truth};
+use super::event::EventView;
+use super::expr::Expr;
+use super::key::encode_any;
+use super::net::parse_network;
+use crate::base::function::Function;
+use crate::base::{Duration, Timestamp, Value, ValueRef};
+use crate::syntax::ast::BinaryOp;
+
+/// Radius of the sphere on which distances are measured, km (language.md).
+const EARTH_KM: f64 = 6371.0088;
+
+/// Calls a function.
+pub fn call<'a, E: EventView>(function: Function, args: &'a [Expr], c: &Ctx<'a, E>) -> Val<'a> {
+    if function == Function::If {
+        let branch = if truth(&args[0], c) == Some(true) { 1 } else { 2 };
+        return args.get(branch).map_or(Val::MISSING, |e| eval(e, c));
+    }
+    let vals: SmallVec<[Val<'a>; 4]> = args.iter().map(|e| eval(e, c)).collect();
+    let v: SmallVec<[ValueRef<'_>; 4]> = vals.iter().map(Val::get).collect();
+    Val::Own(apply(function, &v))
+}
+
+fn bool_value(v: Option<bool>) -> Value {
+    v.map_or(Value::Missing, Value::Bool)
+}
+
+fn text(v: String) -> Value {
+    Value::Str(v.into())
+}
+
+fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
+    let arg = |i: usize| v.get(i).copied().unwrap_or_default();
+    let str_arg = |i: usize| arg(i).as_str();
+    let num = |i: usize| arg(i).as_f64();
+    match function {
+        Function::Exists => Value::Bool(!arg(0).is_missing()),
+        Function::Len => match arg(0) {
+            ValueRef::Str(s) => Value::Int(s.chars().count() as i64),
+            ValueRef::List(l) => Value::Int(l.len() as i64),
+            ValueRef::Object(o) => Value::Int(o.len() as i64),
+            _ => Value::Missing,
+        },
+        Function::Lower => str_arg(0).map_or(Value::Missing, |s| text(s.to_lowercase())),
+        Function::Upper => str_arg(0).map_or(Value::Missing, |s| text(s.to_uppercase())),
+        Function::Trim => str_arg(0).map_or(Value::Missing, |s| Value::Str(s.trim().into())),
+        Function::Split => match (str_arg(0), str_arg(1)) {
+            (Some(s), Some(sep)) if !sep.is_empty() => {
+                Value::List(s.split(sep).map(|part| Value::Str(part.into())).collect())
+            }
+            _ => Value::Missing,
+        },
+        Function::Concat => {
+            let mut out = String::new();
+            for value in v {
+                match value_text(*value) {
+                    Some(part) => out.push_str(&part),
+                    None => return Value::Missing,
+                }
+            }
+            text(out)
+        }
+        Function::Substring => match (str_arg(0), arg(1)) {
+            (Some(s), ValueRef::Int(start)) => {
+                let count = s.chars().count() as i64;
+                let start = if start < 0 { (count + start).max(0) } else { start };
+                let length = match arg(2) {
+                    ValueRef::Int(n) => n.max(0),
+                    ValueRef::Missing if v.len() < 3 => count,
+                    _ => return Value::Missing,
+                };
+                text(s.chars().skip(start as usize).take(length as usize).collect())
+            }
+            _ => Value::Missing,
+        },
+        Function::Replace => match (str_arg(0), str_arg(1), str_arg(2)) {
+            (Some(s), Some(part), Some(by)) if !part.is_empty() => text(s.replace(part, by)),
+            (Some(s), Some(_), Some(_)) => text(s.to_owned()),
+            _ => Value::Missing,
+        },
+        Function::StartsWith => any_text(arg(0), arg(1), |s, part| s.starts_with(part)),
+        Function::EndsWith => any_text(arg(0), arg(1), |s, part| s.ends_with(part)),
+        Function::Contains => match arg(0) {
+            ValueRef::List(_) => match arg(1) {
+                ValueRef::List(wanted) => {
+                    if wanted.iter().any(|w| compare(BinaryOp::Eq, arg(0), w.as_ref()) == Some(true)) {
+                        Value::Bool(true)
+                    } else {
+                        Value::Bool(false)
+                    }
+                }
+                what => bool_value(compare(BinaryOp::Eq, arg(0), what)),
+            },
+            _ => any_text(arg(0), arg(1), |s, part| s.contains(part)),
+        },
+        Function::Cidr => {
+            let inside = |s: &str| {
+                v[1..].iter().filter_map(|net| net.as_str()).any(|net| {
+                    let Some((address, length)) = parse_network(net) else { return false };
+                    let mut set = super::net::CidrSet::default();
+                    set.insert(address, length, 0);
+                    set.find(s).is_some()
+                })
+            };
+            match arg(0) {
+                ValueRef::Str(s) => Value::Bool(inside(s)),
+                ValueRef::List(l) => Value::Bool(l.iter().filter_map(|x| x.as_ref().as_str()).any(inside)),
+                _ => Value::Missing,
+            }
+        }
+        Function::Abs => match arg(0) {
+            ValueRef::Int(x) => Value::integer(i128::from(x).abs()),
+            ValueRef::UInt(x) => Value::UInt(x),
+            ValueRef::Float(x) => Value::number(x.abs()),
+            ValueRef::Duration(x) => Value::Duration(Duration(x.0.saturating_abs())),
+            _ => Value::Missing,
+        },
+        Function::Floor => rounded(arg(0), f64::floor),
+        Function::Ceil => rounded(arg(0), f64::ceil),
+        Function::Round => match arg(1) {
+            ValueRef::Int(digits) if v.len() > 1 => num(0).map_or(Value::Missing, |x| {
+                let scale = 10_f64.powi(digits.clamp(-15, 15) as i32);
+                Value::number((x * scale).round() / scale)
+            }),
+            ValueRef::Missing if v.len() > 1 => Value::Missing,
+            _ => rounded(arg(0), f64::round),
+        },
+        Function::Sqrt => num(0).map_or(Value::Missing, |x| Value::number(x.sqrt())),
+        Function::Log => num(0).map_or(Value::Missing, |x| Value::number(x.ln())),
+        Function::Number => match arg(0) {
+            ValueRef::Str(s) => parse_number(s.trim()),
+            n @ (ValueRef::Int(_) | ValueRef::UInt(_) | ValueRef::Float(_)) => n.to_owned(),
+            _ => Value::Missing,
+        },
+        Function::Text => value_text(arg(0)).map_or(Value::Missing, text),
+        Function::Hour => date(arg(0), |d| i64::from(d.hour())),
+        Function::Minute => date(arg(0), |d| i64::from(d.minute())),
+        Function::Weekday => date(arg(0), |d| i64::from(d.weekday().number_from_monday())),
+        Function::Day => date(arg(0), |d| i64::from(d.day())),
+        Function::Month => date(arg(0), |d| i64::from(d.month())),
+        Function::Year => date(arg(0), |d| i64::from(d.year())),
+        Function::DistanceKm => {
+            let points = if v.len() == 2 {
+                place(arg(0)).zip(place(arg(1)))
+            } else {
+                pair(num(0), num(1)).zip(pair(num(2), num(3)))
+            };
+            points.map_or(Value::Missing, |(a, b)| Value::number(distance_km(a, b)))
+        }
+        Function::SpeedKmh => {
+            let (a, t, b, u) = if v.len() == 4 {
+                (place(arg(0)), arg(1), place(arg(2)), arg(3))
+            } else {
+                (pair(num(0), num(1)), arg(2), pair(num(3), num(4)), arg(5))
+            };
+            let (Some(a), Some(b), Some(t), Some(u)) = (a, b, as_time(t), as_time(u)) else { return Value::Missing };
+            let hours = (u - t).0.unsigned_abs() as f64 / 3.6e12;
+            if hours > 0.0 { Value::number(distance_km(a, b) / hours) } else { Value::Missing }
+        }
+        Function::InPolygon => match (num(0), num(1), arg(2)) {
+            (Some(lat), Some(lon), ValueRef::List(corners)) => in_polygon(lat, lon, corners),
+            _ => Value::Missing,
+        },
+        Function::Entropy => str_arg(0).map_or(Value::Missing, |s| Value::Float(entropy(s))),
+        Function::Hash => {
+            let mut bytes: Vec<u8> = Vec::new();
+            if v.iter().any(|x| x.is_missing()) {
+                return Value::Missing;
+            }
+            v.iter().for_each(|x| encode_any(*x, &mut bytes));
+            text(format!("{:016x}", super::key::hash(&bytes)))
+        }
+        Function::If => Value::Missing,
+    }
+}
+
+fn any_text(a: ValueRef<'_>, b: ValueRef<'_>, test: impl Fn(&str, &str) -> bool + Copy) -> Value {
+    let one = |s: &str| match b {
+        ValueRef::Str(part) => Some(test(s, part)),
+        ValueRef::List(parts) => Some(parts.iter().filter_map(|p| p.as_ref().as_str()).any(|part| test(s, part))),
+        _ => None,
+    };
+    match a {
+        ValueRef::Str(s) => bool_value(one(s)),
+        ValueRef::List(_) if b.is_missing() => Value::Missing,
+        ValueRef::List(items) => {
+            Value::Bool(items.iter().filter_map(|x| x.as_ref().as_str()).any(|s| one(s) == Some(true)))
+        }
+        _ => Value::Missing,
+    }
+}
+
+/// How a value reads inside a text: strings bare, everything else as an alert prints it.
+pub fn value_text(v: ValueRef<'_>) -> Option<String> {
+    match v {
+        ValueRef::Missing => None,
+        ValueRef::Str(s) => Some(s.to_owned()),
+        ValueRef::Time(t) => Some(t.to_string()),
+        ValueRef::Duration(d) => Some(d.to_string()),
+        other => Some(other.to_owned().to_json().to_string()),
+    }
+}
+
+fn rounded(v: ValueRef<'_>, f: fn(f64) -> f64) -> Value {
+    match v {
+        ValueRef::Int(_) | ValueRef::UInt(_) => v.to_owned(),
+        ValueRef::Float(x) => {
+            let x = f(x);
+            if x.abs() < 9e15 { Value::Int(x as i64) } else { Value::number(x) }
+        }
+        _ => Value::Missing,
+    }
+}
+
+fn parse_number(s: &str) -> Value {
+    if let Ok(v) = s.parse::<i128>() {
+        return Value::integer(v);
+    }
+    let plain = s.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    s.parse::<f64>().ok().filter(|_| plain).map_or(Value::Missing, Value::number)
+}
+
+fn date(v: ValueRef<'_>, f: impl Fn(chrono::DateTime<chrono::Utc>) -> i64) -> Value {
+    as_time(v).map_or(Value::Missing, |Timestamp(ns)| Value::Int(f(chrono::DateTime::from_timestamp_nanos(ns))))
+}
+
+fn pair(a: Option<f64>, b: Option<f64>) -> Option<(f64, f64)> {
+    a.zip(b)
+}
+
+fn place(v: ValueRef<'_>) -> Option<(f64, f64)> {
+    let part = |name: &str| super::eval::member(v, &[name.into()]).as_f64();
+    pair(part("lat"), part("lon"))
+}
+
+/// Great-circle distance by the haversine formula, arguments in degrees.
+pub fn distance_km(a: (f64, f64), b: (f64, f64)) -> f64 {
+    let (lat_a, lat_b) = (a.0.to_radians(), b.0.to_radians());
+    let (dlat, dlon) = (lat_b - lat_a, (b.1 - a.1).to_radians());
+    let h = (dlat / 2.0).sin().powi(2) + lat_a.cos() * lat_b.cos() * (dlon / 2.0).sin().powi(2);
+    2.0 * EARTH_KM * h.sqrt().min(1.0).asin()
+}
+
+/// Even-odd rule on the plane of latitude and longitude.
+fn in_polygon(lat: f64, lon: f64, corners: &[Value]) -> Value {
+    let point = |v: &Value| match v {
+        Value::List(p) if p.len() == 2 => pair(p[0].as_ref().as_f64(), p[1].as_ref().as_f64()),
+        _ => None,
+    };
+    let Some(corners) = corners.iter().map(point).collect::<Option<Vec<_>>>() else { return Value::Missing };
+    let mut inside = false;
+    for (i, a) in corners.iter().enumerate() {
+        let b = &corners[(i + 1) % corners.len()];
+        if (a.1 > lon) != (b.1 > lon) && lat < (b.0 - a.0) * (lon - a.1) / (b.1 - a.1) + a.0 {
+            inside = !inside;
+        }
+    }
+    Value::Bool(inside)
+}
+
+fn entropy(s: &str) -> f64 {
+    let mut chars: Vec<char> = s.chars().collect();
+    if chars.is_empty() {
+        return 0.0;
+    }
+    let total = chars.len() as f64;
+    chars.sort_unstable();
+    let bits: f64 = chars
+        .chunk_by(|a, b| a == b)
+        .map(|run| {
+            let share = run.len() as f64 / total;
+            share * share.log2()
+        })
+        .sum();
+    // One kind of character gives -0.
+    if bits == 0.0 { 0.0 } else { -bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        let km = distance_km((52.52, 13.405), (48.137, 11.575));
+        assert!((km - 504.4).abs() < 1.0, "{km}");
+        assert_eq!(distance_km((1.0, 2.0), (1.0, 2.0)), 0.0);
+    }
+
+    #[test]
+    fn texts() {
+        assert_eq!(apply(Function::Substring, &[ValueRef::Str("abcdef"), ValueRef::Int(-2)]), text("ef".into()));
+        assert_eq!(apply(Function::Concat, &[ValueRef::Str("a"), ValueRef::Int(1)]), text("a1".into()));
+        assert_eq!(apply(Function::Number, &[ValueRef::Str("inf")]), Value::Missing);
+        assert_eq!(apply(Function::Round, &[ValueRef::Float(2.75), ValueRef::Int(1)]), Value::Float(2.8));
+        assert_eq!(apply(Function::Entropy, &[ValueRef::Str("aabb")]), Value::Float(1.0));
+    }
+}

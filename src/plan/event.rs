@@ -1,0 +1,114 @@
+//! Events as expressions see them: read in place while they pass, or kept as the few fields a rule reads.
+
+use serde::{Deserialize, Serialize};
+
+use super::expr::Attr;
+use crate::base::{FieldId, Timestamp, Value, ValueRef};
+
+/// Where an event came from: the input, in the order in which inputs are named, then the line in it (from 1).
+///
+/// Alerts that serve as events come after every input event of their time: their highest bit is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    const LINE_BITS: u32 = 48;
+    const ALERT: u64 = 1 << 63;
+
+    /// Line `line` of input `input`.
+    pub fn new(input: u16, line: u64) -> Self {
+        Self((u64::from(input & 0x7fff) << Self::LINE_BITS) | (line & ((1 << Self::LINE_BITS) - 1)))
+    }
+
+    /// The `n`-th alert that serves as an event.
+    pub fn alert(n: u64) -> Self {
+        Self(Self::ALERT | n)
+    }
+
+    /// Whether this is an alert.
+    pub fn is_alert(self) -> bool {
+        self.0 & Self::ALERT != 0
+    }
+
+    /// The input.
+    pub fn input(self) -> u16 {
+        ((self.0 & !Self::ALERT) >> Self::LINE_BITS) as u16
+    }
+
+    /// The line, from 1.
+    pub fn line(self) -> u64 {
+        self.0 & ((1 << Self::LINE_BITS) - 1)
+    }
+}
+
+/// What an expression may ask of the event under test.
+pub trait EventView {
+    /// The value of an attribute; statistics are not asked for here.
+    fn attr(&self, attr: Attr) -> ValueRef<'_>;
+}
+
+/// An event kept by a rule: its place in time and the fields that the rule reads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    /// Event time.
+    pub ts: Timestamp,
+    /// Position.
+    pub seq: Seq,
+    /// Arrival time.
+    pub arrival: Timestamp,
+    /// Values of [`super::Rule::kept`], then of the rule's statistics.
+    pub fields: Box<[Value]>,
+    /// The whole line, if evidence is `full`.
+    pub raw: Option<Box<str>>,
+    /// For an alert bound as an event: the events that it had bound itself.
+    pub origins: Box<[Origin]>,
+}
+
+/// An event behind an alert that another rule bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// Event time.
+    pub ts: Timestamp,
+    /// Position.
+    pub seq: Seq,
+}
+
+impl StoredEvent {
+    /// The order of events: time, then position.
+    #[inline]
+    pub fn at(&self) -> (Timestamp, Seq) {
+        (self.ts, self.seq)
+    }
+}
+
+/// A stored event with the map from fields to its slots.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredView<'a> {
+    /// The event.
+    pub event: &'a StoredEvent,
+    /// [`super::Rule::kept`].
+    pub kept: &'a [FieldId],
+}
+
+impl EventView for StoredView<'_> {
+    #[inline]
+    fn attr(&self, attr: Attr) -> ValueRef<'_> {
+        stored_attr(self.event, self.kept, attr)
+    }
+}
+
+/// Reads an attribute of a stored event; `kept` is sorted and says which field each slot holds.
+#[inline]
+pub fn stored_attr<'a>(event: &'a StoredEvent, kept: &[FieldId], attr: Attr) -> ValueRef<'a> {
+    match attr {
+        Attr::Field(field) => match kept.binary_search(&field) {
+            Ok(slot) => event.fields.get(slot).map_or(ValueRef::Missing, Value::as_ref),
+            Err(_) => ValueRef::Missing,
+        },
+        Attr::Ts => ValueRef::Time(event.ts),
+        Attr::Arrival => ValueRef::Time(event.arrival),
+        Attr::Seq => ValueRef::Int(event.seq.line() as i64),
+        // Statistics follow the kept fields.
+        Attr::Stat(stat) => event.fields.get(kept.len() + stat.index()).map_or(ValueRef::Missing, Value::as_ref),
+    }
+}

@@ -1,0 +1,359 @@
+//! Expressions with every name resolved: fields are slots, steps and tables are ids, constants are folded sets.
+//!
+//! An expression is evaluated against one event (the *event under test*) and the events bound so far; see
+//! [`super::eval`]. Invariant: patterns and sets are compiled, so evaluation cannot fail, only be missing.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+use regex_automata::meta::Regex;
+
+use super::net::CidrSet;
+use crate::base::function::{Aggregate, Function};
+use crate::base::id::{StatId, TableId};
+use crate::base::{FieldId, StepId, Value};
+use crate::syntax::ast::BinaryOp;
+
+/// A resolved expression.
+#[derive(Clone, Debug)]
+pub enum Expr {
+    /// A literal.
+    Const(Value),
+    /// An attribute of the event under test.
+    This(Attr),
+    /// An attribute of a bound event; missing while the step is not bound.
+    Bound(StepId, Which, Attr),
+    /// `prev.f`: the event bound last before the event under test.
+    Prev(Attr),
+    /// A component of the rule's key, by its place.
+    Key(usize),
+    /// An aggregate over the events bound to a step.
+    Aggregate(Box<AggregateExpr>),
+    /// `not x`, three-valued.
+    Not(Box<Expr>),
+    /// `-x`
+    Neg(Box<Expr>),
+    /// The text, or the texts of a list, in lower case: for comparisons with the suffix `i`.
+    Fold(Box<Expr>),
+    /// `cidr(x, "10.0.0.0/8")` with its networks compiled.
+    InNets(Box<Expr>, Arc<CidrSet>),
+    /// `and`, three-valued, over two or more operands.
+    And(Vec<Expr>),
+    /// `or`, three-valued, over two or more operands.
+    Or(Vec<Expr>),
+    /// A comparison; lists compare by any element.
+    Compare(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `+ - * / %`
+    Arith(BinaryOp, Box<Expr>, Box<Expr>),
+    /// `a ?? b`
+    Default(Box<Expr>, Box<Expr>),
+    /// `x in ("a", "b")` over constants.
+    InSet(Box<Expr>, Arc<ConstSet>),
+    /// `x in (y, z)` with an element that is not constant.
+    InList(Box<Expr>, Vec<Expr>),
+    /// `x in @table`
+    InTable(Vec<Expr>, TableId),
+    /// `x like "a*"`
+    Like(Box<Expr>, Arc<[Glob]>),
+    /// `x =~ /re/`
+    Matches(Box<Expr>, Arc<[Regex]>),
+    /// A function of values.
+    Call(Function, Vec<Expr>),
+    /// `@table[key].column…`; the whole row as an object if no column follows.
+    Lookup(Box<Lookup>),
+    /// `x.f.g` of an object.
+    Member(Box<Expr>, Box<[Box<str>]>),
+    /// `xs[0]`; negative counts from the end.
+    Index(Box<Expr>, i64),
+    /// `(a, b)`
+    List(Vec<Expr>),
+}
+
+/// What of an event is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attr {
+    /// A field of the field plan.
+    Field(FieldId),
+    /// `@ts`
+    Ts,
+    /// `@arrival`
+    Arrival,
+    /// `@seq`: the line in its input.
+    Seq,
+    /// A running statistic, computed when the event arrived.
+    Stat(StatId),
+}
+
+/// Which of the events bound to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// The oldest; also the only one of a step that is not repeated.
+    First,
+    /// The newest.
+    Last,
+}
+
+/// `count(distinct a.f where a.x > 1)` and its kin.
+#[derive(Clone, Debug)]
+pub struct AggregateExpr {
+    /// Which.
+    pub kind: Aggregate,
+    /// Over which step.
+    pub step: StepId,
+    /// Each different value once.
+    pub distinct: bool,
+    /// What is aggregated, evaluated with each bound event under test; empty for `count(a)`.
+    pub args: Vec<Expr>,
+    /// Only events for which this is true, evaluated likewise.
+    pub filter: Option<Expr>,
+}
+
+/// `@assets[host.id].owner`
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// The table.
+    pub table: TableId,
+    /// The key, one expression a key column.
+    pub key: Vec<Expr>,
+    /// The columns or members that follow.
+    pub path: Box<[Box<str>]>,
+}
+
+/// Constants of an `in (…)`, looked up by hash.
+#[derive(Clone, Debug, Default)]
+pub struct ConstSet {
+    /// Encoded by [`super::key::encode_scalar`], so that `1` and `1.0` are one.
+    pub exact: HashSet<Box<[u8]>, foldhash::fast::FixedState>,
+    /// Lower-cased texts of elements with the suffix `i`.
+    pub folded: HashSet<Box<str>, foldhash::fast::FixedState>,
+}
+
+/// A compiled `like` pattern.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    /// Compare lower-cased.
+    pub fold: bool,
+    /// The pattern cut into literals and wildcards.
+    pub parts: Vec<GlobPart>,
+}
+
+/// A piece of a [`Glob`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GlobPart {
+    /// `*`
+    AnyRun,
+    /// `?`
+    AnyChar,
+    /// Literal text, lower-cased if the glob folds.
+    Text(Box<str>),
+}
+
+impl Glob {
+    /// Compiles a pattern: `*` any run, `?` one character, `[*]` and `[?]` literal, a backslash is itself.
+    pub fn new(pattern: &str, fold: bool) -> Self {
+        let mut parts: Vec<GlobPart> = Vec::new();
+        let mut text = String::new();
+        let mut rest = pattern;
+        while let Some(c) = rest.chars().next() {
+            let literal = ["[*]", "[?]"].iter().find(|l| rest.starts_with(**l));
+            if let Some(literal) = literal {
+                text.push_str(&literal[1..2]);
+                rest = &rest[3..];
+                continue;
+            }
+            rest = &rest[c.len_utf8()..];
+            let wild = match c {
+                '*' => GlobPart::AnyRun,
+                '?' => GlobPart::AnyChar,
+                _ => {
+                    if fold {
+                        text.extend(c.to_lowercase());
+                    } else {
+                        text.push(c);
+                    }
+                    continue;
+                }
+            };
+            if !text.is_empty() {
+                parts.push(GlobPart::Text(std::mem::take(&mut text).into()));
+            }
+            if !(wild == GlobPart::AnyRun && parts.last() == Some(&GlobPart::AnyRun)) {
+                parts.push(wild);
+            }
+        }
+        if !text.is_empty() {
+            parts.push(GlobPart::Text(text.into()));
+        }
+        Self { fold, parts }
+    }
+
+    /// Whether the whole text matches. Linear in text times stars.
+    pub fn is_match(&self, text: &str) -> bool {
+        if self.fold {
+            let lower = fold_case(text);
+            glob_match(&self.parts, &lower)
+        } else {
+            glob_match(&self.parts, text)
+        }
+    }
+}
+
+/// Case folding used by every `i` suffix: lower case, character by character; borrowed if nothing changes.
+pub fn fold_case(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        std::borrow::Cow::Borrowed(text)
+    } else {
+        std::borrow::Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
+    }
+}
+
+/// Greedy with one backtrack point: after a star, only the newest star ever needs to move.
+fn glob_match(parts: &[GlobPart], text: &str) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    loop {
+        let advanced = match parts.get(p) {
+            None if t == text.len() => return true,
+            None => false,
+            Some(GlobPart::AnyRun) => {
+                if p + 1 == parts.len() {
+                    return true;
+                }
+                star = Some((p + 1, t));
+                p += 1;
+                true
+            }
+            Some(GlobPart::AnyChar) => match text[t..].chars().next() {
+                Some(c) => {
+                    t += c.len_utf8();
+                    p += 1;
+                    true
+                }
+                None => false,
+            },
+            Some(GlobPart::Text(literal)) => {
+                if text[t..].starts_with(&**literal) {
+                    t += literal.len();
+                    p += 1;
+                    true
+                } else {
+                    false
+                }
+            }
+        };
+        if !advanced {
+            let Some((after, from)) = star else { return false };
+            let Some(c) = text[from..].chars().next() else { return false };
+            let from = from + c.len_utf8();
+            // A literal after the star can only begin where the literal occurs: jump there.
+            let from = match &parts[after] {
+                GlobPart::Text(literal) => match text[from..].find(&**literal) {
+                    Some(at) => from + at,
+                    None => return false,
+                },
+                _ => from,
+            };
+            star = Some((after, from));
+            p = after;
+            t = from;
+        }
+    }
+}
+
+impl Expr {
+    /// Calls `f` on this expression and all below it, outermost first.
+    pub fn walk(&self, f: &mut dyn FnMut(&Expr)) {
+        f(self);
+        match self {
+            Self::Const(_) | Self::This(_) | Self::Bound(..) | Self::Prev(_) | Self::Key(_) => {}
+            Self::Aggregate(a) => {
+                for e in a.args.iter().chain(&a.filter) {
+                    e.walk(f);
+                }
+            }
+            Self::Not(a)
+            | Self::Neg(a)
+            | Self::Fold(a)
+            | Self::InNets(a, _)
+            | Self::InSet(a, _)
+            | Self::Like(a, _)
+            | Self::Matches(a, _)
+            | Self::Member(a, _)
+            | Self::Index(a, _) => a.walk(f),
+            Self::And(xs) | Self::Or(xs) | Self::InTable(xs, _) | Self::Call(_, xs) | Self::List(xs) => {
+                xs.iter().for_each(|e| e.walk(f));
+            }
+            Self::Compare(_, a, b) | Self::Arith(_, a, b) | Self::Default(a, b) => {
+                a.walk(f);
+                b.walk(f);
+            }
+            Self::InList(a, xs) => {
+                a.walk(f);
+                xs.iter().for_each(|e| e.walk(f));
+            }
+            Self::Lookup(l) => l.key.iter().for_each(|e| e.walk(f)),
+        }
+    }
+
+    /// Whether it reads nothing but the event under test, constants and tables, and no statistic.
+    pub fn is_stateless(&self) -> bool {
+        let mut plain = true;
+        self.walk(&mut |e| match e {
+            Self::Bound(..) | Self::Prev(_) | Self::Aggregate(_) | Self::Key(_) | Self::This(Attr::Stat(_)) => {
+                plain = false;
+            }
+            _ => {}
+        });
+        plain
+    }
+
+    /// Whether it reads nothing but the event under test, its statistics, constants and tables.
+    pub fn is_unary(&self) -> bool {
+        let mut unary = true;
+        self.walk(&mut |e| {
+            if matches!(e, Self::Bound(..) | Self::Prev(_) | Self::Aggregate(_) | Self::Key(_)) {
+                unary = false;
+            }
+        });
+        unary
+    }
+
+    /// The operands of an `and`, or the expression itself.
+    pub fn conjuncts(self) -> Vec<Expr> {
+        match self {
+            Self::And(xs) => xs.into_iter().flat_map(Self::conjuncts).collect(),
+            other => vec![other],
+        }
+    }
+
+    /// The conjunction of these, `None` if there are none.
+    pub fn all(mut parts: Vec<Expr>) -> Option<Expr> {
+        match parts.len() {
+            0 => None,
+            1 => parts.pop(),
+            _ => Some(Self::And(parts)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        let m = |p: &str, t: &str| Glob::new(p, false).is_match(t);
+        assert!(m("*.exe", "a.b.exe"));
+        assert!(!m("*.exe", "a.exe.b"));
+        assert!(m("a*b*c", "a-b-b-c"));
+        assert!(!m("a*b*c", "a-b-b-cc-"));
+        assert!(m("?é?", "xéy"));
+        assert!(m("*", ""));
+        assert!(!m("?", ""));
+        assert!(m("[*]x[?]", "*x?"));
+        assert!(m(r"C:\Windows\*", r"C:\Windows\System32\cmd.exe"));
+        assert!(Glob::new("*CMD.exe", true).is_match(r"C:\x\cmd.EXE"));
+        assert!(m("*ab?b*", "aabab-abcb-"));
+        assert!(m("*a?c*d", "abxabcdd"));
+    }
+}

@@ -1,0 +1,19 @@
+//! From a checked syntax tree to an immutable [`Ruleset`]: field plan, predicates, keys, patterns, strategies.
+//!
+//! Relies on `check` having found no error in the files. Nothing here does I/O; tables come in as bytes.
+
+pub mod call;
+pub mod classify;
+pub mod eval;
+pub mod event;
+pub mod expr;
+pub mod key;
+pub mod lower;
+pub mod lower_expr;
+pub mod net;
+pub mod ruleset;
+pub mod strategy;
+pub mod table;
+
+pub use expr::Expr;
+pub use ruleset::{Rule, Ruleset};

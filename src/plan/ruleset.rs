@@ -1,0 +1,419 @@
+//! The compiled rule set: immutable tables, shared by every thread. No behaviour beyond look-up.
+//!
+//! ```text
+//! line ──► slots (fields) ──► predicates ──► (rule, role) ──► key ──► state of (rule, key)
+//! ```
+//! A *role* is one thing an event can be to a rule: a candidate for a step, a hit of a guard, an event of a named
+//! class, a sample of a statistic. Roles of a rule are bits of a `u64`.
+
+use std::sync::Arc;
+
+use super::classify::ClassIndex;
+use super::expr::Expr;
+use super::key::KeySpec;
+use super::table::Table;
+use crate::base::function::Statistic;
+use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
+use crate::base::{Duration, FieldId, RuleId, StepId};
+use crate::syntax::ast::{AfterMatch, Pick};
+
+pub use super::strategy::StrategyKind;
+
+/// Everything that matching needs to know, and nothing that changes.
+#[derive(Debug)]
+pub struct Ruleset {
+    /// Paths of the fields that some rule reads; a [`FieldId`] is a place here.
+    pub fields: Vec<Vec<String>>,
+    /// Distinct lists of key expressions.
+    pub keyspecs: Vec<KeySpec>,
+    /// Predicates and their index.
+    pub classes: ClassIndex,
+    /// The rules, in the order of the files.
+    pub rules: Vec<Rule>,
+    /// Look-up tables.
+    pub tables: Vec<Arc<Table>>,
+    /// Hash over all rules.
+    pub fingerprint: u64,
+    /// Highest [`Rule::level`].
+    pub levels: u32,
+}
+
+impl Ruleset {
+    /// A rule by its name.
+    pub fn rule(&self, name: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| &*rule.name == name)
+    }
+}
+
+/// How bad an alert is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// Look when there is time.
+    Low,
+    /// The default.
+    #[default]
+    Medium,
+    /// Look soon.
+    High,
+    /// Look now.
+    Critical,
+}
+
+impl Severity {
+    /// From least to most.
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// From the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its place in [`Ruleset::rules`].
+    pub id: RuleId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// What people read about it.
+    pub meta: Meta,
+    /// Severity: fixed, or an expression over the match that gives a level word.
+    pub severity: SeverityRule,
+    /// Off: takes no events.
+    pub enabled: bool,
+    /// Evaluates and counts, never notifies.
+    pub shadow: bool,
+    /// Stable hash of the rule's content: state is kept across rule sets by it.
+    pub fingerprint: u64,
+    /// Names of all key components; the alert's key is [`Rule::key`] of them.
+    pub components: Vec<Arc<str>>,
+    /// The components of the first step, which are the rule's key.
+    pub key: Vec<usize>,
+    /// Steps (or guards) differ in their components: one state for the whole rule, joined by value.
+    pub handed_over: bool,
+    /// Steps in written order.
+    pub steps: Vec<Step>,
+    /// Guards in written order.
+    pub guards: Vec<Guard>,
+    /// Running statistics.
+    pub stats: Vec<Stat>,
+    /// The pattern.
+    pub elements: Vec<Element>,
+    /// Absences after the last element.
+    pub trailing: Vec<Ahead>,
+    /// First to last bound event.
+    pub within: Option<Duration>,
+    /// `cancel on`.
+    pub cancel: Vec<GuardId>,
+    /// On the whole match.
+    pub having: Option<Expr>,
+    /// Which candidate.
+    pub pick: Pick,
+    /// What a match uses up.
+    pub after: AfterMatch,
+    /// Values of the alert.
+    pub alert: Vec<(Arc<str>, AlertExpr)>,
+    /// Risk score over the match.
+    pub risk: Option<Expr>,
+    /// Suppression.
+    pub suppress: Option<Suppress>,
+    /// Fields that stored events keep: all that the rule reads, sorted.
+    pub kept: Vec<FieldId>,
+    /// What an event can be to this rule; a bit each.
+    pub roles: Vec<Role>,
+    /// Events that one key may hold.
+    pub runs_per_key: usize,
+    /// How it is executed, and why so.
+    pub strategy: StrategyKind,
+    /// Why that strategy, one sentence.
+    pub reason: String,
+    /// 0 for rules on events; one more than the highest rule whose alerts it reads otherwise.
+    pub level: u32,
+    /// How long after its time an event can still matter; `None` is for ever.
+    pub horizon: Option<Duration>,
+}
+
+/// What people read about a rule.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// Title, or nothing.
+    pub title: Option<Arc<str>>,
+    /// Tags.
+    pub tags: Vec<Arc<str>>,
+    /// Description.
+    pub description: Option<Arc<str>>,
+    /// What to do.
+    pub runbook: Option<Arc<str>>,
+    /// Author.
+    pub author: Option<Arc<str>>,
+    /// References.
+    pub references: Vec<Arc<str>>,
+}
+
+/// A severity, or how to find it.
+#[derive(Clone, Debug)]
+pub enum SeverityRule {
+    /// Always the same.
+    Fixed(Severity),
+    /// A level word computed from the match; medium if it is none.
+    Computed(Expr),
+}
+
+/// A value of an alert.
+#[derive(Clone, Debug)]
+pub enum AlertExpr {
+    /// Any value.
+    Value(Expr),
+    /// A text with values in it.
+    Template(Vec<TemplatePiece>),
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug)]
+pub enum TemplatePiece {
+    /// Plain.
+    Text(Box<str>),
+    /// A value.
+    Value(Expr),
+}
+
+/// `suppress d by …`
+#[derive(Clone, Debug)]
+pub struct Suppress {
+    /// For how long after a sent alert.
+    pub period: Duration,
+    /// Per what, over the match; the rule's key if empty.
+    pub by: Vec<Expr>,
+}
+
+/// Something an event can be to a rule.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The stateless conditions; any of them will do.
+    pub preds: Vec<PredId>,
+    /// The key by which it is found; empty for rules whose key is handed over.
+    pub keyspec: KeySpecId,
+    /// What for.
+    pub kind: RoleKind,
+}
+
+/// What a role is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RoleKind {
+    /// May be bound to the step.
+    Step(StepId),
+    /// May hit the guard.
+    Guard(GuardId),
+    /// Of a class that some step names: breaks contiguity.
+    Named,
+    /// A sample of the statistic.
+    Stat(StatId),
+}
+
+/// A step.
+#[derive(Debug)]
+pub struct Step {
+    /// Its name, if written.
+    pub name: Option<Arc<str>>,
+    /// Name or class, for people.
+    pub label: Arc<str>,
+    /// Its bit.
+    pub role: u8,
+    /// Condition on the event and its statistics, beyond the predicate.
+    pub arrival: Option<Expr>,
+    /// `unless`/`if` guards that read nothing but the event: decided when it arrives.
+    pub lookback: Vec<Lookback>,
+    /// Condition that reads bound events.
+    pub cross: Option<Expr>,
+    /// `unless`/`if` guards that read bound events.
+    pub cross_lookback: Vec<Lookback>,
+    /// How many; `None` is one.
+    pub quantifier: Option<Quantifier>,
+    /// What ends the repetition.
+    pub until: Option<GuardId>,
+    /// Key components by value, for rules whose key is handed over.
+    pub components: Vec<(usize, Expr)>,
+    /// Equalities with later steps: `this` over the event of this step, `other` over the event of `step`.
+    pub joins: Vec<Join>,
+    /// The step's condition depends on its own earlier events (`prev`, `count(a)`), so order of scanning matters.
+    pub own_history: bool,
+}
+
+/// An equality between two steps, usable as a hash join.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// The later step.
+    pub step: StepId,
+    /// Over the earlier step's event.
+    pub this: Expr,
+    /// Over the later step's event.
+    pub other: Expr,
+}
+
+/// A quantifier.
+#[derive(Clone, Debug)]
+pub struct Quantifier {
+    /// At least so many.
+    pub min: u64,
+    /// At most so many.
+    pub max: Option<u64>,
+    /// Different tuples are counted.
+    pub distinct: Vec<Expr>,
+    /// Contiguous.
+    pub consecutive: bool,
+}
+
+/// `unless X in last d`, `if X in last d`.
+#[derive(Clone, Debug)]
+pub struct Lookback {
+    /// `if` rather than `unless`.
+    pub wanted: bool,
+    /// Any of these.
+    pub guards: Vec<GuardId>,
+    /// How far back.
+    pub last: Duration,
+}
+
+/// An event that must (not) occur.
+#[derive(Debug)]
+pub struct Guard {
+    /// For people.
+    pub label: Arc<str>,
+    /// Its bit.
+    pub role: u8,
+    /// Condition that reads bound events or the guarded one.
+    pub cross: Option<Expr>,
+    /// The step it guards, whose name its condition may use.
+    pub guarded: Option<StepId>,
+    /// Key components by value that must agree, for rules whose key is handed over.
+    pub components: Vec<(usize, Expr)>,
+    /// For `unless`/`if` decided at arrival: equalities with the guarded event (guard side, event side) that
+    /// make up the whole cross condition. `None` if the condition is not of that form.
+    pub equalities: Option<Vec<(Expr, Expr)>>,
+}
+
+/// A running statistic: over the earlier events of a step's class and key.
+#[derive(Clone, Debug)]
+pub struct Stat {
+    /// Which.
+    pub kind: Statistic,
+    /// Of what, over the event.
+    pub value: Expr,
+    /// Over how much of the past.
+    pub window: StatWindow,
+    /// The step whose class it is.
+    pub step: StepId,
+    /// Its bit.
+    pub role: u8,
+}
+
+/// The past that a statistic looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatWindow {
+    /// The last `d`, closed.
+    Time(Duration),
+    /// The last `n` values.
+    Events(u64),
+}
+
+/// An element of the pattern with its joint to the one before.
+#[derive(Debug)]
+pub struct Element {
+    /// What it binds.
+    pub kind: ElementKind,
+    /// Contiguity and gaps to the element before.
+    pub link: Link,
+    /// Timed absences between the element before and this.
+    pub ahead: Vec<Ahead>,
+    /// What must not lie between the element before and this (or inside this).
+    pub without: Vec<GuardId>,
+}
+
+/// The kinds of elements.
+#[derive(Debug)]
+pub enum ElementKind {
+    /// One event.
+    Single(StepId),
+    /// One event or none.
+    Optional(StepId),
+    /// Events by quantifier.
+    Repeat(StepId),
+    /// Each member one event of its own, in any order.
+    All(Vec<StepId>),
+    /// One member.
+    Any(Vec<StepId>),
+    /// Iterations of a sequence of single steps.
+    Group(Group),
+}
+
+/// A repeated group.
+#[derive(Debug)]
+pub struct Group {
+    /// Single steps with their joints inside one iteration; the first joint is to the iteration before.
+    pub body: Vec<(StepId, Link)>,
+    /// How often.
+    pub quantifier: Quantifier,
+}
+
+/// A joint between two elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Nothing of a named class between.
+    pub directly: bool,
+    /// The least gap.
+    pub after: Option<Duration>,
+    /// The greatest gap.
+    pub within: Option<Duration>,
+}
+
+/// `no X within d`.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    /// None of these.
+    pub guards: Vec<GuardId>,
+    /// From the previous element's last event on, closed.
+    pub within: Duration,
+}
+
+impl Element {
+    /// The steps it has, in written order.
+    pub fn steps(&self) -> Vec<StepId> {
+        match &self.kind {
+            ElementKind::Single(s) | ElementKind::Optional(s) | ElementKind::Repeat(s) => vec![*s],
+            ElementKind::All(steps) | ElementKind::Any(steps) => steps.clone(),
+            ElementKind::Group(group) => group.body.iter().map(|(s, _)| *s).collect(),
+        }
+    }
+}
+
+impl Rule {
+    /// Whether the pattern is one repeated step with a bound: a sliding count (language.md §3.7).
+    pub fn is_sliding(&self) -> bool {
+        match self.elements.as_slice() {
+            [Element { kind: ElementKind::Repeat(step), .. }] => {
+                self.within.is_some() && self.trailing.is_empty() && self.steps[step.index()].until.is_none()
+            }
+            _ => false,
+        }
+    }
+
+    /// The least length of time from the last bound event to the completion: the largest trailing absence.
+    pub fn trailing_deadline(&self) -> Option<Duration> {
+        self.trailing.iter().map(|a| a.within).max()
+    }
+}

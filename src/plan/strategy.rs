@@ -1,0 +1,142 @@
+//! Which way of executing a rule is the cheapest that is provably equal to its meaning.
+//!
+//! The conditions for *latest-run* were found exact by brute force and are held to the oracle by property tests:
+//! with `pick latest` and `skip past last`, and nothing that tells two bindings of a state apart later, the newest
+//! partial match of each state stands for all others.
+
+use serde::{Deserialize, Serialize};
+
+use super::ruleset::{Element, ElementKind, Rule};
+use crate::base::Duration;
+use crate::syntax::ast::{AfterMatch, Pick};
+
+/// The ways of executing a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StrategyKind {
+    /// One step: an event decides alone.
+    Stateless,
+    /// A sliding count: a window of events per key.
+    Counter,
+    /// One partial match per automaton state and key.
+    LatestRun,
+    /// All partial matches, kept as a shared buffer of events per key and found by search with hash joins.
+    Runs,
+}
+
+impl StrategyKind {
+    /// The word that `explain` prints.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stateless => "stateless",
+            Self::Counter => "counter",
+            Self::LatestRun => "latest-run",
+            Self::Runs => "runs",
+        }
+    }
+}
+
+/// Chooses, and says why.
+pub fn choose(rule: &Rule, force: Option<StrategyKind>) -> (StrategyKind, String) {
+    if rule.is_sliding() && !rule.handed_over {
+        return (StrategyKind::Counter, "one repeated step with a bound is a sliding count".to_owned());
+    }
+    if force != Some(StrategyKind::Runs) {
+        if is_stateless(rule) {
+            return (StrategyKind::Stateless, "one step: the event alone decides".to_owned());
+        }
+        match against_latest_run(rule) {
+            None => {
+                let why = "conditions look at one event at a time, and the newest partial match of a state wins";
+                return (StrategyKind::LatestRun, why.to_owned());
+            }
+            Some(why) => return (StrategyKind::Runs, why),
+        }
+    }
+    (StrategyKind::Runs, "asked for".to_owned())
+}
+
+fn is_stateless(rule: &Rule) -> bool {
+    let [Element { kind: ElementKind::Single(step), without, .. }] = rule.elements.as_slice() else { return false };
+    let step = &rule.steps[step.index()];
+    without.is_empty()
+        && rule.trailing.is_empty()
+        && step.cross.is_none()
+        && step.cross_lookback.is_empty()
+        && !rule.handed_over
+}
+
+/// Why latest-run would not be exact, or `None` if it is.
+fn against_latest_run(rule: &Rule) -> Option<String> {
+    let no = |why: &str| Some(why.to_owned());
+    if rule.handed_over {
+        return no("the key is handed over between steps");
+    }
+    if rule.pick != Pick::Latest {
+        return no("`pick` asks for other than the latest match");
+    }
+    if rule.after != AfterMatch::SkipPastLast {
+        return no("`after match` lets matches share events");
+    }
+    if rule.having.is_some() {
+        return no("`having` looks at the whole match");
+    }
+    let guards = rule.cancel.iter().chain(rule.trailing.iter().flat_map(|a| &a.guards));
+    let between = rule.elements.iter().flat_map(|e| &e.without);
+    for guard in guards.chain(between) {
+        if rule.guards[guard.index()].cross.is_some() {
+            return no("an absence or `cancel` compares events");
+        }
+    }
+    for (i, element) in rule.elements.iter().enumerate() {
+        if !element.ahead.is_empty() {
+            return no("a timed absence precedes a step");
+        }
+        if element.link.after.is_some() && !element.link.directly {
+            return no("a gap has a minimum");
+        }
+        let step = match &element.kind {
+            ElementKind::Single(step) => step,
+            ElementKind::Repeat(step) if i == 0 => {
+                let step = &rule.steps[step.index()];
+                let q = step.quantifier.as_ref();
+                let plain = q.is_some_and(|q| q.max.is_none() && q.min > 0 && q.distinct.is_empty() && !q.consecutive);
+                if !plain || step.until.is_some() || !element.without.is_empty() {
+                    return no("the first step's repetition is more than `at least N`");
+                }
+                if rule.elements.len() == 1 && rule.trailing.is_empty() {
+                    return no("a repeated step without a bound");
+                }
+                match &element.kind {
+                    ElementKind::Repeat(step) => step,
+                    _ => return None,
+                }
+            }
+            _ => return no("a step after the first is repeated, optional, or one of several"),
+        };
+        let step = &rule.steps[step.index()];
+        if step.cross.is_some() || !step.cross_lookback.is_empty() {
+            return Some(format!("step `{}` compares events", step.label));
+        }
+    }
+    None
+}
+
+/// How long after its time an event can still matter to a match; `None` is for ever.
+pub fn horizon(rule: &Rule) -> Option<Duration> {
+    let span = match rule.within {
+        Some(within) => within,
+        None => {
+            let mut sum = Duration::ZERO;
+            for (i, element) in rule.elements.iter().enumerate() {
+                match (&element.kind, i) {
+                    (ElementKind::Single(_) | ElementKind::Any(_), 0) => {}
+                    (ElementKind::Single(_) | ElementKind::Any(_), _) => sum = sum + element.link.within?,
+                    _ => return None,
+                }
+            }
+            sum
+        }
+    };
+    let lookback = rule.steps.iter().flat_map(|s| s.lookback.iter().chain(&s.cross_lookback)).map(|l| l.last).max();
+    Some(span + rule.trailing_deadline().unwrap_or_default() + lookback.unwrap_or_default())
+}
