@@ -414,13 +414,13 @@ fn rides(plan: &mut Plan, numbers: &mut Numbers) {
                 "driver_free",
                 &format!("\"driver\":\"d-40\",\"zone\":\"{zone}\",\"lat\":{:.3},\"lon\":{lon:.3}", lat + 0.005),
             );
-            plan.add(start + 400_000, "ride_cancelled", &format!("\"ride\":\"r-{n}\""));
+            plan.add(start + 400_000, "ride_cancelled", &format!("\"ride\":\"r-{n}\",\"zone\":\"{zone}\""));
             continue;
         }
         plan.add(
             start + 40_000,
             "ride_accepted",
-            &format!("\"ride\":\"r-{n}\",\"driver\":\"d-{}\"", numbers.between(1, 9)),
+            &format!("\"ride\":\"r-{n}\",\"zone\":\"{zone}\",\"driver\":\"d-{}\"", numbers.between(1, 9)),
         );
         plan.add(start + 300_000, "ride_started", &format!("\"ride\":\"r-{n}\",\"lat\":{lat:.3},\"lon\":{lon:.3}"));
         let driven = if n == 17 { 11.4 } else { 4.1 };
