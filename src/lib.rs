@@ -1,9 +1,13 @@
 //! Tripline.
 
+pub mod alert;
 pub mod base;
 pub mod check;
+pub mod compile;
+pub mod config;
 pub mod decode;
 pub mod diag;
 pub mod io;
 pub mod plan;
 pub mod syntax;
+pub mod time;

@@ -5,8 +5,10 @@ pub mod id;
 pub mod limits;
 pub mod time;
 pub mod value;
+pub mod visible;
 
 pub use id::{FieldId, RuleId, StepId};
 pub use limits::Limits;
 pub use time::{Duration, Timestamp};
 pub use value::{Value, ValueRef};
+pub use visible::visible;

@@ -4,6 +4,7 @@
 //! [`json`] scans a line along a [`path::PathTrie`] and fills one [`slot::Slot`] per field, [`timefield`] turns the
 //! time field into a [`Timestamp`](crate::base::Timestamp). [`reject`] names what can be wrong with a line.
 
+pub mod batch;
 pub mod json;
 pub mod lines;
 pub mod path;

@@ -1,3 +1,4 @@
 //! The world outside: where events come from and where alerts go.
 
+pub mod sink;
 pub mod source;

@@ -632,6 +632,17 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             }
         }
         let preds = self.predicates(&step.classes, step.condition.as_ref(), &which, Expr::all(stateless), low);
+        let (mut reads, mut reads_prev) = (Vec::new(), false);
+        for part in &cross {
+            part.walk(&mut |e| match e {
+                Expr::Bound(step, ..) => reads.push(*step),
+                Expr::Aggregate(a) => reads.push(a.step),
+                Expr::Prev(_) => reads_prev = true,
+                _ => {}
+            });
+        }
+        reads.sort();
+        reads.dedup();
         let own_history = cross.iter().any(|e| reads_own(e, id));
         let components = self.step_keys[id.index()].clone();
         self.pending_roles.push(PendingRole { kind: RoleKind::Step(id), preds, components: components.clone() });
@@ -655,6 +666,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             components: components.into_iter().map(|c| (c.place, c.value)).collect(),
             joins: Vec::new(),
             own_history,
+            reads,
+            reads_prev,
         });
         let mut without = Vec::new();
         for guard in &step.guards {

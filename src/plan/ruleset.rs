@@ -252,6 +252,10 @@ pub struct Step {
     pub joins: Vec<Join>,
     /// The step's condition depends on its own earlier events (`prev`, `count(a)`), so order of scanning matters.
     pub own_history: bool,
+    /// Steps that [`Step::cross`] reads.
+    pub reads: Vec<StepId>,
+    /// [`Step::cross`] reads `prev`.
+    pub reads_prev: bool,
 }
 
 /// An equality between two steps, usable as a hash join.

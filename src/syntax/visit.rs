@@ -18,8 +18,8 @@ pub(super) fn expr_spans(expr: &mut Expr, change: &mut impl FnMut(&mut Span)) {
             call.args.iter_mut().for_each(|arg| expr_spans(arg, change));
             call.condition.iter_mut().for_each(|condition| expr_spans(condition, change));
         }
-        ExprKind::Not(inner) | ExprKind::Neg(inner) | ExprKind::Index(inner, _) | ExprKind::Below(inner) => {
-            expr_spans(inner, change);
+        ExprKind::Not(inner) | ExprKind::Neg(inner) | ExprKind::Below(inner) | ExprKind::Index(inner, _) => {
+            expr_spans(inner, change)
         }
         ExprKind::Binary(_, left, right) => {
             expr_spans(left, change);

@@ -3,4 +3,25 @@
 use crate::diag::code::CodeInfo;
 
 /// The table, sorted by code.
-pub const CODES: &[CodeInfo] = &[];
+pub const CODES: &[CodeInfo] = &[
+    CodeInfo {
+        code: "E0410",
+        title: "the configuration file is not YAML",
+        explanation: "The text of the configuration file cannot be read as YAML, so none of its settings is used. \
+            Tabs for indentation and unquoted texts that hold `: ` or ` #` are common causes.\n\n\
+            Wrong:\n```yaml\ntime:\n\tformat: auto\n```\nRight:\n```yaml\ntime:\n  format: auto\n```\n",
+    },
+    CodeInfo {
+        code: "E0411",
+        title: "unknown or repeated setting",
+        explanation: "The configuration file has a key that no setting has, or sets one twice. It is refused rather \
+            than passed over, because a misspelt setting would silently do nothing.\n\n\
+            Wrong:\n```yaml\nlatenes: 30s\n```\nRight:\n```yaml\nlateness: 30s\n```\n",
+    },
+    CodeInfo {
+        code: "E0412",
+        title: "a setting has a value that cannot be",
+        explanation: "The value is of another kind than the setting, is not one of its words, or lies out of range.\n\n\
+            Wrong:\n```yaml\nlateness: 30\nat_end: maybe\n```\nRight:\n```yaml\nlateness: 30s\nat_end: flush\n```\n",
+    },
+];

@@ -1,0 +1,77 @@
+//! Alerts with the field names of the Elastic Common Schema 8: `@timestamp`, `event.*`, `rule.*`, `tags`, `message`.
+//! What the schema has no place for stands under `tripline`.
+
+use super::Formatter;
+use super::json::{self, Object};
+use crate::alert::{Alert, Severity};
+use crate::base::Value;
+
+/// Appends the alert as one line.
+pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
+    let mut object = Object::open(out);
+    object.text("@timestamp", &alert.time.to_string());
+    object.values("ecs", &[("version".to_owned(), Value::Str("8.17".into()))]);
+    if let Some(message) = message(alert) {
+        object.text("message", &message);
+    }
+    if !alert.tags.is_empty() {
+        object.texts("tags", &alert.tags);
+    }
+
+    let mut event = Object::open(object.key("event"));
+    event.text("kind", "alert");
+    event.text("id", &alert.id);
+    event.number("severity", severity_number(alert.severity));
+    event.text("provider", "tripline");
+    event.text("dataset", "tripline.alert");
+    if let (Some(start), Some(end)) = (bounds(alert).min(), bounds(alert).max()) {
+        event.text("start", &start.to_string());
+        event.text("end", &end.to_string());
+    }
+    event.close();
+
+    let mut rule = Object::open(object.key("rule"));
+    rule.text("id", &alert.rule_name);
+    rule.text("name", alert.title.as_deref().unwrap_or(&alert.rule_name));
+    rule.close();
+
+    let mut own = Object::open(object.key("tripline"));
+    own.text("severity", alert.severity.as_str());
+    own.values("key", &alert.key);
+    own.values("values", &alert.values);
+    json::events(alert, formatter, own.key("events"));
+    if alert.suppressed > 0 {
+        own.number("suppressed", alert.suppressed);
+    }
+    if !alert.notes.is_empty() {
+        own.texts("notes", &alert.notes);
+    }
+    own.close();
+
+    object.close();
+    out.push('\n');
+}
+
+/// The alert's own message, else the title.
+fn message(alert: &Alert) -> Option<String> {
+    let own = alert.values.iter().find(|(name, _)| name == "message").and_then(|(_, value)| match value {
+        Value::Str(text) => Some(text.to_string()),
+        _ => None,
+    });
+    own.or_else(|| alert.title.as_ref().map(ToString::to_string))
+}
+
+/// The numbers that Elastic's own detection rules use for their levels.
+fn severity_number(severity: Severity) -> u64 {
+    match severity {
+        Severity::Info => 1,
+        Severity::Low => 21,
+        Severity::Medium => 47,
+        Severity::High => 73,
+        Severity::Critical => 99,
+    }
+}
+
+fn bounds(alert: &Alert) -> impl Iterator<Item = crate::base::Timestamp> + '_ {
+    alert.bound.iter().flat_map(|step| step.events.iter().map(|event| event.ts))
+}

@@ -1,0 +1,142 @@
+//! Alerts as JSON lines. Also the pieces that the ECS rendering shares.
+//!
+//! The text is built by hand around `serde_json` values, because an event kept whole is passed on as the bytes that
+//! were read, not parsed and printed again.
+
+use std::fmt::Write;
+
+use super::Formatter;
+use crate::alert::{Alert, BoundEvent, BoundStep};
+use crate::base::Value;
+
+/// Appends the alert as one line.
+pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
+    let mut object = Object::open(out);
+    object.text("id", &alert.id);
+    object.text("rule", &alert.rule_name);
+    if let Some(title) = &alert.title {
+        object.text("title", title);
+    }
+    object.text("severity", alert.severity.as_str());
+    if !alert.tags.is_empty() {
+        object.texts("tags", &alert.tags);
+    }
+    object.text("time", &alert.time.to_string());
+    object.values("key", &alert.key);
+    object.values("values", &alert.values);
+    events(alert, formatter, object.key("events"));
+    if alert.suppressed > 0 {
+        object.number("suppressed", alert.suppressed);
+    }
+    if !alert.notes.is_empty() {
+        object.texts("notes", &alert.notes);
+    }
+    object.close();
+    out.push('\n');
+}
+
+/// Appends the bound events: an object from step to list of events. A step without a name goes by its number.
+pub(super) fn events(alert: &Alert, formatter: &Formatter, out: &mut String) {
+    let mut steps = Object::open(out);
+    for (index, step) in alert.bound.iter().enumerate() {
+        let list = steps.key(&step_name(index, step));
+        list.push('[');
+        for (n, event) in step.events.iter().enumerate() {
+            if n > 0 {
+                list.push(',');
+            }
+            write_event(event, formatter, list);
+        }
+        list.push(']');
+    }
+    steps.close();
+}
+
+/// The name of a step, or its number from 1.
+pub(super) fn step_name(index: usize, step: &BoundStep) -> String {
+    step.name.clone().unwrap_or_else(|| (index + 1).to_string())
+}
+
+fn write_event(event: &BoundEvent, formatter: &Formatter, out: &mut String) {
+    let mut object = Object::open(out);
+    object.number("seq", event.seq.line());
+    if let Some(input) = formatter.input(event.seq) {
+        object.text("input", input);
+    }
+    object.text("time", &event.ts.to_string());
+    if let Some(raw) = &event.raw {
+        // A line that was decoded is valid JSON; only its line end is not wanted.
+        let raw = raw.trim_matches(['\r', '\n', ' ', '\t', '\u{feff}']);
+        object.key("event").push_str(raw);
+    } else if !event.fields.is_empty() {
+        object.values("fields", &event.fields);
+    }
+    object.close();
+}
+
+/// A JSON object that is being written.
+pub(super) struct Object<'a> {
+    out: &'a mut String,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Starts an object.
+    pub(super) fn open(out: &'a mut String) -> Self {
+        out.push('{');
+        Self { out, first: true }
+    }
+
+    /// Writes a key; the caller writes the value.
+    pub(super) fn key(&mut self, name: &str) -> &mut String {
+        if !self.first {
+            self.out.push(',');
+        }
+        self.first = false;
+        text(name, self.out);
+        self.out.push(':');
+        self.out
+    }
+
+    /// A member with a text.
+    pub(super) fn text(&mut self, name: &str, value: &str) {
+        text(value, self.key(name));
+    }
+
+    /// A member with a list of texts.
+    pub(super) fn texts(&mut self, name: &str, values: &[String]) {
+        let out = self.key(name);
+        out.push('[');
+        for (n, value) in values.iter().enumerate() {
+            if n > 0 {
+                out.push(',');
+            }
+            text(value, out);
+        }
+        out.push(']');
+    }
+
+    /// A member with a whole number.
+    pub(super) fn number(&mut self, name: &str, value: u64) {
+        write!(self.key(name), "{value}").expect("a String takes any text");
+    }
+
+    /// A member with an object of values, in their order.
+    pub(super) fn values(&mut self, name: &str, values: &[(String, Value)]) {
+        let mut object = Object::open(self.key(name));
+        for (name, value) in values {
+            object.key(name).push_str(&value.to_json().to_string());
+        }
+        object.close();
+    }
+
+    /// Ends the object.
+    pub(super) fn close(self) {
+        self.out.push('}');
+    }
+}
+
+/// Appends a JSON string.
+fn text(value: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(value).to_string());
+}

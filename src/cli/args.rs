@@ -1,0 +1,316 @@
+//! What can be written on the command line, as clap types. Holds no behaviour beyond parsing of values.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tripline::base::{Duration, Timestamp};
+use tripline::config::{self, Choice};
+use tripline::decode::timefield::TimeFormat;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    a test failed, a file is not formatted, or alerts were found with --fail-on-alert
+  2    the command line, the configuration or a rule has an error
+  4    an input, an output or the system failed
+  130  interrupted";
+
+/// Matches rules over streams of events and reports alerts.
+#[derive(Debug, Parser)]
+#[command(name = "tripline", version, styles = STYLES, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Configuration file [default: tripline.yaml in the working directory, if there is one]
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Colours: auto looks at the terminal and at NO_COLOR
+    #[arg(long, global = true, help_heading = "General options", value_name = "WHEN", default_value = "auto")]
+    pub color: When,
+    /// Level of the log on stderr: error, warn, info, debug, trace, or module=level
+    #[arg(long, global = true, help_heading = "General options", value_name = "FILTER", default_value = "warn")]
+    pub log: String,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Match rules over events
+    Run(Box<RunArgs>),
+    /// Check rule files, and with --sample also against events
+    Check(CheckArgs),
+    /// Run the tests that stand in rule files
+    Test(TestArgs),
+    /// Format rule files in place; reads stdin and writes stdout if no file is named
+    Fmt(FmtArgs),
+    /// Say in words and tables what a rule does and how it is executed
+    Explain(ExplainArgs),
+    /// Draw the automaton of a rule
+    Graph(GraphArgs),
+    /// Explain a diagnostic code, such as E0201
+    Rule(RuleArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionArgs),
+}
+
+/// `tripline run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Paths that end in .trip and directories hold rules, every other path is an input, - is stdin.
+Without an input, stdin is read. Inputs ending in .gz and .zst are unpacked.
+
+Examples:
+  tripline run rules/ events.ndjson
+  tail -f events.ndjson | tripline run rules/siem --output pretty
+  tripline run --rule 'login then no logout within 8h by user.name' events.ndjson.gz")]
+pub struct RunArgs {
+    /// Rule files, directories of rule files, and inputs
+    #[arg(value_name = "RULES… [INPUTS…]")]
+    pub paths: Vec<PathBuf>,
+    /// A rule written here: a sequence, or the text of a rule file
+    #[arg(long, value_name = "RULE")]
+    pub rule: Vec<String>,
+    /// Only rules whose name matches (* is any run of characters); rules they build on stay
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// How much an event may be out of order by event time, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub lateness: Option<Duration>,
+    /// With --follow: after this time without input, absences follow the wall clock
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle: Option<Duration>,
+    /// What happens to undecided absences at the end of the input
+    #[arg(long, value_name = "HOW", value_parser = one_of::<config::AtEnd>())]
+    pub at_end: Option<config::AtEnd>,
+    /// Only events at or after this time (RFC 3339, or a date)
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    pub from: Option<Timestamp>,
+    /// Only events before this time (RFC 3339, or a date)
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    pub to: Option<Timestamp>,
+    /// Keep reading inputs as they grow
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Threads that match [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// How alerts are written
+    #[arg(long, short, value_name = "FORMAT", value_parser = one_of::<config::OutputFormat>())]
+    pub output: Option<config::OutputFormat>,
+    /// Append alerts to this file instead of writing to stdout
+    #[arg(long, value_name = "FILE")]
+    pub alerts: Option<PathBuf>,
+    /// How much of the bound events an alert carries
+    #[arg(long, value_name = "HOW MUCH", value_parser = one_of::<config::Evidence>())]
+    pub evidence: Option<config::Evidence>,
+    /// Write lines that are no events here, with the reason
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Write events here that came too late
+    #[arg(long, value_name = "FILE")]
+    pub late: Option<PathBuf>,
+    /// Progress on stderr: auto shows it on a terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub progress: Progress,
+    /// No summary at the end
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Exit with code 1 if there was an alert
+    #[arg(long)]
+    pub fail_on_alert: bool,
+}
+
+/// Where the time and the class of an event stand.
+#[derive(Debug, Args, Default)]
+pub struct TimeArgs {
+    /// Field that holds the event time; may be repeated, the first present wins
+    #[arg(long, value_name = "FIELD")]
+    pub time_field: Vec<String>,
+    /// Format of the event time: auto, rfc3339, epoch_s, epoch_ms, epoch_us, epoch_ns, or a pattern such as %d/%m/%Y
+    #[arg(long, value_name = "FORMAT", value_parser = TimeFormat::parse)]
+    pub time_format: Option<TimeFormat>,
+    /// Field that holds the class of an event
+    #[arg(long, value_name = "FIELD")]
+    pub type_field: Option<String>,
+}
+
+/// `tripline check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Rule files and directories
+    #[arg(value_name = "RULES", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Events to hold the rules against: unknown fields, kinds that never compare, classes never seen
+    #[arg(long, value_name = "FILE")]
+    pub sample: Option<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: CheckFormat,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub deny_warnings: bool,
+    #[command(flatten)]
+    pub time: TimeArgs,
+}
+
+/// `tripline test`
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Rule files and directories; a word that is no path is a rule name
+    #[arg(value_name = "RULES… [NAMES…]", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only tests whose rule or name matches (* is any run of characters)
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Say which steps and clauses no test reached
+    #[arg(long)]
+    pub coverage: bool,
+    /// Write a JUnit XML report
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Name every test, not only failures
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// `tripline fmt`
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Rule files and directories; - is stdin
+    #[arg(value_name = "RULES")]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; exit with code 1 if a file is not formatted
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `tripline explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Rule files and directories; a word that is no path is a rule name
+    #[arg(value_name = "RULES… [NAMES…]", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only rules whose name matches (* is any run of characters)
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Also show how the rule is executed: strategy, predicates, fields read
+    #[arg(long)]
+    pub plan: bool,
+}
+
+/// `tripline graph`
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// Rule files and directories; a word that is no path is a rule name
+    #[arg(value_name = "RULES… [NAMES…]", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only rules whose name matches (* is any run of characters)
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// The language of the drawing
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub format: GraphFormat,
+}
+
+/// `tripline rule`
+#[derive(Debug, Args)]
+pub struct RuleArgs {
+    /// The code; all codes are listed without one
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+/// `tripline completions`
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// A choice that a terminal decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Whether progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// On a terminal, with files as inputs
+    Auto,
+    /// Never
+    Never,
+}
+
+/// How `check` writes its findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+    /// A SARIF 2.1.0 document
+    Sarif,
+}
+
+/// How `graph` draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A Mermaid state diagram
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// An SVG image
+    Svg,
+}
+
+/// A parser of the words of a [`Choice`].
+fn one_of<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(T::WORDS.iter().map(|(word, _)| *word))
+        .map(|word| T::from_word(&word).expect("clap lets only the listed words pass"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    config::duration(text)
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    config::timestamp(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_parsed() {
+        let cli = Cli::try_parse_from(["tripline", "run", "rules", "--lateness", "1m30s", "--from", "2026-01-02"])
+            .expect("valid arguments");
+        let Command::Run(run) = cli.command else { panic!("not run") };
+        assert_eq!(run.lateness, Some(Duration::from_secs(90)));
+        assert_eq!(run.from.map(|t| t.to_string()).as_deref(), Some("2026-01-02T00:00:00.000Z"));
+        assert!(Cli::try_parse_from(["tripline", "run", "--lateness", "soon"]).is_err());
+    }
+}

@@ -1,0 +1,287 @@
+//! `tripline explain`: what a rule does, in words, and with `--plan` how it is executed.
+
+use std::fmt::Write;
+
+use tripline::compile::CompileOptions;
+use tripline::plan::ruleset::{Rule, Ruleset};
+use tripline::syntax::ast::{
+    Absence, AfterMatch, AlertValue, ClauseKind, Element, Pick, RuleDecl, Sequence, Step, Then,
+};
+use tripline::syntax::source::SourceMap;
+
+use super::args::ExplainArgs;
+use super::exit::{Exit, Stop};
+use super::rules::{self, Selection};
+use super::terminal::{Terminal, paint, print, style};
+use super::wording::{Wording, count};
+
+/// Runs the command.
+pub fn run(args: &ExplainArgs, terminal: Terminal) -> Result<Exit, Stop> {
+    let selection = rules::select(&args.paths, &args.only, &CompileOptions::default(), terminal)?;
+    let mut text = String::new();
+    for rule in selection.rules() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let mut page = Page { out: &mut text, color: terminal.color_out };
+        page.rule(rule, &selection);
+        if args.plan
+            && let Some(plan) = selection.ruleset.rule(&rule.name.name)
+        {
+            page.plan(plan, &selection.ruleset);
+        }
+    }
+    print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// Writes the explanation of rules.
+struct Page<'a> {
+    out: &'a mut String,
+    color: bool,
+}
+
+impl Page<'_> {
+    fn rule(&mut self, rule: &RuleDecl, selection: &Selection) {
+        let sources = &selection.texts.sources;
+        let wording = Wording::new(sources);
+        let title = rule.title.as_ref().map(|t| format!("  {}", t.value)).unwrap_or_default();
+        let name = paint(self.color, style::BOLD, &rule.name.name);
+        self.line(&format!("{name}{title}"));
+        self.row("file", &place(sources, rule));
+        for clause in &rule.clauses {
+            self.meta(&clause.kind, wording);
+        }
+        let key = rule.clauses.iter().find_map(|clause| match &clause.kind {
+            ClauseKind::By(items) => Some(wording.key(items)),
+            _ => None,
+        });
+        match key {
+            Some(key) => self.row("key", &format!("{key}; only events with equal values belong together")),
+            None => self.row("key", "none; all events belong together"),
+        }
+        for clause in &rule.clauses {
+            if let ClauseKind::Match(found) = &clause.kind {
+                self.line("");
+                self.head("Pattern");
+                self.sequence(&found.body, 1, wording);
+                if let Some(within) = &found.within {
+                    self.line(&format!(
+                        "  All of it within {}, from the first bound event to the last.",
+                        wording.expr(within)
+                    ));
+                }
+            }
+        }
+        self.conditions(rule, wording);
+        self.reports(rule, wording);
+    }
+
+    fn meta(&mut self, clause: &ClauseKind, wording: Wording<'_>) {
+        let texts = |list: &[tripline::syntax::ast::StrLit]| {
+            list.iter().map(|t| t.value.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        match clause {
+            ClauseKind::Severity(level) => self.row("severity", &wording.expr(level)),
+            ClauseKind::Risk(risk) => self.row("risk", &wording.expr(risk)),
+            ClauseKind::Tags(tags) => self.row("tags", &texts(tags)),
+            ClauseKind::Description(text) => self.row("about", &text.value),
+            ClauseKind::Runbook(text) => self.row("runbook", &text.value),
+            ClauseKind::Author(text) => self.row("author", &text.value),
+            ClauseKind::References(list) => self.row("see", &texts(list)),
+            ClauseKind::Enabled(false) => self.row("state", "disabled: takes no events"),
+            ClauseKind::Shadow(true) => self.row("state", "shadow: evaluated and counted, never notifies"),
+            _ => {}
+        }
+    }
+
+    fn sequence(&mut self, sequence: &Sequence, depth: usize, wording: Wording<'_>) {
+        self.element(&sequence.first, None, 1, depth, wording);
+        for (n, (then, element)) in sequence.rest.iter().enumerate() {
+            self.element(element, Some(then), n + 2, depth, wording);
+        }
+    }
+
+    fn element(&mut self, element: &Element, then: Option<&Then>, n: usize, depth: usize, wording: Wording<'_>) {
+        let indent = "   ".repeat(depth);
+        let mut bounds = then.map(|then| wording.bounds(then)).unwrap_or_default();
+        bounds.retain(|bound| !bound.is_empty());
+        let joint = match (then.is_some(), bounds.is_empty()) {
+            (false, _) => String::new(),
+            (true, true) => "then ".to_owned(),
+            (true, false) => format!("then ({}) ", bounds.join(", ")),
+        };
+        match element {
+            Element::Step(step) => {
+                self.line(&format!("{indent}{n}. {joint}{}", step_words(step, wording)));
+                self.step_guards(step, &indent, wording);
+            }
+            Element::Absence(absence) => self.line(&format!("{indent}{n}. {joint}{}", absence_words(absence, wording))),
+            Element::All(all) => {
+                self.line(&format!("{indent}{n}. {joint}all of these, in any order, each by an event of its own:"));
+                for step in &all.members {
+                    self.line(&format!("{indent}   - {}", step_words(step, wording)));
+                    self.step_guards(step, &indent, wording);
+                }
+                if !all.without.is_empty() {
+                    self.line(&format!("{indent}   and meanwhile no {}", wording.guards(&all.without)));
+                }
+            }
+            Element::Any(any) => {
+                self.line(&format!("{indent}{n}. {joint}one of these:"));
+                for step in &any.members {
+                    self.line(&format!("{indent}   - {}", step_words(step, wording)));
+                }
+            }
+            Element::Group(group) => {
+                let times = group.quantifier.as_ref().map_or_else(|| "once".to_owned(), |q| count(q.count));
+                self.line(&format!("{indent}{n}. {joint}{times} times in a row:"));
+                self.sequence(&group.body, depth + 1, wording);
+            }
+        }
+    }
+
+    fn step_guards(&mut self, step: &Step, indent: &str, wording: Wording<'_>) {
+        for guard in &step.guards {
+            self.line(&format!("{indent}   {}", wording.step_guard(guard)));
+        }
+        if let Some(until) = &step.until {
+            self.line(&format!("{indent}   it ends at {}", wording.guard(until)));
+        }
+    }
+
+    fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
+        for clause in &rule.clauses {
+            match &clause.kind {
+                ClauseKind::Having(condition) => {
+                    self.line(&format!("  Only if, over the whole match: {}", wording.expr(condition)));
+                }
+                ClauseKind::CancelOn(guards) => {
+                    let guards = wording.guards(guards);
+                    self.line(&format!("  An attempt is given up at: {guards}"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn reports(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
+        let (mut pick, mut after) = (Pick::Latest, AfterMatch::SkipPastLast);
+        for clause in &rule.clauses {
+            match &clause.kind {
+                ClauseKind::Pick(chosen) => pick = *chosen,
+                ClauseKind::AfterMatch(chosen) => after = *chosen,
+                _ => {}
+            }
+        }
+        self.line("");
+        self.head("Alert");
+        self.line(match pick {
+            Pick::Latest => "  Of several matches that complete together, the one with the newest events is reported.",
+            Pick::First => "  Of several matches that complete together, the one with the oldest events is reported.",
+            Pick::All => "  Every match is reported, whichever events it takes.",
+            Pick::Each => "  For every first event the oldest match is reported.",
+        });
+        self.line(match after {
+            AfterMatch::SkipPastLast => "  Afterwards nothing up to its completion is used again for this key.",
+            AfterMatch::SkipToNext => "  Afterwards matches may share events, but each first event is reported once.",
+            AfterMatch::NoSkip => "  Afterwards every event can be used again.",
+        });
+        for clause in &rule.clauses {
+            match &clause.kind {
+                ClauseKind::Alert(fields) => {
+                    for field in fields {
+                        let value = match &field.value {
+                            AlertValue::Expr(expr) => wording.expr(expr),
+                            AlertValue::Template(_, text) => wording.span(text.span),
+                        };
+                        self.line(&format!("  {} = {value}", field.name.name));
+                    }
+                }
+                ClauseKind::Suppress { period, by } => {
+                    let by: Vec<String> = by.iter().map(|e| wording.expr(e)).collect();
+                    let per = if by.is_empty() { "key".to_owned() } else { by.join(", ") };
+                    let period = wording.expr(period);
+                    self.line(&format!("  At most one alert in {period} per {per}; what was held back is counted."));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn plan(&mut self, rule: &Rule, ruleset: &Ruleset) {
+        self.line("");
+        self.head("Execution");
+        self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
+        let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
+        self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
+        let horizon = rule.horizon.map_or_else(|| "for ever; there is no bound".to_owned(), |d| d.to_string());
+        self.row(
+            "memory",
+            &format!("an event can matter {}", if rule.horizon.is_some() { format!("for {horizon}") } else { horizon }),
+        );
+        self.row(
+            "level",
+            &match rule.level {
+                0 => "reads events only".to_owned(),
+                n => format!("{n}: reads alerts of other rules"),
+            },
+        );
+        self.row("limit", &format!("{} events per key", rule.runs_per_key));
+        self.row("handed over", if rule.handed_over { "yes: one state for the whole rule" } else { "no" });
+        for step in &rule.steps {
+            let mut needs = Vec::new();
+            if step.arrival.is_some() {
+                needs.push("a condition on the event");
+            }
+            if step.cross.is_some() {
+                needs.push("a condition on bound events");
+            }
+            if !step.joins.is_empty() {
+                needs.push("an equality with a later step");
+            }
+            if step.own_history {
+                needs.push("its own earlier events");
+            }
+            let needs =
+                if needs.is_empty() { "its class and stateless conditions".to_owned() } else { needs.join(", ") };
+            self.row("step", &format!("{}: {needs}", step.label));
+        }
+    }
+
+    fn head(&mut self, text: &str) {
+        let text = paint(self.color, style::BOLD, text);
+        self.line(&text);
+    }
+
+    fn row(&mut self, name: &str, text: &str) {
+        let name = paint(self.color, style::DIM, &format!("{name:<12}"));
+        self.line(&format!("  {name}{text}"));
+    }
+
+    fn line(&mut self, text: &str) {
+        writeln!(self.out, "{}", text.trim_end()).expect("a String takes any text");
+    }
+}
+
+fn place(sources: &SourceMap, rule: &RuleDecl) -> String {
+    let (line, _) = sources.line_column(rule.span.source, rule.span.start);
+    format!("{}:{line}", sources.get(rule.span.source).name)
+}
+
+fn step_words(step: &Step, wording: Wording<'_>) -> String {
+    let name = step.name.as_ref().map(|name| format!("{}: ", name.name)).unwrap_or_default();
+    let event = wording.event_of(step);
+    match &step.quantifier {
+        Some(quantifier) => format!("{name}{} of {event}", wording.quantifier(quantifier)),
+        None => format!("{name}{event}"),
+    }
+}
+
+fn absence_words(absence: &Absence, wording: Wording<'_>) -> String {
+    let events = wording.guards(&absence.events);
+    match &absence.within {
+        Some(within) => format!("for {} no {events}; decided when that time is over", wording.expr(within)),
+        None => format!("no {events} up to the next step"),
+    }
+}

@@ -1,0 +1,64 @@
+//! The command line: arguments in, exit code out. Uses the library as any other program would.
+//!
+//! Each command is a file; `args` says what can be written, `settings` merges flags and configuration file,
+//! `rules` finds and compiles rule files, `exit` holds the codes.
+
+mod args;
+mod code;
+mod completions;
+mod exit;
+mod explain;
+mod graph;
+mod paths;
+mod rules;
+mod settings;
+mod terminal;
+mod wording;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+use exit::{Exit, Stop};
+use terminal::{Terminal, note, paint, style};
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for; everything else is a mistake. A closed pipe is no reason to panic.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let terminal = Terminal::new(cli.color);
+    match start_log(&cli.log).and_then(|()| run(&cli, terminal)) {
+        Ok(exit) => exit.into(),
+        Err(stop) => {
+            if let Some(message) = stop.message {
+                note(&format!("{} {message}\n", paint(terminal.color_err, style::RED, "error:")));
+            }
+            stop.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
+    match &cli.command {
+        Command::Explain(args) => explain::run(args, terminal),
+        Command::Graph(args) => graph::run(args, terminal),
+        Command::Rule(args) => code::run(args, terminal),
+        Command::Completions(args) => completions::run(args),
+        _ => Err(Stop::usage("this command is not built yet")),
+    }
+}
+
+fn start_log(filter: &str) -> Result<(), Stop> {
+    let filter = EnvFilter::try_new(filter).map_err(|e| Stop::usage(format!("--log {filter}: {e}")))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Rule files on their way to a rule set: read, compiled, their problems shown.
+#![expect(clippy::disallowed_methods, reason = "rule files and tables are read here")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
+use tripline::diag::{Diagnostic, Level};
+use tripline::plan::Ruleset;
+use tripline::syntax::ast::{File, Item, RuleDecl};
+use tripline::syntax::source::{SourceId, SourceMap};
+use tripline::syntax::spelling::nearest;
+
+use super::exit::Stop;
+use super::paths::{rule_files, rules_and_names, selected};
+use super::terminal::{Terminal, note};
+
+/// Bytes of one rule file; more is surely another kind of file.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Texts of rule files with the paths they came from.
+#[derive(Debug, Default)]
+pub struct RuleTexts {
+    /// The texts.
+    pub sources: SourceMap,
+    /// The path of each source, in their order; none for a rule given on the command line.
+    pub paths: Vec<Option<PathBuf>>,
+}
+
+impl RuleTexts {
+    /// Reads rule files; a path that cannot be read ends the command.
+    pub fn read(files: &[PathBuf]) -> Result<Self, Stop> {
+        let mut texts = Self::default();
+        for path in files {
+            let text = read_text(path)?;
+            texts.sources.add(path.display().to_string(), text);
+            texts.paths.push(Some(path.clone()));
+        }
+        Ok(texts)
+    }
+
+    /// Adds a rule given on the command line.
+    pub fn add_inline(&mut self, text: &str) {
+        self.sources.add(INLINE, text);
+        self.paths.push(None);
+    }
+}
+
+/// The text of a rule file.
+pub fn read_text(path: &Path) -> Result<String, Stop> {
+    let name = path.display();
+    let cannot = |error: std::io::Error| Stop::usage(format!("{name}: cannot be read: {error}"));
+    let size = fs::metadata(path).map_err(cannot)?.len();
+    if size > MAX_FILE {
+        return Err(Stop::usage(format!("{name}: is larger than {} MiB, which no rule file is", MAX_FILE >> 20)));
+    }
+    let bytes = fs::read(path).map_err(cannot)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        Stop::usage(format!("{name}:{line}: is not UTF-8 text; save the file as UTF-8"))
+    })
+}
+
+/// Compiles texts; tables are read relative to the rule file that names them.
+pub fn compile_texts(texts: &RuleTexts, options: &CompileOptions) -> Compiled {
+    let load = |written: &str, source: SourceId| {
+        let base = texts.paths.get(source.0 as usize).and_then(Option::as_deref).and_then(Path::parent);
+        let path = base.unwrap_or(Path::new("")).join(written);
+        fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    compile(&texts.sources, options, &load)
+}
+
+/// Rules that a command works on, without errors.
+#[derive(Debug)]
+pub struct Selection {
+    /// Texts and paths.
+    pub texts: RuleTexts,
+    /// Their trees.
+    pub files: Vec<File>,
+    /// The rule set.
+    pub ruleset: Arc<Ruleset>,
+    /// Names of the rules that are meant; all if empty.
+    pub names: Vec<String>,
+}
+
+impl Selection {
+    /// The rules that are meant, in the order of the files.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleDecl> {
+        declared_rules(&self.files).filter(|rule| selected(&rule.name.name, &self.names))
+    }
+}
+
+/// Reads and compiles the rules among the words of a command line; other words, and `only`, name rules. Diagnostics
+/// are shown; an error ends the command, and so does a name that no rule has.
+pub fn select(
+    words: &[PathBuf],
+    only: &[String],
+    options: &CompileOptions,
+    terminal: Terminal,
+) -> Result<Selection, Stop> {
+    let sorted = rules_and_names(words);
+    let mut names: Vec<String> = sorted.others.iter().map(|word| word.display().to_string()).collect();
+    names.extend(only.iter().cloned());
+    if sorted.rules.is_empty() {
+        return Err(Stop::usage(format!("{}: there is no such file or directory", names.join(", "))));
+    }
+    let texts = RuleTexts::read(&rule_files(&sorted.rules)?)?;
+    let compiled = compile_texts(&texts, options);
+    let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
+    require_names(&names, &compiled.files)?;
+    Ok(Selection { texts, files: compiled.files, ruleset, names })
+}
+
+/// Shows what there is to say about rules; they are used only if nothing is an error.
+pub fn accept(
+    ruleset: Option<Arc<Ruleset>>,
+    diagnostics: &[Diagnostic],
+    sources: &SourceMap,
+    terminal: Terminal,
+) -> Result<Arc<Ruleset>, Stop> {
+    show(diagnostics, sources, terminal);
+    match ruleset {
+        Some(ruleset) if !diagnostics.iter().any(|d| d.level == Level::Error) => Ok(ruleset),
+        _ => Err(Stop::shown()),
+    }
+}
+
+/// All rules of files, in their order.
+pub fn declared_rules(files: &[File]) -> impl Iterator<Item = &RuleDecl> {
+    files.iter().flat_map(|file| &file.items).filter_map(|item| match item {
+        Item::Rule(rule) => Some(rule),
+        _ => None,
+    })
+}
+
+/// Every pattern must mean some rule.
+pub fn require_names(patterns: &[String], files: &[File]) -> Result<(), Stop> {
+    let rules: Vec<&str> = declared_rules(files).map(|rule| rule.name.name.as_str()).collect();
+    for pattern in patterns {
+        if !rules.iter().any(|rule| selected(rule, std::slice::from_ref(pattern))) {
+            let near = nearest(pattern, rules.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(Stop::usage(format!("`{pattern}` is no file, no directory and no rule{near}")));
+        }
+    }
+    Ok(())
+}
+
+/// Shows diagnostics on stderr.
+pub fn show(diagnostics: &[Diagnostic], sources: &SourceMap, terminal: Terminal) {
+    for diagnostic in diagnostics {
+        let span = diagnostic.labels.first().map(|label| label.span).unwrap_or_default();
+        let (line, column) = sources.line_column(span.source, span.start);
+        let _ = terminal;
+        note(&format!(
+            "{}:{line}:{column}: {}: {} {:?}\n",
+            sources.get(span.source).name,
+            diagnostic.code.0,
+            diagnostic.message,
+            diagnostic.help
+        ));
+    }
+}

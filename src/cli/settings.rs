@@ -1,0 +1,54 @@
+//! The configuration file as the commands see it: found, read, and its paths made relative to where it lies.
+#![expect(clippy::disallowed_methods, reason = "the configuration file is read here")]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tripline::config::Config;
+use tripline::syntax::source::SourceMap;
+
+use super::exit::Stop;
+use super::rules::show;
+use super::terminal::Terminal;
+
+/// The file that is read without being asked for.
+const DEFAULT_FILE: &str = "tripline.yaml";
+
+/// A configuration file, or none.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// What it says.
+    pub config: Config,
+    /// Where it lies: its paths are relative to this directory.
+    directory: PathBuf,
+}
+
+impl Settings {
+    /// Reads the file that `--config` names, else `tripline.yaml` in the working directory if there is one.
+    pub fn load(named: Option<&Path>, terminal: Terminal) -> Result<Self, Stop> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(Stop::usage(format!("{}: cannot be read: {error}", path.display()))),
+        };
+        let mut sources = SourceMap::new();
+        let source = sources.add(path.display().to_string(), text);
+        match Config::parse(source, &sources.get(source).text) {
+            Ok(config) => {
+                let directory = path.parent().map(Path::to_owned).unwrap_or_default();
+                Ok(Self { config, directory })
+            }
+            Err(problems) => {
+                show(&problems, &sources, terminal);
+                Err(Stop::shown())
+            }
+        }
+    }
+
+    /// A path of the file, seen from the working directory. `-` stays what it is.
+    pub fn path(&self, written: &str) -> PathBuf {
+        if written == "-" { PathBuf::from(written) } else { self.directory.join(written) }
+    }
+}

@@ -1,0 +1,137 @@
+//! From texts to a rule set in one call: parse, load tables, check, lower.
+//!
+//! Does no I/O of its own: whoever calls gives the bytes of tables. All problems of all files are reported at once.
+
+use std::sync::Arc;
+
+use crate::base::Limits;
+use crate::base::id::TableId;
+use crate::check::{check, has_errors};
+use crate::diag::{Code, Diagnostic};
+use crate::plan::Ruleset;
+use crate::plan::lower::{Input, lower};
+use crate::plan::lower_expr::Declarations;
+use crate::plan::ruleset::StrategyKind;
+use crate::plan::table::Table;
+use crate::syntax::ast::{File, Item, TableDecl};
+use crate::syntax::source::{SourceId, SourceMap};
+use crate::syntax::{parse, parse_rule_one_liner};
+
+const NO_TABLE: Code = Code("E0401");
+const NOT_LOWERED: Code = Code("E0402");
+
+/// The name of sources that may be a bare pattern instead of a file: rules given on a command line.
+pub const INLINE: &str = "<rule>";
+
+/// How texts are compiled.
+#[derive(Clone, Debug)]
+pub struct CompileOptions {
+    /// The path of the field that holds the class of an event.
+    pub type_field: Vec<String>,
+    /// Limits on rules.
+    pub limits: Limits,
+    /// Use this strategy wherever it applies; for tests.
+    pub force_strategy: Option<StrategyKind>,
+}
+
+impl Default for CompileOptions {
+    fn default() -> Self {
+        Self { type_field: vec!["type".to_owned()], limits: Limits::default(), force_strategy: None }
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The rule set, unless there is an error.
+    pub ruleset: Option<Arc<Ruleset>>,
+    /// Errors and warnings in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The trees, one a source.
+    pub files: Vec<File>,
+}
+
+/// Compiles texts. `load` gives the bytes of a table by its path as written and the source that names it.
+pub fn compile(
+    sources: &SourceMap,
+    options: &CompileOptions,
+    load: &dyn Fn(&str, SourceId) -> Result<Vec<u8>, String>,
+) -> Compiled {
+    let (mut files, mut diagnostics) = (Vec::new(), Vec::new());
+    for id in sources.ids() {
+        let source = sources.get(id);
+        let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
+        let (file, problems) = parser(id, &source.text, &options.limits);
+        files.push((id, file));
+        diagnostics.extend(problems);
+    }
+    // What a broken file declares is not known, so names cannot be judged before all files are read.
+    if !has_errors(&diagnostics) {
+        diagnostics.extend(check(&files, sources, &options.limits));
+    }
+    let files: Vec<File> = files.into_iter().map(|(_, file)| file).collect();
+    let declarations = declare(&files, load, &mut diagnostics);
+    let mut ruleset = None;
+    if !has_errors(&diagnostics) {
+        let (type_field, limits) = (options.type_field.as_slice(), &options.limits);
+        let input = Input { sources, type_field, limits, force: options.force_strategy };
+        match lower(&files, &declarations, &input) {
+            Ok(lowered) => ruleset = Some(Arc::new(lowered)),
+            Err(problems) => {
+                let slipped = problems.into_iter().map(|(span, text)| Diagnostic::error(NOT_LOWERED, text, span, ""));
+                diagnostics.extend(slipped);
+            }
+        }
+    }
+    Compiled { ruleset, diagnostics, files }
+}
+
+/// Compiles one text without tables.
+///
+/// # Errors
+/// All diagnostics, if one of them is an error.
+pub fn compile_str(text: &str) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
+    let mut sources = SourceMap::new();
+    sources.add(INLINE, text);
+    let load = |_: &str, _: SourceId| Err("a text on its own has no tables".to_owned());
+    let compiled = compile(&sources, &CompileOptions::default(), &load);
+    compiled.ruleset.ok_or(compiled.diagnostics)
+}
+
+/// Collects what files declare besides rules, and loads the tables.
+fn declare(
+    files: &[File],
+    load: &dyn Fn(&str, SourceId) -> Result<Vec<u8>, String>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Declarations {
+    let mut declarations = Declarations::default();
+    for item in files.iter().flat_map(|file| &file.items) {
+        match item {
+            Item::Event(event) => {
+                declarations.classes.insert(event.name.name.clone(), event.condition.clone());
+            }
+            Item::Let(named) => {
+                declarations.lets.insert(named.name.name.clone(), named.value.clone());
+            }
+            Item::Table(table) => match load_table(table, load) {
+                Ok(loaded) => {
+                    let id = TableId::from(declarations.tables.len());
+                    declarations.table_ids.insert(table.name.name.clone(), id);
+                    declarations.tables.push(Arc::new(loaded));
+                }
+                Err(text) => {
+                    let message = format!("table `{}` cannot be used: {text}", table.name.name);
+                    diagnostics.push(Diagnostic::error(NO_TABLE, message, table.path.span, "this file"));
+                }
+            },
+            Item::Rule(_) | Item::Test(_) => {}
+        }
+    }
+    declarations
+}
+
+fn load_table(table: &TableDecl, load: &dyn Fn(&str, SourceId) -> Result<Vec<u8>, String>) -> Result<Table, String> {
+    let bytes = load(&table.path.value, table.span.source)?;
+    let key: Vec<String> = table.key.iter().map(|column| column.name.clone()).collect();
+    Table::load(&table.name.name, &table.path.value, &key, &bytes)
+}

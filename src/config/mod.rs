@@ -1,0 +1,270 @@
+//! `tripline.yaml`: what it may say, as types, and its validation.
+//!
+//! Every setting is optional: what the file leaves out is `None`, so that a flag can win over the file and the file
+//! over a default. An unknown key, a wrong kind or a value out of range is an error with its line; nothing is ignored.
+//! Relies on `diag` for the form of problems; reads no file itself.
+
+mod choice;
+mod literal;
+mod locate;
+mod outputs;
+
+use serde::Deserialize;
+
+use crate::base::{Duration, Limits};
+use crate::decode::timefield::{OnMissing, TimeFormat};
+use crate::diag::{Code, Diagnostic};
+use crate::syntax::source::{SourceId, Span};
+use crate::syntax::spelling::nearest;
+
+pub use choice::{AtEnd, Choice, Evidence, OutputFormat};
+pub use literal::{duration, timestamp};
+pub use outputs::{Output, Target};
+
+const NOT_YAML: Code = Code("E0410");
+const UNKNOWN_KEY: Code = Code("E0411");
+const WRONG_VALUE: Code = Code("E0412");
+
+/// The settings of a configuration file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `time.fields`: fields that may hold the event time; the first present wins.
+    pub time_fields: Option<Vec<String>>,
+    /// `time.format`: how the event time is written.
+    pub time_format: Option<TimeFormat>,
+    /// `time.on_missing`: what becomes of an event without a usable time.
+    pub on_missing: Option<OnMissing>,
+    /// `type_field`: the field that holds the class.
+    pub type_field: Option<String>,
+    /// `lateness`: how much events may be out of order.
+    pub lateness: Option<Duration>,
+    /// `idle`: when a live source without input lets time follow the wall clock.
+    pub idle: Option<Duration>,
+    /// `max_future`: how far ahead of the wall clock a live event may lie.
+    pub max_future: Option<Duration>,
+    /// `at_end`: what becomes of undecided absences.
+    pub at_end: Option<AtEnd>,
+    /// `evidence`: how much of the bound events an alert carries.
+    pub evidence: Option<Evidence>,
+    /// `threads`: how many match.
+    pub threads: Option<u16>,
+    /// `rules`: rule files and directories, relative to the configuration file.
+    pub rules: Vec<String>,
+    /// `inputs`: files of events, `-` for stdin.
+    pub inputs: Vec<String>,
+    /// `outputs`: where alerts go.
+    pub outputs: Vec<Output>,
+    /// `rejects`: the file for lines that are no events.
+    pub rejects: Option<String>,
+    /// `late`: the file for late events.
+    pub late: Option<String>,
+    /// `limits`: bounds on state and input; the defaults where the file says nothing.
+    pub limits: Limits,
+}
+
+/// The file as it is written; texts that need more than serde are still texts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    time: WrittenTime,
+    type_field: Option<String>,
+    lateness: Option<String>,
+    idle: Option<String>,
+    max_future: Option<String>,
+    at_end: Option<String>,
+    evidence: Option<String>,
+    threads: Option<u16>,
+    rules: Option<OneOrMany>,
+    inputs: Option<OneOrMany>,
+    outputs: Option<Vec<outputs::Written>>,
+    rejects: Option<String>,
+    late: Option<String>,
+    limits: WrittenLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenTime {
+    fields: Option<OneOrMany>,
+    format: Option<String>,
+    on_missing: Option<String>,
+}
+
+/// The limits that a file may set, named as in [`Limits`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenLimits {
+    runs_per_key: Option<usize>,
+    search_steps: Option<usize>,
+    matches_per_completion: Option<usize>,
+    max_line: Option<usize>,
+    max_json_depth: Option<usize>,
+    max_rule_depth: Option<usize>,
+    max_steps: Option<usize>,
+    max_count: Option<u64>,
+    max_regex_len: Option<usize>,
+    max_regex_size: Option<usize>,
+}
+
+/// `rules: a` is `rules: [a]`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the text of a configuration file. All values that are not understood are reported at once; text that is
+    /// not YAML, or has an unknown key, ends the reading.
+    pub fn parse(source: SourceId, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let written: Written = serde_yaml::from_str(text).map_err(|e| vec![syntax_error(source, text, &e)])?;
+        let mut reader = Reader { source, text, problems: Vec::new() };
+        let config = reader.config(written);
+        if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+    }
+}
+
+/// Turns texts into values and collects what cannot be.
+struct Reader<'a> {
+    source: SourceId,
+    text: &'a str,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self, w: Written) -> Config {
+        let time_fields = w.time.fields.map(OneOrMany::into_vec);
+        if time_fields.as_ref().is_some_and(|fields| fields.iter().all(|field| field.trim().is_empty())) {
+            self.wrong(&["time", "fields"], "no time field is named", "name at least one field");
+        }
+        if w.threads.is_some_and(|n| !(1..=256).contains(&n)) {
+            self.wrong(&["threads"], "this number of threads cannot be", "write a number from 1 to 256");
+        }
+        Config {
+            time_fields,
+            time_format: self.time_format(w.time.format),
+            on_missing: self.choice(&["time", "on_missing"], w.time.on_missing),
+            type_field: w.type_field,
+            lateness: self.duration(&["lateness"], w.lateness),
+            idle: self.duration(&["idle"], w.idle),
+            max_future: self.duration(&["max_future"], w.max_future),
+            at_end: self.choice(&["at_end"], w.at_end),
+            evidence: self.choice(&["evidence"], w.evidence),
+            threads: w.threads,
+            rules: w.rules.map(OneOrMany::into_vec).unwrap_or_default(),
+            inputs: w.inputs.map(OneOrMany::into_vec).unwrap_or_default(),
+            outputs: self.outputs(w.outputs.unwrap_or_default()),
+            rejects: w.rejects,
+            late: w.late,
+            limits: self.limits(&w.limits),
+        }
+    }
+
+    fn duration(&mut self, key: &[&str], text: Option<String>) -> Option<Duration> {
+        match duration(&text?) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.wrong(key, &message, "a duration is a number with a unit: 500ms, 30s, 5m, 1h30m, 2d");
+                None
+            }
+        }
+    }
+
+    fn time_format(&mut self, text: Option<String>) -> Option<TimeFormat> {
+        match TimeFormat::parse(&text?) {
+            Ok(format) => Some(format),
+            Err(message) => {
+                self.wrong(&["time", "format"], &message, "`auto` reads RFC 3339 and numbers since 1970");
+                None
+            }
+        }
+    }
+
+    fn choice<T: Choice>(&mut self, key: &[&str], text: Option<String>) -> Option<T> {
+        let text = text?;
+        let value = T::from_word(&text);
+        if value.is_none() {
+            let words = || T::WORDS.iter().map(|(word, _)| *word);
+            let help = match nearest(&text, words()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("it is one of {}", words().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")),
+            };
+            self.wrong(key, &format!("`{text}` cannot stand for `{}`", key.join(".")), &help);
+        }
+        value
+    }
+
+    fn outputs(&mut self, written: Vec<outputs::Written>) -> Vec<Output> {
+        let mut all = Vec::with_capacity(written.len());
+        for output in written {
+            let format = self.choice(&["outputs", "format"], output.format).unwrap_or_default();
+            all.push(Output { format, target: output.file.map_or(Target::Stdout, Target::File) });
+        }
+        if all.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
+            self.wrong(&["outputs"], "two outputs write to stdout", "give all but one of them a `file`");
+        }
+        all
+    }
+
+    fn limits(&mut self, w: &WrittenLimits) -> Limits {
+        let mut limits = Limits::default();
+        macro_rules! take {
+            ($($name:ident),*) => {$(
+                if let Some(value) = w.$name {
+                    if value == 0 {
+                        self.wrong(&["limits", stringify!($name)], "a limit of 0 lets nothing through", "write 1 or more");
+                    }
+                    limits.$name = value;
+                }
+            )*};
+        }
+        take!(runs_per_key, search_steps, matches_per_completion, max_line, max_json_depth, max_rule_depth);
+        take!(max_steps, max_count, max_regex_len, max_regex_size);
+        limits
+    }
+
+    fn wrong(&mut self, key: &[&str], message: &str, help: &str) {
+        let span = locate::value(self.source, self.text, key);
+        self.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
+    }
+}
+
+/// A problem that the YAML reader found, with the location it gives.
+fn syntax_error(source: SourceId, text: &str, error: &serde_yaml::Error) -> Diagnostic {
+    let full = error.to_string();
+    let message = full.split(" at line ").next().unwrap_or(&full);
+    let span = error.location().map_or(Span::new(source, 0, 0), |at| locate::word(source, text, at.index()));
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.contains("unknown field") {
+        let (key, known) = quoted.split_first().map_or(("", &[][..]), |(key, known)| (*key, known));
+        let diagnostic = Diagnostic::error(UNKNOWN_KEY, format!("there is no setting `{key}`"), span, "not known");
+        return match nearest(key, known.iter().copied()) {
+            Some(word) => diagnostic.help(format!("did you mean `{word}`?")).fix(span, word),
+            None => diagnostic.help(format!("known here: {}", known.join(", "))),
+        };
+    }
+    if message.contains("duplicate field") {
+        let key = quoted.first().copied().unwrap_or("");
+        let span = locate::last_key(source, text, key);
+        return Diagnostic::error(UNKNOWN_KEY, format!("`{key}` is set twice"), span, "again here")
+            .help("keep one of them");
+    }
+    if message.contains("invalid type") || message.contains("invalid value") || message.contains("did not match") {
+        return Diagnostic::error(WRONG_VALUE, message, span, "this is of another kind");
+    }
+    Diagnostic::error(NOT_YAML, message, span, "not YAML")
+        .help("indent with spaces, and quote texts that hold `: ` or ` #`")
+}
+
+#[cfg(test)]
+mod tests;

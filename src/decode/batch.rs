@@ -1,0 +1,549 @@
+//! A block of lines, decoded, classified and keyed: the unit that threads hand on.
+//!
+//! ```text
+//! block ─► lines ─► slots ─► time
+//!                     └────► predicates ─► (rule, roles) ─► key ─► shard
+//! ```
+//! Stateless: the same block gives the same batch on any thread. Only events that some rule can use keep their slots.
+
+use std::sync::Arc;
+
+use super::json::{ScanStats, extract};
+use super::lines::TextBlock;
+use super::path::PathTrie;
+use super::reject::Reject;
+use super::slot::{Arena, Slot};
+use super::timefield::{EventTime, OnMissing, TimeConfig, TimeReader};
+use crate::base::id::KeySpecId;
+use crate::base::{FieldId, RuleId, Timestamp, ValueRef};
+use crate::plan::Ruleset;
+use crate::plan::eval::unary;
+use crate::plan::event::{EventView, Seq};
+use crate::plan::expr::Attr;
+use crate::plan::key::{self, NoKey};
+
+/// A decoded event in place.
+#[derive(Clone, Copy, Debug)]
+pub struct LineView<'a> {
+    /// Values by field.
+    pub slots: &'a [Slot],
+    /// The block.
+    pub text: &'a str,
+    /// Its arena.
+    pub arena: &'a Arena,
+    /// Event time.
+    pub ts: Timestamp,
+    /// Arrival time.
+    pub arrival: Timestamp,
+    /// Position.
+    pub seq: Seq,
+}
+
+impl EventView for LineView<'_> {
+    #[inline]
+    fn attr(&self, attr: Attr) -> ValueRef<'_> {
+        match attr {
+            Attr::Field(field) => {
+                self.slots.get(field.index()).map_or(ValueRef::Missing, |s| s.value(self.text, self.arena))
+            }
+            Attr::Ts => ValueRef::Time(self.ts),
+            Attr::Arrival => ValueRef::Time(self.arrival),
+            Attr::Seq => ValueRef::Int(self.seq.line() as i64),
+            Attr::Stat(_) => ValueRef::Missing,
+        }
+    }
+}
+
+/// An event of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// Event time.
+    pub ts: Timestamp,
+    /// Its line, counted from 0 in the block.
+    pub line: u32,
+    /// First byte of the line in the block.
+    pub start: u32,
+    /// Bytes of the line.
+    pub len: u32,
+    /// Where its slots begin; meaningless without hits.
+    slots: u32,
+    /// Its hits: from.
+    pub first_hit: u32,
+    /// Its hits: up to.
+    pub end_hit: u32,
+}
+
+/// What an event is to one key of one rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// The event, by its place in [`Batch::records`].
+    pub record: u32,
+    /// The rule.
+    pub rule: RuleId,
+    /// The roles, a bit each.
+    pub roles: u64,
+    /// Hash of the key.
+    pub hash: u64,
+    key_start: u32,
+    key_end: u32,
+}
+
+/// A line that gave no event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedLine {
+    /// Its line, counted from 0 in the block.
+    pub line: u32,
+    /// First byte of the line in the block.
+    pub start: u32,
+    /// Where in the line the problem is.
+    pub column: u32,
+    /// Why.
+    pub reason: Reject,
+    /// The beginning of the line.
+    pub text: String,
+}
+
+/// Counts of one batch.
+#[derive(Clone, Debug, Default)]
+pub struct BatchStats {
+    /// Bytes of the block.
+    pub bytes: u64,
+    /// Events.
+    pub events: u64,
+    /// Rejected lines by [`Reject`].
+    pub rejects: [u64; Reject::ALL.len()],
+    /// Repeated keys and broken surrogates.
+    pub scan: ScanStats,
+    /// Events without a time of their own, which got their arrival time.
+    pub untimed: u64,
+    /// Events that a rule could not use for want of a key.
+    pub no_key: Vec<(RuleId, u64)>,
+}
+
+/// A decoded block.
+#[derive(Debug)]
+pub struct Batch {
+    /// The input.
+    pub input: u16,
+    /// Number of the first line, from 1.
+    pub first_line: u64,
+    /// Bytes before the block in its input.
+    pub offset: u64,
+    /// When the block arrived.
+    pub arrival: Timestamp,
+    block: TextBlock<'static>,
+    arena: Arena,
+    slots: Vec<Slot>,
+    stride: usize,
+    /// The events, in the order of their lines.
+    pub records: Vec<Record>,
+    /// Their hits, in the order of events, then rules.
+    pub hits: Vec<Hit>,
+    keys: Vec<u8>,
+    /// By shard: the hits of rules of level 0, in order.
+    pub shards: Vec<Vec<u32>>,
+    /// Hits of rules that read alerts, in order.
+    pub upper: Vec<u32>,
+    /// Smallest and largest event time.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Times never go back from one event to the next.
+    pub ordered: bool,
+    /// Counts.
+    pub stats: BatchStats,
+    /// Lines that gave no event, if they were asked for.
+    pub rejects: Vec<RejectedLine>,
+}
+
+impl Batch {
+    /// The event of a record.
+    #[inline]
+    pub fn view(&self, record: &Record) -> LineView<'_> {
+        let start = record.slots as usize;
+        let slots = if record.first_hit == record.end_hit { &[] } else { &self.slots[start..start + self.stride] };
+        LineView {
+            slots,
+            text: self.block.text(),
+            arena: &self.arena,
+            ts: record.ts,
+            arrival: self.arrival,
+            seq: self.seq(record),
+        }
+    }
+
+    /// The position of a record.
+    #[inline]
+    pub fn seq(&self, record: &Record) -> Seq {
+        Seq::new(self.input, self.first_line + u64::from(record.line))
+    }
+
+    /// The line of a record.
+    pub fn line(&self, record: &Record) -> &str {
+        let start = record.start as usize;
+        &self.block.text()[start..start + record.len as usize]
+    }
+
+    /// The key of a hit.
+    #[inline]
+    pub fn key(&self, hit: &Hit) -> &[u8] {
+        &self.keys[hit.key_start as usize..hit.key_end as usize]
+    }
+}
+
+/// Where a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockOrigin {
+    /// The input.
+    pub input: u16,
+    /// Number of its first line, from 1.
+    pub first_line: u64,
+    /// Bytes before it.
+    pub offset: u64,
+    /// When it arrived.
+    pub arrival: Timestamp,
+}
+
+/// How lines are read.
+#[derive(Clone, Debug)]
+pub struct DecodeConfig {
+    /// Event time.
+    pub time: TimeConfig,
+    /// Bytes of a line at most.
+    pub max_line: usize,
+    /// Nesting at most.
+    pub max_depth: usize,
+    /// Number of shards to route to.
+    pub shards: usize,
+    /// Keep what gave no event.
+    pub keep_rejects: bool,
+}
+
+/// Decodes blocks for one rule set. One a thread: it owns scratch memory.
+#[derive(Debug)]
+pub struct Decoder {
+    rules: Arc<Ruleset>,
+    config: DecodeConfig,
+    trie: PathTrie,
+    time: TimeReader,
+    /// By rule: the one key spec of all its roles, if there is just one.
+    uniform: Vec<Option<KeySpecId>>,
+    slots: Vec<Slot>,
+    masks: Vec<u64>,
+    touched: Vec<u32>,
+    /// By key spec: the event it was last computed for, and what came out.
+    memo: Vec<(u64, Result<(u32, u32, u64), NoKey>)>,
+    event: u64,
+    no_key: Vec<u64>,
+}
+
+impl Decoder {
+    /// A decoder for a rule set.
+    pub fn new(rules: Arc<Ruleset>, config: DecodeConfig) -> Self {
+        let mut paths = rules.fields.clone();
+        let mut time_fields = Vec::new();
+        for path in &config.time.fields {
+            let at = paths.iter().position(|p| p == path).unwrap_or_else(|| {
+                paths.push(path.clone());
+                paths.len() - 1
+            });
+            time_fields.push(FieldId::from(at));
+        }
+        let trie = PathTrie::new(&paths).with_max_depth(config.max_depth);
+        let time = TimeReader::new(time_fields, config.time.format.clone());
+        let uniform = rules
+            .rules
+            .iter()
+            .map(|rule| {
+                let first = rule.roles.first()?.keyspec;
+                rule.roles.iter().all(|r| r.keyspec == first).then_some(first)
+            })
+            .collect();
+        Self {
+            slots: vec![Slot::Missing; paths.len()],
+            masks: vec![0; rules.rules.len()],
+            touched: Vec::new(),
+            memo: vec![(0, Err(NoKey::Missing)); rules.keyspecs.len()],
+            event: 0,
+            no_key: vec![0; rules.rules.len()],
+            uniform,
+            trie,
+            time,
+            rules,
+            config,
+        }
+    }
+
+    /// Decodes a block of whole lines.
+    pub fn decode(&mut self, bytes: Vec<u8>, origin: BlockOrigin) -> Batch {
+        let stats = BatchStats { bytes: bytes.len() as u64, ..BatchStats::default() };
+        let mut batch = Batch {
+            input: origin.input,
+            first_line: origin.first_line,
+            offset: origin.offset,
+            arrival: origin.arrival,
+            block: TextBlock::new(&[]),
+            arena: Arena::default(),
+            slots: Vec::new(),
+            stride: self.rules.fields.len(),
+            records: Vec::new(),
+            hits: Vec::new(),
+            keys: Vec::new(),
+            shards: vec![Vec::new(); self.config.shards.max(1)],
+            upper: Vec::new(),
+            span: None,
+            ordered: true,
+            stats,
+            rejects: Vec::new(),
+        };
+        let block = TextBlock::from_vec(bytes);
+        for line in block.lines(self.config.max_line) {
+            let text = match line.text {
+                Ok(text) => text,
+                Err(reason) => {
+                    self.reject(&mut batch, &block, line.index, line.start, 0, reason);
+                    continue;
+                }
+            };
+            let scanned =
+                extract(text, line.start, &self.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
+            if let Err(error) = scanned {
+                self.reject(&mut batch, &block, line.index, line.start, error.offset as usize, error.reason);
+                continue;
+            }
+            let ts = match self.time.read(&self.slots, block.text(), &batch.arena) {
+                EventTime::At(ts) => ts,
+                _ if self.config.time.on_missing == OnMissing::Arrival => {
+                    batch.stats.untimed += 1;
+                    origin.arrival
+                }
+                _ => {
+                    self.reject(&mut batch, &block, line.index, line.start, 0, Reject::NoTime);
+                    continue;
+                }
+            };
+            let mut record = Record {
+                ts,
+                line: line.index,
+                start: line.start,
+                len: text.len() as u32,
+                slots: batch.slots.len() as u32,
+                first_hit: batch.hits.len() as u32,
+                end_hit: 0,
+            };
+            let seq = Seq::new(origin.input, origin.first_line + u64::from(line.index));
+            let view = LineView {
+                slots: &self.slots,
+                text: block.text(),
+                arena: &batch.arena,
+                ts,
+                arrival: origin.arrival,
+                seq,
+            };
+            let at = batch.records.len() as u32;
+            let rules = &self.rules;
+            let mut found = Found {
+                rules,
+                masks: &mut self.masks,
+                touched: &mut self.touched,
+                memo: &mut self.memo,
+                event: &mut self.event,
+                no_key: &mut self.no_key,
+                uniform: &self.uniform,
+                hits: &mut batch.hits,
+                keys: &mut batch.keys,
+            };
+            let context = unary(&view, &[], &rules.tables);
+            rules.classes.classify(&context, |pred| found.mark(&pred.subscribers));
+            found.collect(&view, at);
+            record.end_hit = batch.hits.len() as u32;
+            if record.end_hit > record.first_hit {
+                batch.slots.extend_from_slice(&self.slots[..batch.stride]);
+            }
+            let (low, high) = batch.span.unwrap_or((ts, ts));
+            batch.ordered &= ts >= high;
+            batch.span = Some((low.min(ts), high.max(ts)));
+            batch.stats.events += 1;
+            batch.records.push(record);
+        }
+        let shards = batch.shards.len() as u64;
+        for (i, hit) in batch.hits.iter().enumerate() {
+            let rule = &self.rules.rules[hit.rule.index()];
+            if rule.level > 0 {
+                batch.upper.push(i as u32);
+            } else {
+                batch.shards[(hit.hash % shards) as usize].push(i as u32);
+            }
+        }
+        for (rule, count) in self.no_key.iter_mut().enumerate() {
+            if *count > 0 {
+                batch.stats.no_key.push((RuleId::from(rule), std::mem::take(count)));
+            }
+        }
+        batch.block = block;
+        batch
+    }
+
+    /// Decodes an alert as an event of its class: the text is one JSON object. `None` if no rule can use it.
+    pub fn decode_alert(&mut self, rule: RuleId, json: String, ts: Timestamp) -> Option<Batch> {
+        let mut batch = self.decode(Vec::new(), BlockOrigin { input: 0, first_line: 0, offset: 0, arrival: ts });
+        let block = TextBlock::from_vec(json.into_bytes());
+        let scanned = extract(block.text(), 0, &self.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
+        if scanned.is_err() {
+            return None;
+        }
+        let view = LineView {
+            slots: &self.slots,
+            text: block.text(),
+            arena: &batch.arena,
+            ts,
+            arrival: ts,
+            seq: Seq::default(),
+        };
+        let rules = &self.rules;
+        let mut found = Found {
+            rules,
+            masks: &mut self.masks,
+            touched: &mut self.touched,
+            memo: &mut self.memo,
+            event: &mut self.event,
+            no_key: &mut self.no_key,
+            uniform: &self.uniform,
+            hits: &mut batch.hits,
+            keys: &mut batch.keys,
+        };
+        let context = unary(&view, &[], &rules.tables);
+        rules.classes.classify_alert(rule, &context, |pred| found.mark(&pred.subscribers));
+        found.collect(&view, 0);
+        if batch.hits.is_empty() {
+            return None;
+        }
+        batch.slots.extend_from_slice(&self.slots[..batch.stride]);
+        batch.records.push(Record {
+            ts,
+            line: 0,
+            start: 0,
+            len: block.text().len() as u32,
+            slots: 0,
+            first_hit: 0,
+            end_hit: batch.hits.len() as u32,
+        });
+        batch.upper = (0..batch.hits.len() as u32).collect();
+        batch.block = block;
+        Some(batch)
+    }
+
+    fn reject(&self, batch: &mut Batch, block: &TextBlock<'_>, line: u32, start: u32, column: usize, reason: Reject) {
+        batch.stats.rejects[reason as usize] += 1;
+        if !self.config.keep_rejects {
+            return;
+        }
+        // A line that is not UTF-8 was blanked out in the text; its bytes are beside it.
+        let bytes = block.invalid().iter().find(|l| l.index == line).map_or_else(
+            || {
+                let rest = &block.text().as_bytes()[start as usize..];
+                &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
+            },
+            |l| &l.bytes[..],
+        );
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).into_owned();
+        batch.rejects.push(RejectedLine { line, start, column: column as u32, reason, text });
+    }
+}
+
+/// Collects the roles that one event has, by rule, then its keys.
+struct Found<'a> {
+    rules: &'a Ruleset,
+    masks: &'a mut Vec<u64>,
+    touched: &'a mut Vec<u32>,
+    memo: &'a mut Vec<(u64, Result<(u32, u32, u64), NoKey>)>,
+    event: &'a mut u64,
+    no_key: &'a mut Vec<u64>,
+    uniform: &'a [Option<KeySpecId>],
+    hits: &'a mut Vec<Hit>,
+    keys: &'a mut Vec<u8>,
+}
+
+impl Found<'_> {
+    #[inline]
+    fn mark(&mut self, subscribers: &[(RuleId, u8)]) {
+        for (rule, role) in subscribers {
+            let mask = &mut self.masks[rule.index()];
+            if *mask == 0 {
+                self.touched.push(rule.0);
+            }
+            *mask |= 1 << role;
+        }
+    }
+
+    #[inline]
+    fn collect(&mut self, view: &LineView<'_>, record: u32) {
+        if self.touched.is_empty() {
+            return;
+        }
+        *self.event += 1;
+        self.touched.sort_unstable();
+        for at in 0..self.touched.len() {
+            let rule = RuleId(self.touched[at]);
+            let mask = std::mem::take(&mut self.masks[rule.index()]);
+            if let Some(spec) = self.uniform[rule.index()] {
+                self.hit(view, record, rule, spec, mask);
+                continue;
+            }
+            // Roles with different keys: one hit a key; equal keys are merged, so that an event meets a state once.
+            let from = self.hits.len();
+            let roles = &self.rules.rules[rule.index()].roles;
+            let mut left = mask;
+            while left != 0 {
+                let spec = roles[left.trailing_zeros() as usize].keyspec;
+                let same = (0..64).filter(|r| left & (1 << r) != 0 && roles[*r].keyspec == spec);
+                let group = same.fold(0_u64, |m, r| m | 1 << r);
+                left &= !group;
+                self.hit(view, record, rule, spec, group);
+            }
+            let mut at = from;
+            while at < self.hits.len() {
+                let mut other = at + 1;
+                while other < self.hits.len() {
+                    let (a, b) = (self.hits[at], self.hits[other]);
+                    let key = |h: &Hit| &self.keys[h.key_start as usize..h.key_end as usize];
+                    if a.hash == b.hash && key(&a) == key(&b) {
+                        self.hits[at].roles |= b.roles;
+                        self.hits.remove(other);
+                    } else {
+                        other += 1;
+                    }
+                }
+                at += 1;
+            }
+        }
+        self.touched.clear();
+    }
+
+    #[inline]
+    fn hit(&mut self, view: &LineView<'_>, record: u32, rule: RuleId, spec: KeySpecId, roles: u64) {
+        if self.memo[spec.index()].0 != *self.event {
+            let start = self.keys.len();
+            let context = unary(view, &[], &self.rules.tables);
+            let keyspec = &self.rules.keyspecs[spec.index()];
+            let encoded = keyspec.encode(&context, self.keys);
+            let outcome = match encoded {
+                Err(why) => {
+                    self.keys.truncate(start);
+                    Err(why)
+                }
+                Ok(()) => Ok((start as u32, self.keys.len() as u32, key::hash(&self.keys[start..]))),
+            };
+            self.memo[spec.index()] = (*self.event, outcome);
+        }
+        match self.memo[spec.index()].1 {
+            // A rule without a key lives whole in one shard; which one is spread by rule.
+            Ok((key_start, key_end, _)) if key_start == key_end => {
+                let hash = key::hash(&rule.0.to_le_bytes());
+                self.hits.push(Hit { record, rule, roles, hash, key_start, key_end });
+            }
+            Ok((key_start, key_end, hash)) => {
+                self.hits.push(Hit { record, rule, roles, hash, key_start, key_end });
+            }
+            Err(_) => self.no_key[rule.index()] += 1,
+        }
+    }
+}

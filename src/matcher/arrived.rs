@@ -1,0 +1,116 @@
+//! What goes into the matcher and what comes out: an event with its roles, and a match with its bound events.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Limits, StepId, Timestamp, Value};
+use crate::decode::batch::LineView;
+use crate::plan::Rule;
+use crate::plan::eval::{Bindings, Ctx};
+use crate::plan::event::{EventView, Origin, Seq, StoredEvent, StoredView};
+use crate::plan::expr::Attr;
+use crate::plan::table::Table;
+
+/// An event on its way to the state of one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'a> {
+    /// Its values.
+    pub view: LineView<'a>,
+    /// Event time.
+    pub ts: Timestamp,
+    /// Position.
+    pub seq: Seq,
+    /// What it is to the rule, a bit each.
+    pub roles: u64,
+    /// The whole line, if evidence asks for it.
+    pub raw: Option<&'a str>,
+    /// For an alert: the events it had bound.
+    pub origins: &'a [Origin],
+}
+
+impl Arrived<'_> {
+    /// The order of events.
+    pub fn at(&self) -> (Timestamp, Seq) {
+        (self.ts, self.seq)
+    }
+
+    /// Whether the event has a role.
+    #[inline]
+    pub fn has(&self, role: u8) -> bool {
+        self.roles & (1 << role) != 0
+    }
+
+    /// A copy that keeps what the rule reads.
+    pub fn store(&self, env: &RuleEnv<'_>, stats: &[Value]) -> Arc<StoredEvent> {
+        let fields = env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned());
+        Arc::new(StoredEvent {
+            ts: self.ts,
+            seq: self.seq,
+            arrival: self.view.arrival,
+            fields: fields.chain(stats.iter().cloned()).collect(),
+            raw: self.raw.map(Into::into),
+            origins: self.origins.into(),
+        })
+    }
+}
+
+/// What every strategy needs to know of its rule.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleEnv<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// The rule set's tables.
+    pub tables: &'a [Arc<Table>],
+    /// Limits on search.
+    pub limits: &'a Limits,
+    /// The key of the state, decoded, where expressions read it; empty otherwise.
+    pub key: &'a [Value],
+}
+
+impl<'a> RuleEnv<'a> {
+    /// A context for conditions on bound events.
+    pub fn context<'c, E: EventView>(
+        &self,
+        this: Option<&'c E>,
+        bound: &'c Bindings<'c>,
+        prev: Option<&'c StoredEvent>,
+    ) -> Ctx<'c, E>
+    where
+        'a: 'c,
+    {
+        Ctx { this, stats: &[], bound, prev, kept: &self.rule.kept, key: self.key, tables: self.tables }
+    }
+
+    /// A stored event as an event under test.
+    pub fn stored<'c>(&self, event: &'c StoredEvent) -> StoredView<'c>
+    where
+        'a: 'c,
+    {
+        StoredView { event, kept: &self.rule.kept }
+    }
+}
+
+/// A complete match, not yet an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Match {
+    /// Time of the completing event, or the deadline.
+    pub time: Timestamp,
+    /// Completed by a deadline.
+    pub at_deadline: bool,
+    /// The completing event; for a deadline the last bound one.
+    pub seq: Seq,
+    /// The bound events of each step that bound any, in step order.
+    pub bound: Vec<(StepId, Vec<Arc<StoredEvent>>)>,
+    /// A limit bit while it was found: it may not be the one that the definition picks, or may not name every event.
+    pub limited: bool,
+}
+
+impl Match {
+    /// All bound events in order, oldest first.
+    pub fn events(&self) -> Vec<&StoredEvent> {
+        let mut events: Vec<&StoredEvent> = self.bound.iter().flat_map(|(_, e)| e.iter().map(|e| &**e)).collect();
+        events.sort_by_key(|e| e.at());
+        events
+    }
+}

@@ -1,0 +1,185 @@
+//! Strategy *counter*: a sliding count over the last `within` (language.md §3.7).
+//!
+//! A window of events per key, looked at on each event that qualifies, after it is added and what is too old is
+//! dropped. It fires when its condition is true and was false at the previous look; an empty window counts as false.
+//! Counting is O(1) an event; `having` costs a pass over the window.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use super::arrived::{Arrived, Match, RuleEnv};
+use crate::base::{Timestamp, Value};
+use crate::plan::eval::passes;
+use crate::plan::event::{StoredEvent, StoredView};
+use crate::plan::key::encode_tuple;
+use crate::plan::ruleset::{ElementKind, RoleKind, Step};
+use crate::syntax::ast::AfterMatch;
+
+/// The window of one key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counter {
+    events: VecDeque<Arc<StoredEvent>>,
+    /// Occurrences of each tuple in the window; empty unless `distinct`.
+    tuples: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    held: bool,
+    /// Events were dropped by the limit since the window was last empty.
+    limited: bool,
+}
+
+fn step<'a>(env: &RuleEnv<'a>) -> &'a Step {
+    let ElementKind::Repeat(step) = &env.rule.elements[0].kind else {
+        unreachable!("the counter strategy is chosen for one repeated step")
+    };
+    &env.rule.steps[step.index()]
+}
+
+impl Counter {
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Events held.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// When the window will be empty.
+    pub fn expires(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
+        let within = env.rule.within?;
+        self.events.back().map(|e| e.ts + within)
+    }
+
+    /// Drops what is too old at `now`.
+    pub fn prune(&mut self, env: &RuleEnv<'_>, now: Timestamp) {
+        let Some(within) = env.rule.within else { return };
+        while self.events.front().is_some_and(|e| e.ts < now - within) {
+            self.pop(env);
+        }
+    }
+
+    fn tuple(env: &RuleEnv<'_>, event: &StoredEvent) -> Option<SmallVec<[u8; 64]>> {
+        let distinct = &step(env).quantifier.as_ref()?.distinct;
+        let mut bytes = SmallVec::new();
+        let view = env.stored(event);
+        encode_tuple(distinct.iter(), &env.context(Some(&view), &[], None), &mut bytes)?;
+        Some(bytes)
+    }
+
+    fn pop(&mut self, env: &RuleEnv<'_>) {
+        let Some(event) = self.events.pop_front() else { return };
+        if !self.tuples.is_empty()
+            && let Some(tuple) = Self::tuple(env, &event)
+            && let Some(count) = self.tuples.get_mut(&tuple[..])
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.tuples.remove(&tuple[..]);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.events.clear();
+        self.tuples.clear();
+        self.held = false;
+        self.limited = false;
+    }
+
+    /// Takes an event. Dropped events are counted in `evicted`.
+    pub fn on_event(
+        &mut self,
+        env: &RuleEnv<'_>,
+        event: &Arrived<'_>,
+        stats: &[Value],
+        out: &mut Vec<Match>,
+        evicted: &mut u64,
+    ) {
+        let rule = env.rule;
+        let step_def = step(env);
+        let quantifier = step_def.quantifier.as_ref().expect("a repeated step has a quantifier");
+        self.prune(env, event.ts);
+        let empty_before = self.events.is_empty();
+        let mut candidate = event.has(step_def.role).then(|| event.store(env, stats));
+        if let Some(stored) = &candidate
+            && !self.takes(env, step_def, stored)
+        {
+            candidate = None;
+        }
+        if let Some(stored) = &candidate
+            && !quantifier.distinct.is_empty()
+            && Self::tuple(env, stored).is_none()
+        {
+            candidate = None;
+        }
+        if candidate.is_none() {
+            let named = |kind: RoleKind| kind == RoleKind::Named;
+            let broken = quantifier.consecutive
+                && rule.roles.iter().enumerate().any(|(at, r)| named(r.kind) && event.has(at as u8));
+            if broken || self.is_cut(env, event) {
+                self.clear();
+            }
+            return;
+        }
+        let Some(stored) = candidate else { return };
+        if !quantifier.distinct.is_empty()
+            && let Some(tuple) = Self::tuple(env, &stored)
+        {
+            *self.tuples.entry_ref(&tuple[..]).or_insert(0) += 1;
+        }
+        self.events.push_back(stored);
+        while self.events.len() > rule.runs_per_key {
+            self.pop(env);
+            self.limited = true;
+            *evicted += 1;
+        }
+        let count = if quantifier.distinct.is_empty() { self.events.len() } else { self.tuples.len() } as u64;
+        let enough = count >= quantifier.min && quantifier.max.is_none_or(|max| count <= max);
+        let holds = enough && self.having(env);
+        let before = self.held && !empty_before;
+        if holds && (!before || rule.after == AfterMatch::NoSkip) {
+            out.push(Match {
+                time: event.ts,
+                at_deadline: false,
+                seq: event.seq,
+                bound: vec![(rule.elements[0].steps()[0], self.events.iter().cloned().collect())],
+                limited: self.limited,
+            });
+        }
+        self.held = holds;
+    }
+
+    /// The step's own condition, where it reads what the window holds.
+    fn takes(&self, env: &RuleEnv<'_>, step_def: &Step, event: &Arc<StoredEvent>) -> bool {
+        let Some(cross) = &step_def.cross else { return true };
+        let window: Vec<&StoredEvent> = self.events.iter().map(|e| &**e).collect();
+        let prev = window.last().copied();
+        let bound = [window];
+        let view: StoredView<'_> = env.stored(event);
+        passes(cross, &env.context(Some(&view), &bound, prev))
+    }
+
+    /// `cancel on` and the step's own `without` empty the window.
+    fn is_cut(&self, env: &RuleEnv<'_>, event: &Arrived<'_>) -> bool {
+        let mut guards = env.rule.cancel.iter().chain(&env.rule.elements[0].without);
+        guards.any(|guard| {
+            let guard = &env.rule.guards[guard.index()];
+            if !event.has(guard.role) {
+                return false;
+            }
+            let Some(cross) = &guard.cross else { return true };
+            let bound = [self.events.iter().map(|e| &**e).collect::<Vec<_>>()];
+            passes(cross, &env.context(Some(&event.view), &bound, None))
+        })
+    }
+
+    fn having(&self, env: &RuleEnv<'_>) -> bool {
+        let Some(having) = &env.rule.having else { return true };
+        let bound = [self.events.iter().map(|e| &**e).collect::<Vec<_>>()];
+        passes(having, &env.context::<StoredView<'_>>(None, &bound, None))
+    }
+}

@@ -1,0 +1,288 @@
+//! What a key remembers of its past besides partial matches: statistics, and events that `unless`/`if` look back at.
+//!
+//! An event is looked at before it is added: everything here lies strictly before the event under test.
+//!
+//! A mean or deviation over a moving window is kept as two stacks of partial moments (count, mean, sum of squared
+//! deviations), merged by Chan's formula: nothing is ever subtracted, so nothing cancels, and an event costs O(1)
+//! amortised. Least and greatest use the same stacks.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::arrived::{Arrived, RuleEnv};
+use crate::base::function::Statistic;
+use crate::base::{Duration, Timestamp, Value};
+use crate::plan::eval::{arithmetic, eval, passes, unary};
+use crate::plan::expr::Expr;
+use crate::plan::key::encode_tuple;
+use crate::plan::ruleset::{RoleKind, Stat, StatWindow};
+use crate::syntax::ast::BinaryOp;
+
+/// The past of one key of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Past {
+    /// By statistic of the rule.
+    stats: Vec<Window>,
+    /// By guard of the rule; unused ones stay empty.
+    guards: Vec<Seen>,
+    newest: Option<Timestamp>,
+}
+
+/// When a guard's event was last seen: by the values that must equal those of the event under test.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    times: HashMap<Box<[u8]>, Timestamp, foldhash::fast::FixedState>,
+    /// Forget what is too old when the map has grown to this.
+    sweep_at: usize,
+}
+
+/// Moments of a bag of numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Moments {
+    count: u64,
+    mean: f64,
+    squares: f64,
+    sum: Value,
+    min: Value,
+    max: Value,
+}
+
+impl Moments {
+    fn of(value: &Value) -> Self {
+        let mean = value.as_ref().as_f64().unwrap_or(0.0);
+        Self { count: 1, mean, squares: 0.0, sum: value.clone(), min: value.clone(), max: value.clone() }
+    }
+
+    fn merge(&self, other: &Self) -> Self {
+        if self.count == 0 {
+            return other.clone();
+        }
+        if other.count == 0 {
+            return self.clone();
+        }
+        let (n, m) = (self.count as f64, other.count as f64);
+        let delta = other.mean - self.mean;
+        let better = |a: &Value, b: &Value, order| {
+            if b.as_ref().compare(a.as_ref()) == Some(order) { b.clone() } else { a.clone() }
+        };
+        Self {
+            count: self.count + other.count,
+            mean: self.mean + delta * m / (n + m),
+            squares: self.squares + other.squares + delta * delta * n * m / (n + m),
+            sum: arithmetic(BinaryOp::Add, self.sum.as_ref(), other.sum.as_ref()),
+            min: better(&self.min, &other.min, std::cmp::Ordering::Less),
+            max: better(&self.max, &other.max, std::cmp::Ordering::Greater),
+        }
+    }
+}
+
+/// A moving window as two stacks. `front[i]` holds the moments of `front[..=i]` reversed: its top is the oldest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Window {
+    /// Oldest last, each with the moments of itself and all newer ones in this stack.
+    front: Vec<(Timestamp, Value, Moments)>,
+    /// Newest last.
+    back: VecDeque<(Timestamp, Value)>,
+    back_moments: Moments,
+}
+
+impl Window {
+    fn len(&self) -> usize {
+        self.front.len() + self.back.len()
+    }
+
+    fn push(&mut self, ts: Timestamp, value: Value) {
+        if !value.as_ref().is_missing() {
+            self.back_moments = self.back_moments.merge(&Moments::of(&value));
+        }
+        self.back.push_back((ts, value));
+    }
+
+    fn oldest(&self) -> Option<Timestamp> {
+        self.front.last().map(|e| e.0).or_else(|| self.back.front().map(|e| e.0))
+    }
+
+    fn pop_oldest(&mut self) {
+        if self.front.is_empty() {
+            let mut all = Moments::default();
+            while let Some((ts, value)) = self.back.pop_back() {
+                if !value.as_ref().is_missing() {
+                    all = Moments::of(&value).merge(&all);
+                }
+                self.front.push((ts, value, all.clone()));
+            }
+            self.back_moments = Moments::default();
+        }
+        self.front.pop();
+    }
+
+    fn moments(&self) -> Moments {
+        self.front.last().map_or_else(|| self.back_moments.clone(), |e| e.2.merge(&self.back_moments))
+    }
+
+    fn newest_value(&self) -> Value {
+        let back = self.back.iter().rev().map(|e| &e.1);
+        let front = self.front.iter().map(|e| &e.1);
+        back.chain(front).find(|v| !v.as_ref().is_missing()).cloned().unwrap_or_default()
+    }
+
+    fn drop_old(&mut self, window: StatWindow, now: Timestamp) {
+        if let StatWindow::Time(d) = window {
+            while self.oldest().is_some_and(|ts| ts < now - d) {
+                self.pop_oldest();
+            }
+        }
+    }
+
+    fn value(&self, kind: Statistic, current: &Value) -> Value {
+        let m = self.moments();
+        let deviation = || (m.count >= 2).then(|| (m.squares / (m.count - 1) as f64).sqrt());
+        match kind {
+            Statistic::Count => Value::Int(m.count as i64),
+            Statistic::Last => self.newest_value(),
+            _ if m.count == 0 => Value::Missing,
+            Statistic::Sum => m.sum,
+            Statistic::Min => m.min,
+            Statistic::Max => m.max,
+            Statistic::Mean => Value::number(m.mean),
+            Statistic::Stddev => deviation().map_or(Value::Missing, Value::number),
+            Statistic::Zscore => match (deviation(), current.as_ref().as_f64()) {
+                (Some(deviation), Some(x)) if deviation > 0.0 => Value::number((x - m.mean) / deviation),
+                _ => Value::Missing,
+            },
+        }
+    }
+}
+
+impl Past {
+    /// Whether a rule needs one.
+    pub fn is_needed(env: &RuleEnv<'_>) -> bool {
+        !env.rule.stats.is_empty() || env.rule.steps.iter().any(|s| !s.lookback.is_empty())
+    }
+
+    /// The statistics as the event sees them. Missing for those whose class it is not of.
+    pub fn statistics(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) -> Vec<Value> {
+        let stats = &env.rule.stats;
+        self.stats.resize_with(stats.len(), Window::default);
+        let read = |stat: &Stat, window: &mut Window| {
+            if !event.has(stat.role) {
+                return Value::Missing;
+            }
+            window.drop_old(stat.window, event.ts);
+            let current = sample(env, stat, event);
+            window.value(stat.kind, &current)
+        };
+        stats.iter().zip(&mut self.stats).map(|(stat, window)| read(stat, window)).collect()
+    }
+
+    /// Whether the `unless`/`if` guards of a step that look at nothing but the event let it pass.
+    pub fn lets_pass(&self, env: &RuleEnv<'_>, step: usize, event: &Arrived<'_>) -> bool {
+        env.rule.steps[step].lookback.iter().all(|lookback| {
+            let since = event.ts - lookback.last;
+            let seen = lookback.guards.iter().any(|guard| {
+                let Some(seen) = self.guards.get(guard.index()) else { return false };
+                let sides = env.rule.guards[guard.index()].equalities.iter().flatten().map(|(_, this)| this);
+                let Some(key) = tuple(env, sides, event) else { return false };
+                seen.times.get(&key[..]).is_some_and(|ts| *ts >= since)
+            });
+            seen == lookback.wanted
+        })
+    }
+
+    /// Adds the event, after everything has looked at the past without it.
+    pub fn add(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) {
+        self.newest = Some(event.ts);
+        self.stats.resize_with(env.rule.stats.len(), Window::default);
+        for (stat, window) in env.rule.stats.iter().zip(&mut self.stats) {
+            if !event.has(stat.role) {
+                continue;
+            }
+            window.push(event.ts, sample(env, stat, event));
+            let most = match stat.window {
+                StatWindow::Events(n) => usize::try_from(n).unwrap_or(usize::MAX),
+                StatWindow::Time(_) => env.rule.runs_per_key,
+            };
+            while window.len() > most {
+                window.pop_oldest();
+            }
+        }
+        for lookback in env.rule.steps.iter().flat_map(|s| &s.lookback) {
+            for guard in &lookback.guards {
+                let def = &env.rule.guards[guard.index()];
+                if !event.has(def.role) {
+                    continue;
+                }
+                self.guards.resize_with(env.rule.guards.len(), Seen::default);
+                let sides = def.equalities.iter().flatten().map(|(theirs, _)| theirs);
+                let Some(key) = tuple(env, sides, event) else { continue };
+                let seen = &mut self.guards[guard.index()];
+                seen.times.insert(key.into(), event.ts);
+                if seen.times.len() > seen.sweep_at.max(16) {
+                    let since = event.ts - lookback.last;
+                    seen.times.retain(|_, ts| *ts >= since);
+                    seen.sweep_at = (seen.times.len() * 2).min(env.rule.runs_per_key);
+                }
+            }
+        }
+    }
+
+    /// When nothing of it matters any more; `None` is never.
+    pub fn expires(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
+        let mut longest = Duration::ZERO;
+        for stat in &env.rule.stats {
+            match stat.window {
+                StatWindow::Time(d) => longest = longest.max(d),
+                StatWindow::Events(_) => return None,
+            }
+        }
+        for lookback in env.rule.steps.iter().flat_map(|s| &s.lookback) {
+            longest = longest.max(lookback.last);
+        }
+        self.newest.map(|ts| ts + longest)
+    }
+}
+
+/// The value of a statistic's expression for an event.
+fn sample(env: &RuleEnv<'_>, stat: &Stat, event: &Arrived<'_>) -> Value {
+    let value = eval(&stat.value, &unary(&event.view, &[], env.tables)).into_value();
+    // Only what can be added up takes part; `count` and `last` take anything.
+    match (&value, stat.kind) {
+        (_, Statistic::Count | Statistic::Last | Statistic::Min | Statistic::Max) => value,
+        (Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Duration(_), _) => value,
+        _ => Value::Missing,
+    }
+}
+
+fn tuple<'a>(env: &RuleEnv<'_>, sides: impl Iterator<Item = &'a Expr>, event: &Arrived<'_>) -> Option<Vec<u8>> {
+    let mut key = Vec::new();
+    encode_tuple(sides, &unary(&event.view, &[], env.tables), &mut key)?;
+    Some(key)
+}
+
+/// Whether an event qualifies for a step as far as the event and its past can say.
+pub fn qualifies(env: &RuleEnv<'_>, step: usize, event: &Arrived<'_>, stats: &[Value], past: Option<&Past>) -> bool {
+    let def = &env.rule.steps[step];
+    event.has(def.role)
+        && def.arrival.as_ref().is_none_or(|e| passes(e, &unary(&event.view, stats, env.tables)))
+        && (def.lookback.is_empty() || past.is_none_or(|past| past.lets_pass(env, step, event)))
+}
+
+/// The bits of `event` without those steps whose arrival conditions fail.
+pub fn narrow(env: &RuleEnv<'_>, event: &Arrived<'_>, stats: &[Value], past: Option<&Past>) -> u64 {
+    let mut roles = event.roles;
+    for (at, role) in env.rule.roles.iter().enumerate() {
+        if let RoleKind::Step(step) = role.kind
+            && event.has(at as u8)
+        {
+            let def = &env.rule.steps[step.index()];
+            if (def.arrival.is_some() || !def.lookback.is_empty())
+                && !qualifies(env, step.index(), event, stats, past)
+            {
+                roles &= !(1 << at);
+            }
+        }
+    }
+    roles
+}

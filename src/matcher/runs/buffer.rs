@@ -1,0 +1,246 @@
+//! The events of one key, in order, with one list of positions per role and hash indexes for joins.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::RuleEnv;
+use crate::base::{StepId, Timestamp};
+use crate::plan::event::{Seq, StoredEvent};
+use crate::plan::expr::Expr;
+use crate::plan::key::encode_tuple;
+use crate::plan::ruleset::{RoleKind, Rule};
+
+/// A position in the buffer; grows with `(@ts, @seq)` and is never reused.
+pub(super) type Id = u64;
+
+/// An event with its roles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Held {
+    event: Arc<StoredEvent>,
+    roles: u64,
+    /// Already reported as the first event of a match, under `skip to next`.
+    first_used: bool,
+}
+
+/// Positions by the values of a join.
+type JoinIndex = HashMap<Box<[u8]>, Vec<Id>, foldhash::fast::FixedState>;
+
+/// The buffer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Buffer {
+    events: VecDeque<Held>,
+    base: Id,
+    #[serde(skip)]
+    lists: Vec<VecDeque<Id>>,
+    /// By step, then by later step it is joined with.
+    #[serde(skip)]
+    joins: Vec<Vec<(StepId, JoinIndex)>>,
+}
+
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Self) -> bool {
+        self.events == other.events && self.base == other.base
+    }
+}
+
+/// The later steps that a step is joined with, each once.
+fn join_partners(rule: &Rule, step: usize) -> Vec<StepId> {
+    let mut partners: Vec<StepId> = rule.steps[step].joins.iter().map(|j| j.step).collect();
+    partners.sort();
+    partners.dedup();
+    partners
+}
+
+/// The earlier step's side of its joins with `later`.
+fn this_sides(rule: &Rule, step: usize, later: StepId) -> impl Iterator<Item = &Expr> {
+    rule.steps[step].joins.iter().filter(move |j| j.step == later).map(|j| &j.this)
+}
+
+impl Buffer {
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.events.back().map(|h| h.event.ts)
+    }
+
+    /// One past the last position.
+    pub(super) fn end(&self) -> Id {
+        self.base + self.events.len() as u64
+    }
+
+    fn held(&self, id: Id) -> &Held {
+        &self.events[(id - self.base) as usize]
+    }
+
+    pub(super) fn event(&self, id: Id) -> &StoredEvent {
+        &self.held(id).event
+    }
+
+    pub(super) fn shared(&self, id: Id) -> Arc<StoredEvent> {
+        Arc::clone(&self.held(id).event)
+    }
+
+    pub(super) fn has(&self, id: Id, role: u8) -> bool {
+        self.held(id).roles & (1 << role) != 0
+    }
+
+    pub(super) fn first_used(&self, id: Id) -> bool {
+        self.held(id).first_used
+    }
+
+    pub(super) fn mark_first_used(&mut self, id: Id) {
+        let at = (id - self.base) as usize;
+        self.events[at].first_used = true;
+    }
+
+    /// Positions with a role in `from..to`, oldest first.
+    pub(super) fn range(&self, role: u8, from: Id, to: Id) -> impl DoubleEndedIterator<Item = Id> + '_ {
+        let list = self.lists.get(role as usize);
+        let (a, b) = list.map_or((0, 0), |l| (l.partition_point(|id| *id < from), l.partition_point(|id| *id < to)));
+        list.into_iter().flat_map(move |l| l.range(a..b.max(a)).copied())
+    }
+
+    /// Whether any event with a role lies in `from..to`.
+    pub(super) fn any(&self, role: u8, from: Id, to: Id) -> bool {
+        self.range(role, from, to).next().is_some()
+    }
+
+    /// The first position at or after a time.
+    pub(super) fn at_or_after(&self, ts: Timestamp) -> Id {
+        self.base + self.events.partition_point(|h| h.event.ts < ts) as u64
+    }
+
+    /// The first position after a time.
+    pub(super) fn after(&self, ts: Timestamp) -> Id {
+        self.base + self.events.partition_point(|h| h.event.ts <= ts) as u64
+    }
+
+    /// Positions of `step` that agree with `event` of a later step in all joins between the two; `None` if they
+    /// are not joined.
+    pub(super) fn joined(&self, env: &RuleEnv<'_>, step: StepId, later: StepId, event: &StoredEvent) -> Option<&[Id]> {
+        let (_, index) = self.joins.get(step.index())?.iter().find(|(s, _)| *s == later)?;
+        let view = env.stored(event);
+        let mut key = Vec::new();
+        let others = env.rule.steps[step.index()].joins.iter().filter(|j| j.step == later).map(|j| &j.other);
+        encode_tuple(others, &env.context(Some(&view), &[], None), &mut key)
+            .map_or(Some(&[][..]), |()| Some(index.get(&key[..]).map_or(&[][..], Vec::as_slice)))
+    }
+
+    pub(super) fn push(&mut self, env: &RuleEnv<'_>, event: Arc<StoredEvent>, roles: u64) -> Id {
+        let id = self.end();
+        self.events.push_back(Held { event, roles, first_used: false });
+        self.add(env, id);
+        id
+    }
+
+    fn add(&mut self, env: &RuleEnv<'_>, id: Id) {
+        let rule = env.rule;
+        self.lists.resize_with(rule.roles.len(), VecDeque::new);
+        if self.joins.len() < rule.steps.len() {
+            self.joins = (0..rule.steps.len())
+                .map(|s| join_partners(rule, s).into_iter().map(|p| (p, JoinIndex::default())).collect())
+                .collect();
+        }
+        let roles = self.held(id).roles;
+        for (at, role) in rule.roles.iter().enumerate() {
+            if roles & (1 << at) == 0 {
+                continue;
+            }
+            self.lists[at].push_back(id);
+            if let RoleKind::Step(step) = role.kind {
+                let event = self.shared(id);
+                for (partner, index) in &mut self.joins[step.index()] {
+                    if let Some(key) = join_key(env, step, *partner, &event) {
+                        index.entry_ref(&key[..]).or_default().push(id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, env: &RuleEnv<'_>, id: Id, held: &Held, newest: bool) {
+        for (at, role) in env.rule.roles.iter().enumerate() {
+            if held.roles & (1 << at) == 0 {
+                continue;
+            }
+            let list = &mut self.lists[at];
+            if newest { list.pop_back() } else { list.pop_front() };
+            if let RoleKind::Step(step) = role.kind {
+                for (partner, index) in &mut self.joins[step.index()] {
+                    let Some(key) = join_key(env, step, *partner, &held.event) else { continue };
+                    if let Some(ids) = index.get_mut(&key[..]) {
+                        ids.retain(|other| *other != id);
+                        if ids.is_empty() {
+                            index.remove(&key[..]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn pop_front(&mut self, env: &RuleEnv<'_>) {
+        if let Some(held) = self.events.pop_front() {
+            let id = self.base;
+            self.base += 1;
+            self.remove(env, id, &held, false);
+        }
+    }
+
+    pub(super) fn pop_back(&mut self, env: &RuleEnv<'_>) {
+        if let Some(held) = self.events.pop_back() {
+            let id = self.base + self.events.len() as u64;
+            self.remove(env, id, &held, true);
+        }
+    }
+
+    pub(super) fn drop_before(&mut self, env: &RuleEnv<'_>, ts: Timestamp) {
+        while self.events.front().is_some_and(|h| h.event.ts < ts) {
+            self.pop_front(env);
+        }
+    }
+
+    /// Forgets everything up to a place in order, but for what guards look back at.
+    pub(super) fn use_up(&mut self, env: &RuleEnv<'_>, upto: (Timestamp, Seq)) {
+        let mut keep = 0_u64;
+        for lookback in env.rule.steps.iter().flat_map(|s| &s.cross_lookback) {
+            for guard in &lookback.guards {
+                keep |= 1 << env.rule.guards[guard.index()].role;
+            }
+        }
+        for held in &mut self.events {
+            if held.event.at() <= upto {
+                held.roles &= keep;
+            }
+        }
+        self.events.retain(|h| h.roles != 0);
+        // Positions are made anew: nothing outside holds one across events.
+        self.base = 0;
+        self.index(env);
+    }
+
+    /// Builds lists and indexes from the events.
+    pub(super) fn index(&mut self, env: &RuleEnv<'_>) {
+        self.lists.clear();
+        self.joins.clear();
+        for id in self.base..self.end() {
+            self.add(env, id);
+        }
+    }
+}
+
+fn join_key(env: &RuleEnv<'_>, step: StepId, partner: StepId, event: &StoredEvent) -> Option<Vec<u8>> {
+    let view = env.stored(event);
+    let mut key = Vec::new();
+    encode_tuple(this_sides(env.rule, step.index(), partner), &env.context(Some(&view), &[], None), &mut key)?;
+    Some(key)
+}

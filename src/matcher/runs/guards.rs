@@ -1,0 +1,106 @@
+//! Guards inside a search: whether an event of a guard hits, and whether one does between two positions.
+
+use super::buffer::Id;
+use super::search::Search;
+use crate::base::id::GuardId;
+use crate::plan::eval::passes;
+use crate::plan::event::StoredEvent;
+use crate::plan::expr::Expr;
+use crate::plan::key::encode_scalar;
+use crate::plan::ruleset::{Lookback, RoleKind};
+
+impl<'s> Search<'s> {
+    /// Whether an event of a named class lies in `from..to`.
+    pub(super) fn named_between(&self, from: Id, to: Id) -> bool {
+        let roles = &self.env.rule.roles;
+        (0..roles.len()).any(|at| roles[at].kind == RoleKind::Named && self.buffer.any(at as u8, from, to))
+    }
+
+    /// Whether the event at `id` hits a guard, under what is bound now.
+    pub(super) fn hits(&self, guard: GuardId, id: Id) -> bool {
+        let def = &self.env.rule.guards[guard.index()];
+        if !self.buffer.has(id, def.role) {
+            return false;
+        }
+        let event = self.buffer.event(id);
+        if self.env.rule.handed_over && !self.agrees(&def.components, event) {
+            return false;
+        }
+        let view = self.env.stored(event);
+        def.cross.as_ref().is_none_or(|cross| passes(cross, &self.env.context(Some(&view), &self.bound, None)))
+    }
+
+    /// Whether any of the guards is hit in `from..to` by an event that `skip` does not name.
+    pub(super) fn any_hit(&self, guards: &[GuardId], from: Id, to: Id, skip: &[Id]) -> bool {
+        guards.iter().any(|guard| {
+            let role = self.env.rule.guards[guard.index()].role;
+            self.buffer.range(role, from, to).any(|id| !skip.contains(&id) && self.hits(*guard, id))
+        })
+    }
+
+    /// Whether the guard's key agrees with the components bound so far; one not bound yet does not agree.
+    fn agrees(&self, components: &[(usize, Expr)], event: &StoredEvent) -> bool {
+        let view = self.env.stored(event);
+        let context = self.env.context(Some(&view), &[], None);
+        components.iter().all(|(place, value)| {
+            let Some(agreed) = &self.components[*place] else { return false };
+            let mut bytes = Vec::new();
+            let value = crate::plan::eval::eval(value, &context);
+            encode_scalar(value.get(), &mut bytes) && bytes[..] == agreed[..]
+        })
+    }
+
+    /// Whether the `unless`/`if` guards of a step that need bound events let the event pass. It must be bound already.
+    pub(super) fn looks_back(&self, lookbacks: &[Lookback], id: Id) -> bool {
+        let ts = self.buffer.event(id).ts;
+        lookbacks.iter().all(|lookback| {
+            let from = self.buffer.at_or_after(ts - lookback.last);
+            self.any_hit(&lookback.guards, from, id, &[]) == lookback.wanted
+        })
+    }
+
+    /// `cancel on`: whether the candidate is cancelled in `from..to`. Names mean what was bound before the hit.
+    pub(super) fn cancelled(&mut self, from: Id, to: Id, bound: &[Id]) -> bool {
+        let rule = self.env.rule;
+        for guard in &rule.cancel {
+            let def = &rule.guards[guard.index()];
+            for id in self.buffer.range(def.role, from, to) {
+                if bound.contains(&id) {
+                    continue;
+                }
+                if def.cross.is_none() && !rule.handed_over {
+                    return true;
+                }
+                let whole = self.bound.clone();
+                let components = self.components.clone();
+                for (events, ids) in self.bound.iter_mut().zip(&self.ids) {
+                    let upto = ids.partition_point(|other| *other < id);
+                    events.truncate(upto);
+                }
+                if rule.handed_over {
+                    self.unset_components_after(id);
+                }
+                let hit = self.hits(*guard, id);
+                self.bound = whole;
+                self.components = components;
+                if hit {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Forgets components that only steps bound at or after `id` have set.
+    fn unset_components_after(&mut self, id: Id) {
+        let rule = self.env.rule;
+        for place in 0..self.components.len() {
+            let set = rule.steps.iter().zip(&self.ids).any(|(step, ids)| {
+                step.components.iter().any(|(p, _)| *p == place) && ids.first().is_some_and(|first| *first < id)
+            });
+            if !set {
+                self.components[place] = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,544 @@
+//! Repetitions inside a search: which events a repeated step or group binds between its neighbours.
+//!
+//! ```text
+//! p  x1  x2  q          between single neighbours: every qualifying event (maximal munch)
+//! p  x1  x2 | y1  y2 q  beside another repetition: every split is tried, and the next begins before x3 would
+//!    └run┘ · └run┘      contiguous: one whole run
+//! ```
+
+use super::buffer::Id;
+use super::forward::Left;
+use super::search::{Search, Trigger};
+use crate::base::StepId;
+use crate::plan::key::encode_tuple;
+use crate::plan::ruleset::{Element, Group, Quantifier, RoleKind};
+use crate::syntax::ast::Pick;
+
+/// What follows a repetition.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// An element chosen already, beginning here.
+    Pin(Id),
+    /// Another repetition; everything lies before this.
+    Open(Id),
+    /// Nothing: the repetition ends the pattern.
+    End,
+}
+
+/// Qualifying events in order, without a break.
+#[derive(Debug, Default)]
+struct Segment {
+    ids: Vec<Id>,
+    /// The event that ended it by `until`.
+    until: Option<Id>,
+}
+
+impl<'s> Search<'s> {
+    fn next(&self, at: usize) -> Next {
+        let mut open = false;
+        for later in at + 1..self.env.rule.elements.len() {
+            match &self.pins[later] {
+                None => open = true,
+                Some(pin) => {
+                    if let Some((_, id)) = pin.first() {
+                        return if open { Next::Open(*id) } else { Next::Pin(*id) };
+                    }
+                }
+            }
+        }
+        if open { Next::Open(self.end()) } else { Next::End }
+    }
+
+    /// One past the last position that the match may bind.
+    fn end(&self) -> Id {
+        match self.trigger {
+            Trigger::Event(id) => id + 1,
+            Trigger::Until(id) => id,
+            Trigger::Deadline(time) => self.buffer.after(time),
+        }
+    }
+
+    /// Finds what the repeated step at element `at` binds, and goes on.
+    pub(super) fn repeat(&mut self, at: usize, step: StepId, left: Left<'s>) {
+        let element = &self.env.rule.elements[at];
+        let def = &self.env.rule.steps[step.index()];
+        let Some(quantifier) = def.quantifier.as_ref() else { return };
+        let next = self.next(at);
+        let high = match next {
+            Next::Pin(id) | Next::Open(id) => id,
+            Next::End => self.end(),
+        };
+        if quantifier.min == 0 && !matches!(next, Next::End) {
+            self.leave_out(at, element, step, quantifier, &left, high);
+        }
+        if self.env.rule.pick == Pick::All {
+            self.subsets(at, step, quantifier, &left, left.last.map_or(self.low, |l| l + 1), high, next);
+            return;
+        }
+        match left.last {
+            Some(last) => {
+                let segments = self.segments(at, step, quantifier, last + 1, high, left.last);
+                for segment in segments {
+                    self.take(at, step, quantifier, &segment, &left, next);
+                }
+            }
+            None => self.first_repeat(at, step, quantifier, &left, high, next),
+        }
+    }
+
+    /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
+    fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
+        let role = self.env.rule.steps[step.index()].role;
+        let each = self.env.rule.pick == Pick::Each;
+        let mut from = self.low;
+        loop {
+            let start = self.buffer.range(role, from, high).find(|id| !self.buffer.first_used(*id));
+            let Some(start) = start else { return };
+            if self.done() || !self.spend() {
+                return;
+            }
+            let mut segments = self.segments(at, step, q, start, high, None);
+            let segment = if segments.is_empty() { Segment::default() } else { segments.swap_remove(0) };
+            if segment.ids.first() != Some(&start) {
+                from = start + 1;
+                continue;
+            }
+            self.reached_too_far = false;
+            let before = self.found.len();
+            self.take(at, step, q, &segment, left, next);
+            let settled = self.found.len() > before || !self.reached_too_far;
+            from = match segment.until {
+                _ if each || !settled => start + 1,
+                Some(until) => until,
+                None if self.is_contiguous(at, q) => segment.ids.last().map_or(start, |l| *l) + 1,
+                None => return,
+            };
+        }
+    }
+
+    fn is_contiguous(&self, at: usize, q: &Quantifier) -> bool {
+        q.consecutive || self.env.rule.elements[at].link.directly
+    }
+
+    /// A repetition that binds nothing: nothing may qualify where it would be.
+    fn leave_out(&mut self, at: usize, element: &'s Element, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id) {
+        let segments = self.segments(at, step, q, left.last.map_or(self.low, |l| l + 1), high, left.last);
+        let first = segments.first().and_then(|s| s.ids.first().copied());
+        let mut left = left.clone();
+        // The next element begins at or before the first event that would have been bound.
+        left.limit = left.limit.into_iter().chain(first).min();
+        left.ahead.extend(&element.ahead);
+        left.skipped = true;
+        self.forward(at + 1, left);
+    }
+
+    /// Whether a `distinct` step can count the event.
+    fn countable(&self, q: &Quantifier, id: Id) -> bool {
+        q.distinct.is_empty() || self.tuple(q, id).is_some()
+    }
+
+    fn tuple(&self, q: &Quantifier, id: Id) -> Option<Vec<u8>> {
+        let view = self.env.stored(self.buffer.event(id));
+        let mut bytes = Vec::new();
+        encode_tuple(q.distinct.iter(), &self.env.context(Some(&view), &[], None), &mut bytes)?;
+        Some(bytes)
+    }
+
+    fn count(&self, q: &Quantifier, step: StepId) -> u64 {
+        let ids = &self.ids[step.index()];
+        if q.distinct.is_empty() {
+            return ids.len() as u64;
+        }
+        let mut tuples: Vec<Vec<u8>> = ids.iter().filter_map(|id| self.tuple(q, *id)).collect();
+        tuples.sort_unstable();
+        tuples.dedup();
+        tuples.len() as u64
+    }
+
+    fn fits(&self, q: &Quantifier, step: StepId) -> bool {
+        let n = self.count(q, step);
+        n >= q.min && q.max.is_none_or(|max| n <= max)
+    }
+
+    /// The qualifying events in `from..high`, split into segments.
+    fn segments(&mut self, at: usize, step: StepId, q: &Quantifier, from: Id, high: Id, prev: Option<Id>) -> Vec<Segment> {
+        let rule = self.env.rule;
+        let buffer = self.buffer;
+        let def = &rule.steps[step.index()];
+        let contiguous = self.is_contiguous(at, q);
+        let mut segments = Vec::new();
+        let mut current = Segment::default();
+        let until_role = def.until.map(|g| rule.guards[g.index()].role);
+        // Roles whose events matter to the scan, merged in order.
+        let mut scan: Vec<Id> = buffer.range(def.role, from, high).collect();
+        if contiguous {
+            for (role, r) in rule.roles.iter().enumerate() {
+                if r.kind == RoleKind::Named {
+                    scan.extend(buffer.range(role as u8, from, high));
+                }
+            }
+        }
+        scan.extend(until_role.into_iter().flat_map(|role| buffer.range(role, from, high)));
+        scan.sort_unstable();
+        scan.dedup();
+        let close = |search: &mut Self, current: &mut Segment, until: Option<Id>| {
+            for _ in &current.ids {
+                search.unbind(step);
+            }
+            current.until = until;
+            std::mem::take(current)
+        };
+        for id in scan {
+            if let Some(guard) = def.until
+                && self.hits(guard, id)
+            {
+                let segment = close(self, &mut current, Some(id));
+                segments.push(segment);
+                if prev.is_some() || segments.iter().any(|s| !s.ids.is_empty()) {
+                    return segments;
+                }
+                continue;
+            }
+            let role = buffer.has(id, def.role) && self.countable(q, id);
+            let last = current.ids.last().copied().or(prev);
+            if role && self.bind(step, id, last) {
+                current.ids.push(id);
+                continue;
+            }
+            if contiguous && !current.ids.is_empty() {
+                let segment = close(self, &mut current, None);
+                segments.push(segment);
+                // What broke the run may begin the next.
+                if role && self.bind(step, id, prev) {
+                    current.ids.push(id);
+                }
+            }
+        }
+        let segment = close(self, &mut current, None);
+        segments.push(segment);
+        segments.retain(|s| !s.ids.is_empty());
+        segments
+    }
+
+    /// Binds a segment, or prefixes of it where what follows may share it out, and goes on.
+    fn take(&mut self, at: usize, step: StepId, q: &Quantifier, segment: &Segment, left: &Left<'s>, next: Next) {
+        let element = &self.env.rule.elements[at];
+        let Some(first) = segment.ids.first().copied() else { return };
+        if !self.joint(element, left, first) {
+            return;
+        }
+        let mut bound = 0;
+        for (i, id) in segment.ids.iter().enumerate() {
+            let prev = i.checked_sub(1).map(|i| segment.ids[i]).or(left.last);
+            if !self.bind(step, *id, prev) {
+                break;
+            }
+            bound += 1;
+            let whole = i + 1 == segment.ids.len();
+            match (next, self.trigger) {
+                (Next::Pin(_), _) if whole && self.fits(q, step) => self.after_repeat(at, element, step, left, *id, None),
+                (Next::Open(_), _) if self.fits(q, step) => {
+                    let limit = segment.ids.get(i + 1).copied();
+                    self.after_repeat(at, element, step, left, *id, limit);
+                }
+                (Next::End, Trigger::Event(end)) => {
+                    if self.count(q, step) >= q.min && self.having_holds() {
+                        // The first event at which it is satisfied completes it; later ones do not again.
+                        if *id == end {
+                            self.after_repeat(at, element, step, left, *id, None);
+                        }
+                        break;
+                    }
+                }
+                (Next::End, Trigger::Until(end)) if whole => {
+                    if segment.until.is_none_or(|until| until == end) && self.fits(q, step) {
+                        self.after_repeat(at, element, step, left, *id, None);
+                    } else if segment.until.is_some_and(|until| until != end) {
+                        self.reached_too_far = true;
+                    }
+                }
+                (Next::End, Trigger::Deadline(_)) if whole && self.fits(q, step) => {
+                    self.after_repeat(at, element, step, left, *id, None);
+                }
+                _ => {}
+            }
+            if self.done() {
+                break;
+            }
+        }
+        for _ in 0..bound {
+            self.unbind(step);
+        }
+    }
+
+    /// The repetition is bound up to `last`: tests its `without` and goes on.
+    fn after_repeat(
+        &mut self,
+        at: usize,
+        element: &'s Element,
+        step: StepId,
+        left: &Left<'s>,
+        last: Id,
+        limit: Option<Id>,
+    ) {
+        let own = self.ids[step.index()].clone();
+        let from = left.last.or(own.first().copied()).unwrap_or(last);
+        if self.crosses(&element.without, from + 1, last, &own) {
+            if left.last.is_none() {
+                self.reached_too_far = true;
+            }
+            return;
+        }
+        self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
+    }
+
+    /// `pick all`: any events that qualify, in order.
+    #[allow(clippy::too_many_arguments)]
+    fn subsets(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, from: Id, high: Id, next: Next) {
+        let element = &self.env.rule.elements[at];
+        let def = &self.env.rule.steps[step.index()];
+        let buffer = self.buffer;
+        let own = self.ids[step.index()].clone();
+        let before = own.last().copied().or(left.last);
+        for id in buffer.range(def.role, from, high) {
+            if self.done() || !self.spend() {
+                return;
+            }
+            let since = before.map_or(id, |b| b + 1);
+            if let Some(until) = def.until
+                && (self.hits(until, id) || self.any_hit(&[until], since, id, &[]))
+            {
+                return;
+            }
+            if own.is_empty() && !self.joint(element, left, id) {
+                continue;
+            }
+            if !own.is_empty() && self.is_contiguous(at, q) && self.named_between(since, id) {
+                return;
+            }
+            if !self.countable(q, id) || !self.bind(step, id, before) {
+                continue;
+            }
+            let n = self.count(q, step);
+            let enough = n >= q.min && q.max.is_none_or(|max| n <= max);
+            let mut extend = q.max.is_none_or(|max| n < max || !q.distinct.is_empty());
+            match (next, self.trigger) {
+                (Next::End, Trigger::Event(end)) => {
+                    if n >= q.min && self.having_holds() {
+                        if id == end {
+                            self.after_repeat(at, element, step, left, id, None);
+                        }
+                        extend = false;
+                    }
+                }
+                (Next::End, Trigger::Until(end)) => {
+                    let ended = def.until.is_some_and(|u| self.any_hit(&[u], id + 1, end, &[]));
+                    if enough && !ended {
+                        self.after_repeat(at, element, step, left, id, None);
+                    }
+                }
+                _ if enough => self.after_repeat(at, element, step, left, id, None),
+                _ => {}
+            }
+            if extend {
+                self.subsets(at, step, q, left, id + 1, high, next);
+            }
+            self.unbind(step);
+        }
+    }
+
+    /// Finds the iterations of a repeated group, and goes on.
+    pub(super) fn group(&mut self, at: usize, group: &'s Group, left: Left<'s>) {
+        let next = self.next(at);
+        let high = match next {
+            Next::Pin(id) | Next::Open(id) => id,
+            Next::End => self.end(),
+        };
+        let element = &self.env.rule.elements[at];
+        if group.quantifier.min == 0 && !matches!(next, Next::End) {
+            let mut skip = left.clone();
+            let first = self.iterations(group, left.last.map_or(self.low, |l| l + 1), left.last, high).first().and_then(|i| i.last().copied());
+            skip.limit = skip.limit.into_iter().chain(first).min();
+            skip.ahead.extend(&element.ahead);
+            self.forward(at + 1, skip);
+        }
+        if left.last.is_some() {
+            self.iterate(at, group, &left, left.last.map_or(self.low, |l| l + 1), high, next);
+            return;
+        }
+        let Some((first_step, _)) = group.body.first() else { return };
+        let role = self.env.rule.steps[first_step.index()].role;
+        let starts: Vec<Id> = self.buffer.range(role, self.low, high).collect();
+        let each = self.env.rule.pick == Pick::Each || self.env.rule.pick == Pick::All;
+        for start in starts {
+            if self.buffer.first_used(start) {
+                continue;
+            }
+            self.reached_too_far = false;
+            let before = self.found.len();
+            let bound_any = self.iterate(at, group, &left, start, high, next);
+            if !each && bound_any && (self.found.len() > before || !self.reached_too_far) {
+                return;
+            }
+        }
+    }
+
+    /// Binds iterations from `from` on; whether there was one that begins there.
+    fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) -> bool {
+        let element = &self.env.rule.elements[at];
+        let iterations = self.iterations(group, from, left.last, high);
+        let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return false };
+        if !self.joint(element, left, first) {
+            return true;
+        }
+        let mut bound = 0;
+        let q = &group.quantifier;
+        for (i, iteration) in iterations.iter().enumerate() {
+            let mut prev = i.checked_sub(1).and_then(|i| iterations[i].last().copied()).or(left.last);
+            let mut ok = true;
+            for ((step, _), id) in group.body.iter().zip(iteration) {
+                ok = self.bind(*step, *id, prev);
+                if !ok {
+                    break;
+                }
+                prev = Some(*id);
+                bound += 1;
+            }
+            if !ok {
+                break;
+            }
+            let last = iteration.last().copied().unwrap_or(first);
+            let n = i as u64 + 1;
+            let fits = n >= q.min && q.max.is_none_or(|max| n <= max);
+            let whole = i + 1 == iterations.len();
+            let own: Vec<Id> = iterations[..=i].iter().flatten().copied().collect();
+            let since = left.last.unwrap_or(first);
+            let clear = !self.crosses(&element.without, since + 1, last, &own);
+            match (next, self.trigger) {
+                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(_)) if whole && fits && clear => {
+                    self.forward(at + 1, Left { last: Some(last), ..Left::default() });
+                }
+                (Next::Open(_), _) if fits && clear => {
+                    let limit = iterations.get(i + 1).and_then(|i| i.last().copied());
+                    self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
+                }
+                (Next::End, Trigger::Event(end)) if n >= q.min && self.having_holds() => {
+                    if last == end && clear {
+                        self.forward(at + 1, Left { last: Some(last), ..Left::default() });
+                    }
+                    break;
+                }
+                _ => {}
+            }
+            if self.done() {
+                break;
+            }
+        }
+        // Unbind in reverse of binding order.
+        let order: Vec<StepId> = group.body.iter().map(|(s, _)| *s).cycle().take(bound).collect();
+        for step in order.iter().rev() {
+            self.unbind(*step);
+        }
+        true
+    }
+
+    /// Iterations one after the other, each the earliest completion of the body after the one before.
+    fn iterations(&mut self, group: &'s Group, from: Id, prev: Option<Id>, high: Id) -> Vec<Vec<Id>> {
+        let mut all: Vec<Vec<Id>> = Vec::new();
+        let mut from = from;
+        let mut prev = prev;
+        let mut bound = 0;
+        while let Some(iteration) = self.one_iteration(group, from, prev, high, !all.is_empty()) {
+            let mut before = prev;
+            for ((step, _), id) in group.body.iter().zip(&iteration) {
+                if self.bind(*step, *id, before) {
+                    bound += 1;
+                }
+                before = Some(*id);
+            }
+            prev = iteration.last().copied();
+            from = prev.map_or(from, |l| l + 1);
+            all.push(iteration);
+            if self.exhausted {
+                break;
+            }
+        }
+        let order: Vec<StepId> = group.body.iter().map(|(s, _)| *s).cycle().take(bound).collect();
+        for step in order.iter().rev() {
+            self.unbind(*step);
+        }
+        all
+    }
+
+    fn one_iteration(&mut self, group: &'s Group, from: Id, prev: Option<Id>, high: Id, again: bool) -> Option<Vec<Id>> {
+        let (last, _) = group.body.last()?;
+        let role = self.env.rule.steps[last.index()].role;
+        let ends: Vec<Id> = self.buffer.range(role, from, high).collect();
+        let oldest = matches!(self.env.rule.pick, Pick::First | Pick::Each);
+        for end in ends {
+            let mut best: Option<Vec<Id>> = None;
+            let mut chosen = Vec::new();
+            self.body(group, &mut chosen, from, prev, end, again, &mut |ids| {
+                let better = match &best {
+                    None => true,
+                    Some(old) if oldest => ids < &old[..],
+                    Some(old) => ids.iter().rev().gt(old.iter().rev()),
+                };
+                if better {
+                    best = Some(ids.to_vec());
+                }
+            });
+            if best.is_some() {
+                return best;
+            }
+        }
+        None
+    }
+
+    /// All bindings of a group's body in `from..=end` that end at `end`.
+    #[allow(clippy::too_many_arguments)]
+    fn body(
+        &mut self,
+        group: &'s Group,
+        chosen: &mut Vec<Id>,
+        from: Id,
+        prev: Option<Id>,
+        end: Id,
+        again: bool,
+        take: &mut dyn FnMut(&[Id]),
+    ) {
+        if !self.spend() {
+            return;
+        }
+        let at = chosen.len();
+        let Some((step, link)) = group.body.get(at) else {
+            if chosen.last() == Some(&end) {
+                take(chosen);
+            }
+            return;
+        };
+        let role = self.env.rule.steps[step.index()].role;
+        let last = at + 1 == group.body.len();
+        let start = if last { end } else { from };
+        let ids: Vec<Id> = self.buffer.range(role, start, end + 1).collect();
+        for id in ids {
+            if let Some(prev) = prev
+                && at > 0
+            {
+                let gap = self.buffer.event(id).ts - self.buffer.event(prev).ts;
+                if link.within.is_some_and(|d| gap > d)
+                    || link.after.is_some_and(|d| gap < d)
+                    || (link.directly && self.named_between(prev + 1, id))
+                {
+                    continue;
+                }
+            }
+            if self.bind(*step, id, prev) {
+                chosen.push(id);
+                self.body(group, chosen, id + 1, Some(id), end, again, take);
+                chosen.pop();
+                self.unbind(*step);
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Puts events in order of event time and says how far time has come (language.md §3.10).
+//!
+//! The watermark of a source is its largest `@ts` less `lateness`; the whole's is the minimum over sources that are
+//! not idle. An event behind it is late. With one source an event is released when the watermark reaches it; with
+//! several only when the watermark has passed it, because another source may still bring an equal time.
+//!
+//! Invariant: released events never go back in `(@ts, @seq)`.
+
+use std::sync::Arc;
+
+use crate::base::{Duration, Timestamp};
+use crate::decode::batch::Batch;
+
+/// Settings of event time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderConfig {
+    /// How far behind the newest event others may come.
+    pub lateness: Duration,
+    /// Number of sources; positions in batches name them.
+    pub sources: usize,
+    /// An event further than this ahead of its arrival is quarantined. `None` when replaying.
+    pub max_future: Option<Duration>,
+    /// Events before this are passed over.
+    pub from: Option<Timestamp>,
+    /// Events at or after this are passed over.
+    pub to: Option<Timestamp>,
+}
+
+impl Default for OrderConfig {
+    fn default() -> Self {
+        Self { lateness: Duration::ZERO, sources: 1, max_future: None, from: None, to: None }
+    }
+}
+
+/// One source.
+#[derive(Clone, Copy, Debug)]
+struct SourceClock {
+    newest: Timestamp,
+    idle: bool,
+    ended: bool,
+}
+
+/// Events that may be matched now, in order.
+#[derive(Debug)]
+pub enum Released {
+    /// All events of the batch, as they stand.
+    Whole(Arc<Batch>),
+    /// These records.
+    Records(Vec<(Arc<Batch>, u32)>),
+}
+
+/// What one push or advance gave.
+#[derive(Debug)]
+pub struct Progress {
+    /// Events to match.
+    pub released: Released,
+    /// Deadlines before this are decided after them.
+    pub watermark: Timestamp,
+    /// Late records of the pushed batch.
+    pub late: Vec<u32>,
+    /// Quarantined records of the pushed batch.
+    pub quarantined: Vec<u32>,
+}
+
+/// Counts of the sequencer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderStats {
+    /// Late events.
+    pub late: u64,
+    /// The lateness that would have kept them all.
+    pub needed_lateness: Duration,
+    /// Events too far in the future.
+    pub quarantined: u64,
+    /// Events outside `from`/`to`.
+    pub outside: u64,
+}
+
+/// The sequencer.
+#[derive(Debug)]
+pub struct Sequencer {
+    config: OrderConfig,
+    sources: Vec<SourceClock>,
+    watermark: Timestamp,
+    waiting: Vec<(Arc<Batch>, u32)>,
+    /// Counts so far.
+    pub stats: OrderStats,
+}
+
+impl Sequencer {
+    /// A sequencer at the beginning of time.
+    pub fn new(config: OrderConfig) -> Self {
+        let clock = SourceClock { newest: Timestamp::MIN, idle: false, ended: false };
+        Self {
+            sources: vec![clock; config.sources.max(1)],
+            config,
+            watermark: Timestamp::MIN,
+            waiting: Vec::new(),
+            stats: OrderStats::default(),
+        }
+    }
+
+    /// How far time has come.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// The largest event time of a source.
+    pub fn newest(&self, source: usize) -> Timestamp {
+        self.sources.get(source).map_or(Timestamp::MIN, |s| s.newest)
+    }
+
+    /// Events held back.
+    pub fn waiting(&self) -> &[(Arc<Batch>, u32)] {
+        &self.waiting
+    }
+
+    /// Takes a batch.
+    pub fn push(&mut self, batch: Arc<Batch>) -> Progress {
+        let source = usize::from(batch.input).min(self.sources.len() - 1);
+        self.sources[source].idle = false;
+        let plain = self.config.lateness == Duration::ZERO
+            && self.sources.len() == 1
+            && self.waiting.is_empty()
+            && batch.ordered
+            && self.config.from.is_none()
+            && self.config.to.is_none();
+        if plain
+            && let Some((low, high)) = batch.span
+            && low >= self.watermark
+            && self.config.max_future.is_none_or(|most| high <= batch.arrival + most)
+        {
+            self.sources[source].newest = self.sources[source].newest.max(high);
+            self.watermark = self.watermark.max(high);
+            return self.progress(Released::Whole(batch), Vec::new(), Vec::new());
+        }
+        let (mut late, mut quarantined) = (Vec::new(), Vec::new());
+        for (i, record) in batch.records.iter().enumerate() {
+            let ts = record.ts;
+            if self.config.from.is_some_and(|from| ts < from) || self.config.to.is_some_and(|to| ts >= to) {
+                self.stats.outside += 1;
+                continue;
+            }
+            if self.config.max_future.is_some_and(|most| ts > batch.arrival + most) {
+                self.stats.quarantined += 1;
+                quarantined.push(i as u32);
+                continue;
+            }
+            if ts < self.watermark {
+                self.stats.late += 1;
+                // Against the newest event, not the watermark: that is what lateness is measured from.
+                let newest = self.sources[source].newest.max(self.watermark);
+                self.stats.needed_lateness = self.stats.needed_lateness.max(newest - ts);
+                late.push(i as u32);
+                continue;
+            }
+            if ts > self.sources[source].newest {
+                self.sources[source].newest = ts;
+                self.advance_watermark();
+            }
+            self.waiting.push((Arc::clone(&batch), i as u32));
+        }
+        let released = self.release();
+        self.progress(released, late, quarantined)
+    }
+
+    /// A source gives nothing more.
+    pub fn end(&mut self, source: usize) -> Progress {
+        if let Some(source) = self.sources.get_mut(source) {
+            source.ended = true;
+        }
+        self.advance_watermark();
+        let released = self.release();
+        self.progress(released, Vec::new(), Vec::new())
+    }
+
+    /// A source is idle: it no longer holds time back until it speaks again.
+    pub fn idle(&mut self, source: usize) -> Progress {
+        if let Some(source) = self.sources.get_mut(source) {
+            source.idle = true;
+        }
+        self.advance_watermark();
+        let released = self.release();
+        self.progress(released, Vec::new(), Vec::new())
+    }
+
+    /// Time has come to `watermark` whatever the events say: the wall clock while idle, or a host's word.
+    pub fn advance(&mut self, watermark: Timestamp) -> Progress {
+        self.watermark = self.watermark.max(watermark);
+        let released = self.release();
+        self.progress(released, Vec::new(), Vec::new())
+    }
+
+    /// All events still held back, in order: the input has ended. The watermark stays where it was.
+    pub fn finish(&mut self) -> Progress {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        sort(&mut waiting);
+        self.progress(Released::Records(waiting), Vec::new(), Vec::new())
+    }
+
+    /// Sets the clocks of a restored state.
+    pub fn restore(&mut self, watermark: Timestamp, newest: &[Timestamp], stats: OrderStats) {
+        self.watermark = watermark;
+        for (source, newest) in self.sources.iter_mut().zip(newest) {
+            source.newest = *newest;
+        }
+        self.stats = stats;
+    }
+
+    /// Puts back an event that a restored state held back.
+    pub fn restore_waiting(&mut self, batch: Arc<Batch>) {
+        for i in 0..batch.records.len() {
+            self.waiting.push((Arc::clone(&batch), i as u32));
+        }
+    }
+
+    /// Largest event times by source, for saving.
+    pub fn clocks(&self) -> Vec<Timestamp> {
+        self.sources.iter().map(|s| s.newest).collect()
+    }
+
+    fn advance_watermark(&mut self) {
+        let active = self.sources.iter().filter(|s| !s.idle && !s.ended).map(|s| s.newest).min();
+        // When all have ended, time has come as far as the newest of them.
+        let newest = active.or_else(|| self.sources.iter().map(|s| s.newest).max());
+        if let Some(newest) = newest
+            && newest > Timestamp::MIN
+        {
+            self.watermark = self.watermark.max(newest - self.config.lateness);
+        }
+    }
+
+    fn release(&mut self) -> Released {
+        let several = self.sources.iter().filter(|s| !s.ended).count() > 1;
+        let watermark = self.watermark;
+        let ready = |ts: Timestamp| if several { ts < watermark } else { ts <= watermark };
+        let (mut out, rest): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|(batch, i)| ready(batch.records[*i as usize].ts));
+        self.waiting = rest;
+        sort(&mut out);
+        Released::Records(out)
+    }
+
+    fn progress(&self, released: Released, late: Vec<u32>, quarantined: Vec<u32>) -> Progress {
+        Progress { released, watermark: self.watermark, late, quarantined }
+    }
+}
+
+fn sort(events: &mut [(Arc<Batch>, u32)]) {
+    events.sort_by_key(|(batch, i)| {
+        let record = &batch.records[*i as usize];
+        (record.ts, batch.seq(record))
+    });
+}
