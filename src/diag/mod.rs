@@ -5,6 +5,8 @@
 
 pub mod code;
 pub mod codes;
+pub mod escape;
+pub mod render;
 
 use crate::syntax::source::Span;
 
