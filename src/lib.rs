@@ -8,6 +8,8 @@ pub mod config;
 pub mod decode;
 pub mod diag;
 pub mod io;
+pub mod matcher;
 pub mod plan;
+pub mod session;
 pub mod syntax;
 pub mod time;
