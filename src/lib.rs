@@ -7,6 +7,7 @@ pub mod compile;
 pub mod config;
 pub mod decode;
 pub mod diag;
+pub mod engine;
 pub mod io;
 pub mod matcher;
 pub mod plan;

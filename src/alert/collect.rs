@@ -140,6 +140,19 @@ impl Collector {
         }
     }
 
+    /// Undecided absences of rules on alerts, by rule. Deciding them is how they are counted: nothing may follow.
+    pub fn pending(&mut self) -> Vec<u64> {
+        let mut pending = vec![0; self.rules.rules.len()];
+        for level in &mut self.levels {
+            let mut found = Vec::new();
+            level.matcher.advance(Timestamp::MAX, &mut found);
+            for f in found {
+                pending[f.rule.index()] += 1;
+            }
+        }
+        pending
+    }
+
     /// Runs rules on alerts: events before `frontier`, deadlines before `deadlines`.
     fn rise(&mut self, frontier: Timestamp, deadlines: Timestamp, out: &mut Vec<Alert>) {
         // At the end of the input (`frontier` is MAX) the events at the last moment are final too.

@@ -20,9 +20,14 @@ impl<'a> Checker<'a> {
     pub(crate) fn bounds(&mut self, model: &Model<'a>) {
         let Some(matching) = model.matching else { return };
         let total = matching.within.as_ref().and_then(|w| self.bound(w, "`within`"));
-        if let (Some(within), Some(step)) = (&matching.within, model.only_step())
-            && !step.is_repeated()
-        {
+        let begins_with_step = !matches!(model.nodes.first().map(|n| &n.kind), Some(NodeKind::Absence(_)));
+        let mut binding = model.nodes.iter().map(|n| &n.kind).filter(|k| !matches!(k, NodeKind::Absence(_)));
+        let one_event = match (binding.next(), binding.next()) {
+            (Some(NodeKind::Step(i)), None) => !model.steps[*i].is_repeated(),
+            (Some(NodeKind::Any(..)), None) => true,
+            _ => false,
+        };
+        if let (Some(within), true) = (&matching.within, one_event && begins_with_step) {
             self.out.push(
                 Diagnostic::error(
                     codes::WITHIN_WITHOUT_EFFECT,

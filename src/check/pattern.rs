@@ -461,7 +461,10 @@ impl<'a> Checker<'a> {
         if absence.within.is_some() {
             return;
         }
+        // A bound before the absence is reported by itself: it belongs behind it.
+        let misplaced = model.nodes[at].then.is_some_and(|t| t.within.is_some() || t.after.is_some());
         match model.nodes.get(at + 1).map(|n| &n.kind) {
+            None if misplaced => {}
             None => self.out.push(
                 Diagnostic::error(
                     codes::ENDLESS_ABSENCE,

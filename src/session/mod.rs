@@ -130,6 +130,8 @@ pub struct Session {
     no_key: Vec<u64>,
     pending: Vec<u64>,
     finished: bool,
+    /// The summary as it was at the end of the input, before undecided absences were looked at.
+    ended: Option<Summary>,
 }
 
 impl Session {
@@ -150,6 +152,7 @@ impl Session {
             no_key: vec![0; rules.rules.len()],
             pending: vec![0; rules.rules.len()],
             finished: false,
+            ended: None,
             decoder,
             collector,
             rules,
@@ -252,7 +255,8 @@ impl Session {
         let watermark = progress.watermark;
         let mut alerts = std::mem::take(&mut self.alerts);
         self.collector.finish(watermark, &mut alerts);
-        let before = alerts.len();
+        // What is open is told as it was when the input ended.
+        self.ended = Some(self.counted());
         let mut found = Vec::new();
         self.matcher.advance(Timestamp::MAX, &mut found);
         if at_end == AtEnd::Pending {
@@ -260,30 +264,16 @@ impl Session {
             for f in &found {
                 self.pending[f.rule.index()] += 1;
             }
-            let before: Vec<u64> = self.matches_above();
-            let mut discarded = Vec::new();
-            self.collector.finish(Timestamp::MAX, &mut discarded);
-            let after = self.matches_above();
-            for (pending, (after, before)) in self.pending.iter_mut().zip(after.iter().zip(before)) {
-                *pending += after - before;
+            for (pending, more) in self.pending.iter_mut().zip(self.collector.pending()) {
+                *pending += more;
             }
         } else {
             let drafts: Vec<Draft> = found.into_iter().map(|f| self.collector.builder().build(f)).collect();
             self.collector.collect(drafts, Timestamp::MAX, &mut alerts);
             self.collector.finish(Timestamp::MAX, &mut alerts);
+            self.ended = None;
         }
-        debug_assert!(alerts.len() >= before);
         self.alerts = alerts;
-    }
-
-    fn matches_above(&self) -> Vec<u64> {
-        let mut sum = vec![0; self.rules.rules.len()];
-        for matcher in self.collector.matchers() {
-            for (sum, counters) in sum.iter_mut().zip(matcher.counters()) {
-                *sum += counters.matches;
-            }
-        }
-        sum
     }
 
     /// The alerts since the last call, in order.
@@ -308,14 +298,19 @@ impl Session {
 
     /// Counts so far.
     pub fn summary(&self) -> Summary {
+        let mut summary = self.ended.clone().unwrap_or_else(|| self.counted());
+        summary.add_sent(self.collector.counters());
+        summary.add_pending(&self.pending);
+        summary
+    }
+
+    fn counted(&self) -> Summary {
         let mut summary = Summary::new(&self.rules);
         summary.add_input(&self.totals, &self.no_key, &self.sequencer.stats);
         summary.add_matcher(&self.rules, &self.matcher);
         for matcher in self.collector.matchers() {
             summary.add_matcher(&self.rules, matcher);
         }
-        summary.add_sent(self.collector.counters());
-        summary.add_pending(&self.pending);
         summary
     }
 

@@ -4,7 +4,7 @@ use crate::alert::collect::SentCounters;
 use crate::base::Duration;
 use crate::decode::Reject;
 use crate::decode::batch::BatchStats;
-use crate::matcher::matcher::Matcher;
+use crate::matcher::matcher::{Matcher, RuleCounters};
 use crate::plan::Ruleset;
 use crate::time::sequencer::OrderStats;
 
@@ -94,14 +94,19 @@ impl Summary {
     /// Adds what a matcher did.
     pub fn add_matcher(&mut self, rules: &Ruleset, matcher: &Matcher) {
         debug_assert_eq!(rules.rules.len(), self.rules.len());
-        for ((rule, counters), (open, keys)) in self.rules.iter_mut().zip(matcher.counters()).zip(matcher.open()) {
+        self.add_counters(matcher.counters(), &matcher.open());
+    }
+
+    /// Adds the counters of one shard, and what it holds: events and keys by rule.
+    pub fn add_counters(&mut self, counters: &[RuleCounters], open: &[(usize, usize)]) {
+        for ((rule, counters), (open, keys)) in self.rules.iter_mut().zip(counters).zip(open) {
             rule.events += counters.events;
             rule.matches += counters.matches;
             rule.evicted += counters.evicted;
             rule.limited += counters.limited;
             rule.nanos += counters.nanos;
-            rule.open += open as u64;
-            rule.keys += keys as u64;
+            rule.open += *open as u64;
+            rule.keys += *keys as u64;
         }
     }
 
@@ -114,11 +119,10 @@ impl Summary {
         }
     }
 
-    /// Adds undecided absences; they are no matches.
+    /// Adds undecided absences.
     pub fn add_pending(&mut self, pending: &[u64]) {
         for (rule, pending) in self.rules.iter_mut().zip(pending) {
             rule.pending += pending;
-            rule.matches = rule.matches.saturating_sub(*pending);
         }
     }
 }
