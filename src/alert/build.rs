@@ -116,9 +116,11 @@ impl Builder {
         } else {
             Vec::new()
         };
-        let key = rule.key.iter().zip(key_values.iter()).map(|(place, value)| {
-            (rule.components[*place].to_string(), value.clone())
-        });
+        let key = rule
+            .key
+            .iter()
+            .zip(key_values.iter())
+            .map(|(place, value)| (rule.components[*place].to_string(), value.clone()));
         let alert = Alert {
             id,
             rule: rule.id,

@@ -181,8 +181,7 @@ impl Session {
     /// Takes whole lines of a source.
     pub fn push_block_from(&mut self, source: usize, block: Vec<u8>) {
         let Some(place) = self.places.get_mut(source) else { return };
-        let origin =
-            BlockOrigin { input: source as u16, first_line: place.0, offset: place.1, arrival: self.arrival };
+        let origin = BlockOrigin { input: source as u16, first_line: place.0, offset: place.1, arrival: self.arrival };
         let lines = memchr::memchr_iter(b'\n', &block).count() as u64;
         place.0 += lines + u64::from(block.last().is_some_and(|b| *b != b'\n'));
         place.1 += block.len() as u64;

@@ -173,7 +173,11 @@ impl Buffer {
                 continue;
             }
             let list = &mut self.lists[at];
-            if newest { list.pop_back() } else { list.pop_front() };
+            if newest {
+                list.pop_back()
+            } else {
+                list.pop_front()
+            };
             if let RoleKind::Step(step) = role.kind {
                 for (partner, index) in &mut self.joins[step.index()] {
                     let Some(key) = join_key(env, step, *partner, &held.event) else { continue };

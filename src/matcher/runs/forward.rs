@@ -71,7 +71,11 @@ impl<'s> Search<'s> {
             done += 1;
         }
         if ok {
-            let from = if matches!(element.kind, ElementKind::All(_)) { left.last.unwrap_or(first) } else { left.last.unwrap_or(newest) };
+            let from = if matches!(element.kind, ElementKind::All(_)) {
+                left.last.unwrap_or(first)
+            } else {
+                left.last.unwrap_or(newest)
+            };
             let members: SmallVec<[Id; 4]> = pin.iter().map(|(_, id)| *id).collect();
             if !self.any_hit(&element.without, from + 1, newest, &members) {
                 self.forward(at + 1, Left { last: Some(newest), ..Left::default() });

@@ -161,7 +161,15 @@ impl<'s> Search<'s> {
     }
 
     /// The qualifying events in `from..high`, split into segments.
-    fn segments(&mut self, at: usize, step: StepId, q: &Quantifier, from: Id, high: Id, prev: Option<Id>) -> Vec<Segment> {
+    fn segments(
+        &mut self,
+        at: usize,
+        step: StepId,
+        q: &Quantifier,
+        from: Id,
+        high: Id,
+        prev: Option<Id>,
+    ) -> Vec<Segment> {
         let rule = self.env.rule;
         let buffer = self.buffer;
         let def = &rule.steps[step.index()];
@@ -236,7 +244,9 @@ impl<'s> Search<'s> {
             bound += 1;
             let whole = i + 1 == segment.ids.len();
             match (next, self.trigger) {
-                (Next::Pin(_), _) if whole && self.fits(q, step) => self.after_repeat(at, element, step, left, *id, None),
+                (Next::Pin(_), _) if whole && self.fits(q, step) => {
+                    self.after_repeat(at, element, step, left, *id, None)
+                }
                 (Next::Open(_), _) if self.fits(q, step) => {
                     let limit = segment.ids.get(i + 1).copied();
                     self.after_repeat(at, element, step, left, *id, limit);
@@ -357,7 +367,10 @@ impl<'s> Search<'s> {
         let element = &self.env.rule.elements[at];
         if group.quantifier.min == 0 && !matches!(next, Next::End) {
             let mut skip = left.clone();
-            let first = self.iterations(group, left.last.map_or(self.low, |l| l + 1), left.last, high).first().and_then(|i| i.last().copied());
+            let first = self
+                .iterations(group, left.last.map_or(self.low, |l| l + 1), left.last, high)
+                .first()
+                .and_then(|i| i.last().copied());
             skip.limit = skip.limit.into_iter().chain(first).min();
             skip.ahead.extend(&element.ahead);
             self.forward(at + 1, skip);
@@ -470,7 +483,14 @@ impl<'s> Search<'s> {
         all
     }
 
-    fn one_iteration(&mut self, group: &'s Group, from: Id, prev: Option<Id>, high: Id, again: bool) -> Option<Vec<Id>> {
+    fn one_iteration(
+        &mut self,
+        group: &'s Group,
+        from: Id,
+        prev: Option<Id>,
+        high: Id,
+        again: bool,
+    ) -> Option<Vec<Id>> {
         let (last, _) = group.body.last()?;
         let role = self.env.rule.steps[last.index()].role;
         let ends: Vec<Id> = self.buffer.range(role, from, high).collect();
