@@ -365,7 +365,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let kept = fields.take_touched();
         self.set.fields = fields;
 
-        let named = elements.iter().any(is_contiguous);
+        let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
+        let named = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
         self.statistics_and_named(&stats, named);
         let handed_over = self.assign_roles();
         if self.roles.len() > 64 {
