@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn structure(&mut self, model: &Model<'a>) {
         self.sizes(model);
         for group in &model.flattened {
-            self.group_without_effect(group.span, "braces without a quantifier");
+            self.group_without_effect(group.span, "braces without a quantifier have");
         }
         for element in &model.misplaced {
             self.misplaced(element);
@@ -86,13 +86,13 @@ impl<'a> Checker<'a> {
                 NodeKind::All(all, steps) => {
                     self.members(model, at, steps, "all");
                     if steps.len() == 1 {
-                        self.group_without_effect(all.span, "`all` with one member");
+                        self.group_without_effect(all.span, "`all` with one member has");
                     }
                 }
                 NodeKind::Any(any, steps) => {
                     self.members(model, at, steps, "any");
                     if steps.len() == 1 {
-                        self.group_without_effect(any.span, "`any` with one member");
+                        self.group_without_effect(any.span, "`any` with one member has");
                     }
                 }
                 NodeKind::Group(group, steps) => self.repeated_group(model, group, steps),
@@ -213,7 +213,11 @@ impl<'a> Checker<'a> {
                     model.rule.name.span,
                     format!("the limit is {MAX_PARTS}"),
                 )
-                .note(format!("{} steps, {guards} guarded events, {} statistics", model.steps.len(), statistics.len()))
+                .note(format!(
+                    "steps: {}, guarded events: {guards}, statistics: {}",
+                    model.steps.len(),
+                    statistics.len()
+                ))
                 .help("build a second rule on the alerts of a first: `alert.rule_name`"),
             );
         }
@@ -247,7 +251,7 @@ impl<'a> Checker<'a> {
 
     fn group_without_effect(&mut self, span: Span, what: &str) {
         self.out.push(
-            Diagnostic::warning(codes::GROUP_WITHOUT_EFFECT, format!("{what} changes nothing"), span, "no effect")
+            Diagnostic::warning(codes::GROUP_WITHOUT_EFFECT, format!("{what} no effect"), span, "can be left out")
                 .help("delete the braces, or repeat the group: `at least 3 of { … }`"),
         );
     }
