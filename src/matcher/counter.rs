@@ -129,7 +129,7 @@ impl Counter {
         if !quantifier.distinct.is_empty()
             && let Some(tuple) = Self::tuple(env, &stored)
         {
-            *self.tuples.entry_ref(&tuple[..]).or_insert(0) += 1;
+            *self.tuples.entry(tuple[..].into()).or_insert(0) += 1;
         }
         self.events.push_back(stored);
         while self.events.len() > rule.runs_per_key {

@@ -255,7 +255,7 @@ fn sample(env: &RuleEnv<'_>, stat: &Stat, event: &Arrived<'_>) -> Value {
     }
 }
 
-fn tuple<'a>(env: &RuleEnv<'_>, sides: impl Iterator<Item = &'a Expr>, event: &Arrived<'_>) -> Option<Vec<u8>> {
+fn tuple<'e>(env: &RuleEnv<'_>, sides: impl Iterator<Item = &'e Expr>, event: &Arrived<'_>) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     encode_tuple(sides, &unary(&event.view, &[], env.tables), &mut key)?;
     Some(key)

@@ -87,6 +87,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
             return no("an absence or `cancel` compares events");
         }
     }
+    if !rule.cancel.is_empty() && rule.elements.len() > 1 && matches!(rule.elements[0].kind, ElementKind::Repeat(_)) {
+        return no("`cancel on` cuts what a repeated first step reaches back to");
+    }
     for (i, element) in rule.elements.iter().enumerate() {
         if !element.ahead.is_empty() {
             return no("a timed absence precedes a step");

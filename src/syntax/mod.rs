@@ -3,6 +3,7 @@
 pub mod ast;
 mod build;
 mod declaration;
+mod doc;
 mod expected;
 mod grammar;
 mod literal;
@@ -10,6 +11,9 @@ mod operand;
 mod parser;
 mod pattern;
 mod pratt;
+mod print_expr;
+mod print_pattern;
+mod printer;
 mod recover;
 mod scanner;
 mod second_ring;
@@ -22,3 +26,4 @@ mod visit;
 
 pub use parser::{parse, parse_expr, parse_rule_one_liner};
 pub use pratt::{join, operands};
+pub use printer::{format, print};

@@ -428,6 +428,9 @@ pub(super) fn hint(text: &str, tokens: &[Token], index: usize, token: &Token) ->
         return Some(format!("something is missing after `{before}`"));
     }
     match token.kind {
+        TokenKind::Punct(b'(') if index > 0 && tokens[index - 1].kind == TokenKind::Word => {
+            Some(format!("if `{before}` is a function, its parenthesis follows at once: `{before}(`"))
+        }
         TokenKind::Punct(b'=') => Some("a comparison is written `==`".to_owned()),
         TokenKind::Punct(b'{') => Some("is a keyword missing before this block?".to_owned()),
         TokenKind::Word if matches!(before, "where") => {

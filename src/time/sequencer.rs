@@ -145,10 +145,13 @@ impl Sequencer {
                 quarantined.push(i as u32);
                 continue;
             }
-            if ts < self.watermark {
+            // Behind its own source's watermark: so what is late does not depend on how sources take turns.
+            let own = self.sources[source].newest;
+            let own_watermark = if own == Timestamp::MIN { own } else { own - self.config.lateness };
+            if ts < self.watermark.max(own_watermark) {
                 self.stats.late += 1;
                 // Against the newest event, not the watermark: that is what lateness is measured from.
-                let newest = self.sources[source].newest.max(self.watermark);
+                let newest = own.max(self.watermark);
                 self.stats.needed_lateness = self.stats.needed_lateness.max(newest - ts);
                 late.push(i as u32);
                 continue;

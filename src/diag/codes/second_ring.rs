@@ -2,5 +2,175 @@
 
 use crate::diag::code::CodeInfo;
 
-/// The table, sorted by code.
-pub const CODES: &[CodeInfo] = &[];
+macro_rules! table {
+    ($($code:literal, $title:literal, $text:literal, $wrong:literal, $right:literal;)*) => {
+        /// The table, sorted by code.
+        pub const CODES: &[CodeInfo] = &[$(CodeInfo {
+            code: $code,
+            title: concat!($title, " is not built yet"),
+            explanation: concat!(
+                $text, " It is part of the language but not of this version, and it is refused rather than ignored, ",
+                "because a rule without it would mean something else.\n\nRefused:\n\n```text\n", $wrong,
+                "\n```\n\nInstead:\n\n```text\n", $right, "\n```\n"
+            ),
+        }),*];
+    };
+}
+
+table! {
+    "E0101", "`clock`",
+    "`clock` declares an event class that ticks at fixed times.",
+    "clock six = daily \"06:00\" \"Europe/Berlin\"",
+    "event six = event.kind == \"tick\"   // events from a scheduler";
+
+    "E0102", "an absence `until` a time",
+    "`no X until T` is an absence that lasts until a computed time.",
+    "match { a: order then no shipment until workday(a.@ts, 1) }",
+    "match { a: order then no shipment within 24h }";
+
+    "E0103", "a computed bound",
+    "A bound may depend on the bound events or on a table.",
+    "match { a: order then b: shipment } within @sla[a.class].hours * 1h",
+    "match { a: order then b: shipment } within 48h";
+
+    "E0104", "`fewer than N of`",
+    "`fewer than N of X within d` is an absence that tolerates some events.",
+    "match { a: start then fewer than 3 of beat within 5m }",
+    "match { a: start then no beat within 5m }";
+
+    "E0105", "the absence of a group",
+    "`no { … } within d` says that no candidate of a whole pattern completes in time.",
+    "match { a: start then no { b: x then c: y } within 5m }",
+    "match { a: start then no y within 5m }";
+
+    "E0106", "`within` on a part of the pattern",
+    "A group in a pattern may carry a bound of its own.",
+    "match { { a: x then b: y } within 5m then c: z } within 1h",
+    "match { a: x then within 5m b: y then c: z } within 1h";
+
+    "E0107", "`any` of sequences",
+    "The members of `any` may be sequences, of which one has to match.",
+    "match { any { a: x then b: y  c: z } }",
+    "match { any { a: x  c: z } }";
+
+    "E0108", "`until` a silence or a duration",
+    "A repetition may end when no event came for some time, or some time after its first event.",
+    "match { a: one or more of click until silent 30m }",
+    "match { a: one or more of click until logout }";
+
+    "E0109", "`within` a number of events",
+    "A bound may count events of the class and key instead of time.",
+    "match { a: at least 3 of error } within 100 events",
+    "match { a: at least 3 of error } within 5m";
+
+    "E0110", "`having … for` a duration",
+    "`having C for d` on a sliding count asks that the condition hold at every look for that long.",
+    "having avg(a.load) > 90 for 10m",
+    "having avg(a.load) > 90";
+
+    "E0111", "a named guard",
+    "`if q: X in last d` names the newest such event, so that other conditions can read it.",
+    "a: trade if q: quote in last 1m",
+    "match { q: quote then within 1m a: trade }";
+
+    "E0112", "`unless open alert`",
+    "`unless open alert.r` holds while another rule has no open alert for the key.",
+    "a: error unless open alert.maintenance",
+    "a: error unless alert.maintenance in last 1h";
+
+    "E0113", "`resolve`",
+    "`resolve on X` and `resolve when C` close an alert when the trouble is over.",
+    "resolve on host_up",
+    "suppress 1h";
+
+    "E0114", "`repeat every`",
+    "`repeat every d` alerts again while an absence lasts.",
+    "repeat every 5m",
+    "match { a: beat then no beat within 5m }";
+
+    "E0115", "`internal`",
+    "An internal rule never notifies but feeds the rules that build on its alerts.",
+    "internal",
+    "severity info";
+
+    "E0116", "`expect`",
+    "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
+    "expect device.id from @devices",
+    "match { a: beat then no beat within 5m }";
+
+    "E0117", "`skip to first` or `skip to last`",
+    "After a match, the search may go on at an event of a named step.",
+    "after match skip to last b",
+    "after match skip to next";
+
+    "E0118", "`pick pending`",
+    "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
+    "pick pending",
+    "pick latest";
+
+    "E0119", "`prior`",
+    "`prior(x)` reads x of the previous event of the class and key, whether it was bound or not.",
+    "where price < prior(price)",
+    "where price < prev.price";
+
+    "E0120", "`ewma` or `rate`",
+    "`ewma` and `rate` are running statistics over earlier events.",
+    "where load > ewma(load, 0.1) * 2",
+    "where load > mean(load, 1h) * 2";
+
+    "E0121", "an option of a statistic",
+    "A running statistic may ask for a least number of values, have a condition or a key of its own, or look at all \
+     earlier events with `ever`.",
+    "where zscore(load, 24h, 20) > 3",
+    "where zscore(load, 24h) > 3";
+
+    "E0122", "an aggregate over several steps",
+    "An aggregate may take the events of several steps together.",
+    "having count(distinct (a, b).user) == 1",
+    "having count(distinct a.user) == 1 and first(a).user == first(b).user";
+
+    "E0123", "`percentile` or `nth`",
+    "`percentile(a.f, 95)` and `nth(a, 2).f` read the events of a repeated step.",
+    "having percentile(a.latency, 95) > 300",
+    "having median(a.latency) > 300";
+
+    "E0124", "a function over any value or over lists",
+    "`any_value()` reads every value of an event; `some(xs as x where …)` and `unique(xs)` work on lists.",
+    "where any_value() like \"*mimikatz*\"i",
+    "where process.command_line like \"*mimikatz*\"i";
+
+    "E0125", "`each` in a key",
+    "`each(tags)` gives one key for each element of a list.",
+    "by each(tags)",
+    "by tags[0]";
+
+    "E0126", "a computed key",
+    "A component of a key may be any expression over the event. For now it is one field, or a function of one field.",
+    "by latitude * 10 + longitude",
+    "by lower(user.name)";
+
+    "E0127", "a table of polygons",
+    "`table zones from \"zones.geojson\" key polygon` looks a point up in areas.",
+    "table zones from \"zones.geojson\" key polygon",
+    "let in_port = in_polygon(lat, lon, ((1.0, 2.0), (1.0, 3.0), (2.0, 3.0)))";
+
+    "E0128", "a time zone",
+    "`hour` and `weekday` may take a time zone.",
+    "where hour(@ts, \"Europe/Berlin\") < 6",
+    "where hour(@ts) < 6";
+
+    "E0129", "`workday`",
+    "`workday(t, n)` is the time n working days after t.",
+    "let due = workday(@ts, 1)",
+    "let due = @ts + 24h";
+
+    "E0130", "a bound that excludes its end",
+    "Bounds include their end. `within < d` would exclude it.",
+    "match { a: x then b: y } within < 5m",
+    "match { a: x then b: y } within 5m";
+
+    "E0131", "a regular expression as an argument",
+    "`extract(s, /re/)` gives the first group of a regular expression.",
+    "alert { user = extract(a.message, /user=(\\w+)/) }",
+    "alert { message = a.message }";
+}

@@ -160,7 +160,7 @@ impl Buffer {
                 let event = self.shared(id);
                 for (partner, index) in &mut self.joins[step.index()] {
                     if let Some(key) = join_key(env, step, *partner, &event) {
-                        index.entry_ref(&key[..]).or_default().push(id);
+                        index.entry(key.into()).or_default().push(id);
                     }
                 }
             }
