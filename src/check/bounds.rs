@@ -95,26 +95,25 @@ impl<'a> Checker<'a> {
         }
         if let Some((total, span)) = total
             && !causes.is_empty()
+            && (least > total || (strict && least == total))
         {
-            if least > total || (strict && least == total) {
-                let mut report = Diagnostic::error(
-                    codes::NEVER_MATCHES,
-                    format!(
-                        "this pattern never matches: its gaps take {} at least, and it has {}",
-                        show(least),
-                        show(total)
-                    ),
-                    span,
-                    "too short",
-                );
-                for cause in causes {
-                    report = report.label(cause, "takes at least this long");
-                }
-                if strict && least == total {
-                    report = report.note("the step after an absence comes strictly later than its deadline");
-                }
-                self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
+            let mut report = Diagnostic::error(
+                codes::NEVER_MATCHES,
+                format!(
+                    "this pattern never matches: its gaps take {} at least, and it has {}",
+                    show(least),
+                    show(total)
+                ),
+                span,
+                "too short",
+            );
+            for cause in causes {
+                report = report.label(cause, "takes at least this long");
             }
+            if strict && least == total {
+                report = report.note("the step after an absence comes strictly later than its deadline");
+            }
+            self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
         }
         self.unbounded(model);
     }
