@@ -22,7 +22,8 @@ fn run(rule: &str, events: &[(&str, i64)], flush_to: Option<i64>) -> Vec<(i64, V
 }
 
 fn seqs(rule: &str, classes: &str) -> Vec<Vec<u64>> {
-    let events: Vec<(String, i64)> = classes.chars().enumerate().map(|(i, c)| (c.to_string(), i as i64 * 1000)).collect();
+    let events: Vec<(String, i64)> =
+        classes.chars().enumerate().map(|(i, c)| (c.to_string(), i as i64 * 1000)).collect();
     let events: Vec<(&str, i64)> = events.iter().map(|(c, t)| (c.as_str(), *t)).collect();
     run(rule, &events, None).into_iter().map(|(_, s)| s).collect()
 }
@@ -52,8 +53,5 @@ fn table() {
     let x = "rule r { match { A then no X within 5m } %% }";
     assert_eq!(run(&d(x), &[("A", 0), ("X", 300_000)], Some(600_000)), []);
     assert_eq!(run(&d(x), &[("A", 0), ("A", 240_000)], Some(600_000)), [(300_000, vec![1])]);
-    assert_eq!(
-        run(&a(x), &[("A", 0), ("A", 240_000)], Some(600_000)),
-        [(300_000, vec![1]), (540_000, vec![2])]
-    );
+    assert_eq!(run(&a(x), &[("A", 0), ("A", 240_000)], Some(600_000)), [(300_000, vec![1]), (540_000, vec![2])]);
 }

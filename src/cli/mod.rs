@@ -13,8 +13,10 @@ mod fmt;
 mod graph;
 mod paths;
 mod rules;
+mod run;
 mod settings;
 mod terminal;
+mod test;
 mod wording;
 
 use std::process::ExitCode;
@@ -39,7 +41,7 @@ pub fn main() -> ExitCode {
         }
     };
     let terminal = Terminal::new(cli.color);
-    match start_log(&cli.log).and_then(|()| run(&cli, terminal)) {
+    match start_log(&cli.log).and_then(|()| dispatch(&cli, terminal)) {
         Ok(exit) => exit.into(),
         Err(stop) => {
             if let Some(message) = stop.message {
@@ -50,7 +52,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
+fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     let settings = || Settings::load(cli.config.as_deref(), terminal);
     match &cli.command {
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
@@ -59,7 +61,8 @@ fn run(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
         Command::Graph(args) => graph::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),
-        _ => Err(Stop::usage("this command is not built yet")),
+        Command::Run(args) => run::run(args, &settings()?, terminal),
+        Command::Test(args) => test::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
     }
 }
 

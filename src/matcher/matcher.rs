@@ -127,7 +127,8 @@ impl Matcher {
             return;
         }
         slot.armed = Timestamp::MAX;
-        let values = if self.reads_key[rule_at as usize] { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
+        let values =
+            if self.reads_key[rule_at as usize] { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
         let counters = &mut self.counters[rule_at as usize];
         match &mut slot.run {

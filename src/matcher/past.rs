@@ -277,8 +277,7 @@ pub fn narrow(env: &RuleEnv<'_>, event: &Arrived<'_>, stats: &[Value], past: Opt
             && event.has(at as u8)
         {
             let def = &env.rule.steps[step.index()];
-            if (def.arrival.is_some() || !def.lookback.is_empty())
-                && !qualifies(env, step.index(), event, stats, past)
+            if (def.arrival.is_some() || !def.lookback.is_empty()) && !qualifies(env, step.index(), event, stats, past)
             {
                 roles &= !(1 << at);
             }

@@ -86,14 +86,8 @@ impl KeyTable {
             return at;
         }
         self.generation = self.generation.wrapping_add(1);
-        let slot = Slot {
-            key: key.into(),
-            hash,
-            generation: self.generation,
-            armed: Timestamp::MAX,
-            run: run(),
-            past: None,
-        };
+        let slot =
+            Slot { key: key.into(), hash, generation: self.generation, armed: Timestamp::MAX, run: run(), past: None };
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at as usize] = Some(slot);

@@ -18,8 +18,8 @@ use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
 use crate::alert::{Alert, Evidence};
 use crate::base::{Duration, Limits, RuleId, Timestamp};
-use crate::decode::TimeConfig;
-use crate::decode::batch::{Batch, BatchStats, BlockOrigin, DecodeConfig, Decoder};
+use crate::decode::batch::{Batch, BatchStats, BlockOrigin, DecodeConfig, Decoder, RejectedLine};
+use crate::decode::{Reject, TimeConfig};
 use crate::matcher::Arrived;
 use crate::matcher::matcher::{Found, Matcher};
 use crate::plan::Ruleset;
@@ -181,8 +181,7 @@ impl Session {
     /// Takes whole lines of a source.
     pub fn push_block_from(&mut self, source: usize, block: Vec<u8>) {
         let Some(place) = self.places.get_mut(source) else { return };
-        let origin =
-            BlockOrigin { input: source as u16, first_line: place.0, offset: place.1, arrival: self.arrival };
+        let origin = BlockOrigin { input: source as u16, first_line: place.0, offset: place.1, arrival: self.arrival };
         let lines = memchr::memchr_iter(b'\n', &block).count() as u64;
         place.0 += lines + u64::from(block.last().is_some_and(|b| *b != b'\n'));
         place.1 += block.len() as u64;
@@ -210,6 +209,31 @@ impl Session {
     pub fn advance(&mut self, watermark: Timestamp) {
         let progress = self.sequencer.advance(watermark);
         self.progress(&progress);
+    }
+
+    /// A line of a source was dropped unread because it is too long; `bytes` without its line end.
+    pub fn skip_overlong(&mut self, source: usize, bytes: u64) {
+        let Some(place) = self.places.get_mut(source) else { return };
+        let (line, offset) = *place;
+        *place = (line + 1, offset + bytes + 1);
+        self.totals.rejects[Reject::LineTooLong as usize] += 1;
+        self.totals.bytes += bytes + 1;
+        if self.config.keep_rejects {
+            let (reason, text) = (Reject::LineTooLong, String::new());
+            let line_text = RejectedLine { line: 0, start: 0, column: 0, reason, text };
+            self.rejects.push(Rejected { input: source as u16, line, offset, line_text });
+        }
+    }
+
+    /// A source has been silent for long; until it speaks again it no longer holds back the others.
+    pub fn idle_source(&mut self, source: usize) {
+        let progress = self.sequencer.idle(source);
+        self.progress(&progress);
+    }
+
+    /// The largest event time of a source.
+    pub fn newest(&self, source: usize) -> Timestamp {
+        self.sequencer.newest(source)
     }
 
     /// A source has ended; it no longer holds back the others.

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded};
 use tripline::base::Timestamp;
-use tripline::io::source::{Block, BlockOptions, BlockReader, FollowOptions, Position, STDIN, SourceError, follow, open};
+use tripline::io::source::{
+    Block, BlockOptions, BlockReader, FollowOptions, Position, STDIN, SourceError, follow, open,
+};
 
 /// Blocks that may wait between a reader and the run.
 const AHEAD: usize = 4;

@@ -174,7 +174,8 @@ impl Run {
     fn idle(&mut self) {
         let Some(idle) = self.idle else { return };
         let now = Instant::now();
-        let silent = |heard: &Instant| Duration(i64::try_from(now.duration_since(*heard).as_nanos()).unwrap_or(i64::MAX));
+        let silent =
+            |heard: &Instant| Duration(i64::try_from(now.duration_since(*heard).as_nanos()).unwrap_or(i64::MAX));
         let mut all = true;
         for source in 0..self.heard.len() {
             if silent(&self.heard[source]) >= idle {

@@ -88,10 +88,8 @@ pub fn compile(
 /// The rules that patterns mean, and all rules on whose alerts they build.
 fn wanted(patterns: &[String], files: &[File]) -> BTreeSet<String> {
     let mut wanted: BTreeSet<String> = BTreeSet::new();
-    let mut open: Vec<String> = declared_rules(files)
-        .map(|rule| rule.name.name.clone())
-        .filter(|name| selected(name, patterns))
-        .collect();
+    let mut open: Vec<String> =
+        declared_rules(files).map(|rule| rule.name.name.clone()).filter(|name| selected(name, patterns)).collect();
     while let Some(name) = open.pop() {
         if !wanted.insert(name.clone()) {
             continue;

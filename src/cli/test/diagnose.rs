@@ -39,7 +39,9 @@ pub fn diagnose(original: Original<'_>, rule: &RuleDecl, test: &TestDecl, lines:
             report.extend(alerts.last().map(bound).unwrap_or_default());
             report.push(format!("it did not go on to: {}", wording.span(elements[*n].span())));
         }
-        None => report.push(format!("the pattern did not get past its first element: {}", wording.span(elements[0].span()))),
+        None => {
+            report.push(format!("the pattern did not get past its first element: {}", wording.span(elements[0].span())))
+        }
     }
     for part in single_cause {
         report.push(format!("there would be an alert without: {}", wording.span(part.span)));
@@ -114,4 +116,3 @@ fn bound(alert: &Alert) -> Vec<String> {
     }
     report
 }
-

@@ -5,8 +5,8 @@ use tripline::base::{Duration, Limits, Timestamp, Value, ValueRef};
 use tripline::plan::eval::{truth, unary};
 use tripline::plan::event::EventView;
 use tripline::plan::expr::Attr;
-use tripline::plan::ruleset::Severity;
 use tripline::plan::lower_expr::{Declarations, Fields, Lowering, Place};
+use tripline::plan::ruleset::Severity;
 use tripline::syntax::ast::{ExpectAlert, Expr, TestDecl, TestItem};
 
 use crate::cli::wording::Wording;
@@ -79,7 +79,11 @@ fn differences(expect: &ExpectAlert, alert: &Alert, wording: Wording<'_>) -> Vec
     if let Some(at) = expect.at
         && Timestamp(at) != alert.time
     {
-        found.push(Mismatch::Different(format!("expected an alert at {}, it came at {}", Duration(at), since_start(alert.time))));
+        found.push(Mismatch::Different(format!(
+            "expected an alert at {}, it came at {}",
+            Duration(at),
+            since_start(alert.time)
+        )));
     }
     for condition in &expect.conditions {
         let (truth, read) = evaluate(condition, alert);
