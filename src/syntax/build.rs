@@ -37,10 +37,6 @@ impl<'t> Builder<'t> {
         self.diagnostics.push(diagnostic);
     }
 
-    pub(super) fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span, label: &str) {
-        self.report(Diagnostic::error(Code(code), message, span, label));
-    }
-
     /// A span of the whole text in its source.
     pub(super) fn at(&self, start: usize, end: usize) -> Span {
         Span::new(self.source, self.base + start, self.base + end)
@@ -133,7 +129,9 @@ impl<'t> Builder<'t> {
                 let at = Span::new(self.source, start + problem.range.start, start + problem.range.end);
                 let mut report = Diagnostic::error(Code("E0013"), problem.message, at, "not an escape")
                     .note("strings know `\\\\`, `\\\"`, `\\n`, `\\t` and `\\u{…}`");
-                if problem.doubling_helps {
+                if !problem.doubling_helps {
+                    report = report.help("name a character by its hexadecimal number: `\\u{e9}`");
+                } else {
                     report = report
                         .help("write `\\\\` for a backslash, or use a raw string: `r\"…\"`")
                         .fix(Span::new(self.source, start + problem.range.start, start + problem.range.start), "\\");

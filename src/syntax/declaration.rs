@@ -65,6 +65,8 @@ impl Builder<'_> {
 
     fn wrong_assign(&mut self, pair: &Pair<'_, Rule>, place: &str) {
         let span = self.span(pair);
+        let start = span.start as usize - self.base;
+        let glued = !self.text[..start].ends_with(|c: char| c.is_whitespace());
         self.report(
             Diagnostic::error(
                 Code("E0028"),
@@ -73,7 +75,7 @@ impl Builder<'_> {
                 "this should be `=`",
             )
             .help("write `=`")
-            .fix(span, "="),
+            .fix(span, if glued { " =" } else { "=" }),
         );
     }
 

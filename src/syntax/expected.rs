@@ -18,13 +18,20 @@ pub(super) fn stop(error: &Error<Rule>) -> Stop {
     };
     let mut expected = Vec::new();
     if let ErrorVariant::ParsingError { positives, .. } = &error.variant {
-        for word in positives.iter().filter_map(|rule| name(*rule)) {
+        // Where a clause may begin, its many keywords are one thing to say.
+        let clause = positives.contains(&Rule::kw_severity);
+        let words = positives.iter().filter(|rule| !(clause && begins_clause(**rule))).filter_map(|rule| name(*rule));
+        for word in words.chain(clause.then_some("a clause")) {
             if !expected.contains(&word) {
                 expected.push(word);
             }
         }
     }
     Stop { at, expected }
+}
+
+fn begins_clause(rule: Rule) -> bool {
+    matches!(rule, Rule::kw_by | Rule::kw_match | Rule::kw_alerts)
 }
 
 /// How a grammar rule is called in front of users; `None` for what need not be said.
@@ -81,6 +88,8 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::kw_of => "`of`",
         Rule::kw_from => "`from`",
         Rule::kw_key => "`key`",
+        Rule::colon => "`:`",
+
         Rule::kw_on => "`on`",
         Rule::kw_match => "`match`",
         Rule::kw_least => "`least`",
@@ -93,7 +102,7 @@ fn name(rule: Rule) -> Option<&'static str> {
         Rule::object_field | Rule::object_key => "a field",
         Rule::json | Rule::json_list | Rule::null => "a value",
         Rule::kw_alerts => "`alert`",
-        Rule::expect_alert | Rule::expect_none | Rule::kw_expect => "`expect`",
+        Rule::expect_alert | Rule::expect_none => "`expect`",
         Rule::test_line => "an event such as `0s login { … }`",
         Rule::repetition | Rule::kw_x => "`x N`",
         _ => return None,

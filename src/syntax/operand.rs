@@ -27,7 +27,10 @@ impl Builder<'_> {
             } else {
                 let written = postfix.into_inner().next().map_or("", |p| p.as_str());
                 let index = written.parse::<i64>().unwrap_or_else(|_| {
-                    self.error("E0012", "this index is out of range", span, "larger than any list");
+                    self.report(
+                        Diagnostic::error(Code("E0012"), "this index is out of range", span, "larger than any list")
+                            .help("the first element is `[0]`, the last `[-1]`"),
+                    );
                     0
                 });
                 ExprKind::Index(value, index)
@@ -104,7 +107,15 @@ impl Builder<'_> {
             return value;
         }
         let span = self.span(pair);
-        self.error("E0012", "this number is out of range", span, "larger than any floating-point number");
+        self.report(
+            Diagnostic::error(
+                Code("E0012"),
+                "this number is out of range",
+                span,
+                "larger than any floating-point number",
+            )
+            .help("the largest is about `1.8e308`"),
+        );
         0.0
     }
 
@@ -195,9 +206,9 @@ impl Builder<'_> {
                     depth = depth.max(deepest);
                     call.condition = conditions.pop().map(Box::new);
                 }
-                Rule::later_call_by => self.later(&second_ring::STATISTIC_OPTIONS, at),
+                Rule::later_call_by => self.later_named(&second_ring::STATISTIC_OPTIONS, "`by` in a statistic", at),
                 Rule::later_regex => self.later(&second_ring::EXTRACT, at),
-                Rule::later_as => self.later(&second_ring::LIST_FUNCTIONS, at),
+                Rule::later_as => self.later_named(&second_ring::LIST_FUNCTIONS, "`some … as`", at),
                 _ => {}
             }
         }

@@ -10,7 +10,7 @@ use super::ast::{self, Item};
 use super::build::Builder;
 use super::expected;
 use super::grammar::{Rule, RuleParser};
-use super::scanner::{Token, TokenKind, Tokens, Unclosed, scan};
+use super::scanner::{TokenKind, Tokens, Unclosed, scan};
 use super::source::{SourceId, Span};
 use super::{recover, split};
 use crate::base::Limits;
@@ -30,14 +30,19 @@ pub fn parse(source: SourceId, text: &str, limits: &Limits) -> (ast::File, Vec<D
     report_unclosed(&mut builder, &scanned);
     let mut file = ast::File::default();
     for piece in split::declarations(body, &scanned.tokens) {
-        if builder.diagnostics.len() >= MAX_DIAGNOSTICS {
+        if builder.diagnostics.len() > MAX_DIAGNOSTICS {
             break;
         }
         let tokens = &scanned.tokens[piece.first..piece.end];
-        let lexical = has_unclosed(&scanned, tokens);
+        let lexical = has_unclosed(&scanned, piece);
+        let said = builder.diagnostics.len();
         let brackets = recover::check_brackets(&mut builder, tokens);
         if brackets == recover::Brackets::TooDeep {
             continue;
+        }
+        if lexical {
+            // The closing bracket is likely inside of what is not closed.
+            builder.diagnostics.truncate(said);
         }
         file.items.extend(declaration(&mut builder, piece, lexical || brackets == recover::Brackets::Wrong, &scanned));
     }
@@ -74,7 +79,17 @@ pub fn parse_expr(
 /// as `fail then ok within 5m by user`, which becomes a rule named `rule`.
 pub fn parse_rule_one_liner(source: SourceId, text: &str, limits: &Limits) -> (ast::File, Vec<Diagnostic>) {
     let scanned = scan(text);
-    let Some(pattern_end) = split::one_liner(text, &scanned.tokens) else { return parse(source, text, limits) };
+    let Some(pattern_end) = split::one_liner(text, &scanned.tokens) else {
+        let (file, mut diagnostics) = parse(source, text, limits);
+        if diagnostics.is_empty() && !file.items.iter().any(|item| matches!(item, Item::Rule(_))) {
+            let span = Span::new(source, 0, text.len());
+            diagnostics.push(
+                Diagnostic::error(Code("E0001"), "there is no rule in this text", span, "expected a rule")
+                    .help("write a pattern such as `login then logout within 5m by user`, or a whole rule"),
+            );
+        }
+        return (file, diagnostics);
+    };
     let mut builder = Builder::new(source, text, &scanned.tokens, limits);
     report_unclosed(&mut builder, &scanned);
     let rule = (builder.diagnostics.is_empty()
@@ -104,7 +119,7 @@ fn finish(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 fn report_unclosed(builder: &mut Builder<'_>, scanned: &Tokens) {
     for &(what, start, end) in scanned.unclosed.iter().take(MAX_DIAGNOSTICS) {
         let span = builder.at(start, end);
-        let opening = builder.at(start, start + 1);
+
         let report = match what {
             Unclosed::Text => Diagnostic::error(
                 Code("E0002"),
@@ -127,14 +142,17 @@ fn report_unclosed(builder: &mut Builder<'_>, scanned: &Tokens) {
             .note("all that follows is part of the comment")
             .help("close it with `*/`"),
         };
-        let _ = opening;
+
         builder.report(report);
     }
 }
 
-fn has_unclosed(scanned: &Tokens, tokens: &[Token]) -> bool {
-    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return false };
-    scanned.unclosed.iter().any(|&(_, start, end)| start < last.end && end > first.start)
+/// Whether something that is not closed lies in a piece, or behind it before the next.
+fn has_unclosed(scanned: &Tokens, piece: split::Piece) -> bool {
+    let Some(first) = scanned.tokens.get(piece.first) else { return false };
+    let next = scanned.tokens.get(piece.end).map_or(usize::MAX, |token| token.start);
+    let after = scanned.unclosed.partition_point(|&(_, start, _)| start < first.start);
+    scanned.unclosed.get(after).is_some_and(|&(_, start, _)| start < next)
 }
 
 /// Parses one declaration. If it is `broken`, what is wrong has been said, and only sound parts of it are read.
@@ -180,12 +198,7 @@ pub(super) fn report_stop(
     let next = builder.tokens.partition_point(|t| t.end <= at);
     let token = builder.tokens.get(next).filter(|t| t.start < end).copied();
     let (found, span) = match token {
-        Some(token) => {
-            let from = token.start.max(at).min(token.end);
-            // Inside a token, the rest of it is what is unexpected; a token is shown whole.
-            let _ = from;
-            (format!("`{}`", shortened(token.text(builder.text))), builder.at(token.start, token.end))
-        }
+        Some(token) => (format!("`{}`", shortened(token.text(builder.text))), builder.at(token.start, token.end)),
         None => {
             let before = builder.text[..end].trim_end().len();
             (format!("the end of {whole}"), builder.at(before, end.max(before)))

@@ -3,7 +3,7 @@
 use pest::iterators::Pair;
 
 use super::ast::{
-    Absence, All, Any, ClassRef, Count, Element, Expr, Group, Guard, MatchClause, Quantifier, Sequence, Step,
+    Absence, All, Any, ClassRef, Count, Element, Expr, ExprKind, Group, Guard, MatchClause, Quantifier, Sequence, Step,
     StepGuard, StepGuardKind, Then,
 };
 use super::build::Builder;
@@ -72,21 +72,24 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             let at = self.span(&part);
             match part.as_rule() {
-                Rule::expr => {
-                    let expr = self.expr(part);
-                    self.check_bound(&expr);
-                    second_ring::bound(self, &expr);
-                    bound = Some(expr);
-                }
-                Rule::later_open_bound => {
-                    self.later(&second_ring::OPEN_BOUND, at);
-                    bound = part.into_inner().next().map(|inner| self.expr(inner));
+                Rule::expr => bound = Some(self.bound_expr(part)),
+                Rule::open_bound => {
+                    let inner = part.into_inner().find(|p| p.as_rule() == Rule::expr)?;
+                    let inner = Box::new(self.bound_expr(inner));
+                    bound = Some(Expr { kind: ExprKind::Below(inner), span: at });
                 }
                 Rule::later_events_bound => self.later(&second_ring::EVENTS_BOUND, at),
                 _ => {}
             }
         }
         bound
+    }
+
+    fn bound_expr(&mut self, pair: Pair<'_, Rule>) -> Expr {
+        let expr = self.expr(pair);
+        self.check_bound(&expr);
+        second_ring::bound(self, &expr);
+        expr
     }
 
     /// Elements joined by `then`. What is refused is left out; `None` if nothing is left.
@@ -163,11 +166,8 @@ impl Builder<'_> {
                 Rule::kw_directly => then.directly = true,
                 Rule::kw_next => then.next = true,
                 Rule::then_after => {
-                    let bound = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
-                    if let Some(bound) = &bound {
-                        self.check_bound(bound);
-                        second_ring::bound(self, bound);
-                    }
+                    let bound = part.into_inner().find(|p| p.as_rule() == Rule::expr);
+                    let bound = bound.map(|p| self.bound_expr(p));
                     self.only_once(then.after.is_some(), "after", at);
                     then.after = bound;
                 }
@@ -252,9 +252,15 @@ impl Builder<'_> {
                     for element in elements {
                         match element {
                             Element::Step(step) => all.members.push(step),
-                            other => {
-                                self.error("E0034", "a member of `all` is a single step", other.span(), "not a step")
-                            }
+                            other => self.report(
+                                Diagnostic::error(
+                                    Code("E0034"),
+                                    "a member of `all` is a single step",
+                                    other.span(),
+                                    "not a step",
+                                )
+                                .help("move it out; for an absence over the whole span write `all { … } without X`"),
+                            ),
                         }
                     }
                 }
@@ -392,7 +398,11 @@ impl Builder<'_> {
                 Rule::compat_late_label => {
                     self.report(
                         Diagnostic::error(Code("E0034"), "the name of a step stands first", at, "after the number")
-                            .help(format!("write `{} at least 5 of …`", self.written(at))),
+                            .help(format!(
+                                "write `{} {} …`",
+                                self.written(at),
+                                step.quantifier.as_ref().map_or("", |q| self.written(q.span))
+                            )),
                     );
                     let label = part.into_inner().next().and_then(|label| label.into_inner().next());
                     step.name = label.map(|name| self.ident(&name));
@@ -487,13 +497,7 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::kw_if => kind = StepGuardKind::If,
                 Rule::guards => events = self.guards(part),
-                Rule::in_last => {
-                    last = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
-                    if let Some(bound) = &last {
-                        self.check_bound(bound);
-                        second_ring::bound(self, bound);
-                    }
-                }
+                Rule::in_last => last = self.bound(part),
                 Rule::later_open_alert => {
                     self.later(&second_ring::OPEN_ALERT, at);
                     refused = true;

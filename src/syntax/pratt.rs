@@ -151,7 +151,8 @@ impl Builder<'_> {
             operand.expr = join(op, list);
         }
         if operand.depth > self.limits.max_rule_depth {
-            return self.too_deep(operand.expr.span, operand.expr.span);
+            let span = operand.expr.span;
+            return self.too_deep(Span { end: span.end.min(span.start + 1), ..span }, span);
         }
         operand
     }
@@ -214,6 +215,9 @@ impl Builder<'_> {
         }
         let span = left.expr.span.to(right.expr.span);
         let depth = left.depth.max(right.depth) + 1;
+        if depth > self.limits.max_rule_depth {
+            return self.too_deep(at, span);
+        }
         let expr = Expr { kind: ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr)), span };
         let whole = Operand { comparison, ..Operand::of(expr, depth) };
         self.closed(whole)

@@ -82,67 +82,39 @@ fn op_text(op: BinaryOp) -> &'static str {
     }
 }
 
-/// Words that mean something in a pattern, a block or an expression; a name that is one is put in backquotes where
-/// it is not known how it was written.
-const KEYWORDS: [&str; 56] = [
+/// Words that mean something in an expression.
+const OPERATORS: [&str; 8] = ["and", "or", "not", "in", "like", "true", "false", "null"];
+
+/// Words that mean something where an event class stands, or after one.
+const PATTERN_WORDS: [&str; 27] = [
     "after",
-    "alert",
     "all",
-    "and",
-    "any",
-    "as",
     "at",
     "by",
-    "cancel",
-    "clock",
     "consecutive",
     "directly",
     "distinct",
-    "event",
-    "events",
-    "every",
     "exactly",
-    "expect",
-    "false",
     "fewer",
-    "followed",
-    "for",
-    "from",
-    "having",
     "if",
     "in",
-    "is",
-    "key",
-    "last",
-    "least",
-    "let",
-    "like",
-    "match",
     "more",
     "next",
     "no",
-    "not",
-    "null",
     "of",
-    "on",
     "one",
     "open",
     "optional",
     "or",
-    "rule",
     "silent",
-    "stop",
-    "table",
-    "test",
     "then",
-    "true",
     "unless",
     "until",
-    "when",
     "where",
     "within",
+    "without",
+    "zero",
 ];
-const MORE_KEYWORDS: [&str; 5] = ["without", "x", "zero", "contains", "matches"];
 
 fn is_word(name: &str) -> bool {
     let mut bytes = name.bytes();
@@ -150,10 +122,9 @@ fn is_word(name: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// A name in canonical form.
-fn canonical(name: &str) -> String {
-    let plain = is_word(name) && !KEYWORDS.contains(&name) && !MORE_KEYWORDS.contains(&name);
-    if plain { name.to_owned() } else { format!("`{name}`") }
+/// A name in canonical form: in backquotes if it has odd characters or could be read as one of `words`.
+fn canonical(name: &str, words: &[&str]) -> String {
+    if is_word(name) && !words.contains(&name) { name.to_owned() } else { format!("`{name}`") }
 }
 
 impl<'t> Written<'t> {
@@ -166,7 +137,7 @@ impl<'t> Written<'t> {
     pub(super) fn ident(&self, ident: &Ident) -> String {
         match self.at(ident.span) {
             Some(written) if written.trim_matches('`') == ident.name => written.to_owned(),
-            _ => canonical(&ident.name),
+            _ => canonical(&ident.name, &OPERATORS),
         }
     }
 
@@ -174,14 +145,7 @@ impl<'t> Written<'t> {
         match self.at(part.span) {
             Some(written) if written.trim_matches('`') == part.name => written.to_owned(),
             _ if part.name.strip_prefix('@').is_some_and(is_word) => part.name.clone(),
-            _ if !first && is_word(&part.name) => part.name.clone(),
-            _ => match part.name.as_str() {
-                // These are common names of fields, and no operators.
-                "alert" | "event" | "key" | "rule" | "test" | "table" | "next" | "last" | "on" | "open" => {
-                    part.name.clone()
-                }
-                name => canonical(name),
-            },
+            _ => canonical(&part.name, if first { &OPERATORS } else { &[] }),
         }
     }
 
@@ -195,8 +159,12 @@ impl<'t> Written<'t> {
             Some(written) if written.replace('`', "") == class.name => written.to_owned(),
             _ if class.name == "any" => "any".to_owned(),
             _ => match class.name.strip_prefix("alert.") {
-                Some(rule) => format!("alert.{}", canonical(rule)),
-                None => class.name.split('.').map(canonical).collect::<Vec<_>>().join("."),
+                Some(rule) => format!("alert.{}", canonical(rule, &[])),
+                None => {
+                    let parts: Vec<String> =
+                        class.name.split('.').map(|part| canonical(part, &PATTERN_WORDS)).collect();
+                    parts.join(".")
+                }
             },
         }
     }
@@ -261,6 +229,7 @@ impl<'t> Written<'t> {
             ExprKind::Path(path) => Doc::text(self.path(path)),
             ExprKind::Call(call) => self.call(call),
             ExprKind::Not(inner) => Doc::concat([Doc::text("not "), self.operand(inner, Binding::Not)]),
+            ExprKind::Below(inner) => Doc::concat([Doc::text("< "), self.operand(inner, Binding::Or)]),
             ExprKind::Neg(inner) => Doc::concat([Doc::text("-"), self.operand(inner, Binding::Negation)]),
             ExprKind::Below(inner) => Doc::concat([Doc::text("< "), self.operand(inner, tighter(Binding::Comparison))]),
             ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr),

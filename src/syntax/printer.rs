@@ -73,10 +73,11 @@ impl<'t> Printer<'t> {
         self.written.text.is_some()
     }
 
-    /// Whether a comment lies in a span, its end excluded.
+    /// Whether a comment lies inside the block of a span. One before its brace does not count: it is moved above.
     pub(super) fn has_comment(&self, span: Span) -> bool {
-        let range = span.range();
-        self.scanned.comments[self.next_comment..].iter().any(|c| c.start >= range.start && c.start < range.end)
+        let (start, end) = (self.opening(span) as usize, span.end as usize);
+        let first = self.scanned.comments.partition_point(|c| c.start < start);
+        self.scanned.comments.get(first).is_some_and(|c| c.start < end)
     }
 
     /// Whether the source has an empty line between two places.
@@ -331,7 +332,7 @@ impl<'t> Printer<'t> {
                 return self.unit(span, &Doc::text(one_line.flat()));
             }
         }
-        if fields.is_empty() && !self.has_comment(span) {
+        if fields.is_empty() {
             return self.unit(span, &Doc::text("alert {}"));
         }
         self.block(span, &Doc::text("alert"), None, |printer| {
@@ -346,10 +347,8 @@ impl<'t> Printer<'t> {
         let head = format!("{} =", self.written.ident(&field.name));
         let value = match &field.value {
             AlertValue::Expr(expr) => self.written.expr(expr),
-            AlertValue::Template(parts, text) => match self.written.at(text.span) {
-                Some(_) => Doc::text(self.written.string(text)),
-                None => Doc::text(self.template(parts)),
-            },
+            AlertValue::Template(parts, text) if text.value.is_empty() => Doc::text(self.template(parts)),
+            AlertValue::Template(_, text) => Doc::text(self.written.string(text)),
         };
         self.assigned(head, value)
     }

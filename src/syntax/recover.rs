@@ -198,7 +198,8 @@ pub(super) fn rule(builder: &mut Builder<'_>, piece: split::Piece, scanned: &Tok
 
 fn has_unclosed(scanned: &Tokens, tokens: &[Token]) -> bool {
     let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return false };
-    scanned.unclosed.iter().any(|&(_, start, end)| start < last.end && end > first.start)
+    let after = scanned.unclosed.partition_point(|&(_, start, _)| start < first.start);
+    scanned.unclosed.get(after).is_some_and(|&(_, start, _)| start < last.end)
 }
 
 fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: &mut Vec<Clause>) {
@@ -266,7 +267,8 @@ fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) {
         return;
     }
     let mut report =
-        Diagnostic::error(Code("E0008"), format!("there is no clause `{written}`"), span, "unknown clause");
+        Diagnostic::error(Code("E0008"), format!("there is no clause `{written}`"), span, "unknown clause")
+            .note("a clause that is not known is refused, never ignored");
     let lower = written.to_ascii_lowercase();
     let meant = spelling::nearest(&lower, split::CLAUSES)
         .or_else(|| CLAUSE_SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, ours)| *ours));
@@ -406,7 +408,8 @@ pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
         format!("a declaration does not begin with `{}`", written.chars().take(40).collect::<String>()),
         span,
         "expected `rule`, `event`, `let`, `table` or `test`",
-    );
+    )
+    .note("nothing up to the next declaration is read");
     if head.kind == TokenKind::Word {
         let meant = spelling::nearest(&written, split::DECLARATIONS);
         report = match meant {
@@ -424,8 +427,18 @@ pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
 pub(super) fn hint(text: &str, tokens: &[Token], index: usize, token: &Token) -> Option<String> {
     let written = token.text(text);
     let before = index.checked_sub(1).map(|i| tokens[i].text(text)).unwrap_or("");
-    if matches!(before, "then" | "where" | "and" | "or" | "not") && matches!(written, "}" | ")" | "then" | "within") {
+    let earlier = |back: usize| index.checked_sub(back).map_or("", |i| tokens[i].text(text));
+    let asks = |word: &str| matches!(word, "then" | "where" | "and" | "or" | "not" | "by" | "having");
+    let follows = |word: &str| matches!(word, "then" | "within" | "unless" | "without" | "until" | "by" | "where");
+    if asks(before) && (matches!(written, "}" | ")") || follows(written)) {
         return Some(format!("something is missing after `{before}`"));
+    }
+    if asks(earlier(2)) && follows(before) {
+        return Some(format!("something is missing between `{}` and `{before}`", earlier(2)));
+    }
+    if matches!(earlier(2), "if" | "unless") && matches!(token.kind, TokenKind::Punct(b'=' | b'!' | b'<' | b'>' | b'.'))
+    {
+        return Some("a condition on the event itself stands after `where`; `if` looks at earlier events".to_owned());
     }
     match token.kind {
         TokenKind::Punct(b'(') if index > 0 && tokens[index - 1].kind == TokenKind::Word => {

@@ -11,9 +11,9 @@ use crate::diag::{Code, Diagnostic};
 #[derive(Debug)]
 pub(super) struct Later {
     pub(super) code: &'static str,
-    /// As the user would call it, in backquotes where it is a keyword.
+    /// As the user would call it, in backquotes where it is a keyword; several where one code stands for several.
     pub(super) name: &'static str,
-    /// What to do until it is built; may be empty.
+    /// What to do until it is built.
     pub(super) instead: &'static str,
 }
 
@@ -24,7 +24,7 @@ macro_rules! later {
 }
 
 later! {
-    CLOCK = "E0101", "`clock`", "";
+    CLOCK = "E0101", "`clock`", "let a scheduler send an event, and name its class";
     UNTIL_TIME = "E0102", "an absence `until` a time", "bound it by a duration: `no X within 1h`";
     COMPUTED_BOUND = "E0103", "a bound that depends on events or tables", "write a fixed duration, such as `within 1h`";
     FEWER_THAN = "E0104", "`fewer than N of`", "`no X within d` is built: it is `fewer than 1 of`";
@@ -33,44 +33,47 @@ later! {
     ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
     EVENTS_BOUND = "E0109", "`within` a number of events", "bound the match by a duration: `within 5m`";
-    HAVING_FOR = "E0110", "`having … for` a duration", "";
+    HAVING_FOR = "E0110", "`having … for` a duration", "ask for the condition at one look: leave `for` out";
     NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
     OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
-    RESOLVE = "E0113", "`resolve`", "";
-    REPEAT = "E0114", "`repeat every`", "";
+    RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
+    REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
     INTERNAL = "E0115", "`internal`", "`shadow` keeps a rule from notifying, but also from feeding other rules";
-    EXPECT = "E0116", "`expect`", "";
+    EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
     SKIP_TO = "E0117", "`skip to first` or `skip to last` of a step", "there are `skip past last`, `skip to next` and `no skip`";
     PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
     PRIOR = "E0119", "`prior`", "`prev.f` reads the event bound before";
     MORE_STATISTICS = "E0120", "`ewma` or `rate`", "there are `mean`, `stddev` and `zscore`";
-    STATISTIC_OPTIONS = "E0121", "`ever`, `by`, `where` or a least count in a statistic", "";
+    STATISTIC_OPTIONS = "E0121", "an option of a statistic", "leave it out: `mean(x, 24h)` reads the class and key of the step";
     OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
     PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";
-    LIST_FUNCTIONS = "E0124", "`any_value`, `some` or `unique`", "";
-    EACH = "E0125", "`each` in a key", "";
+    LIST_FUNCTIONS = "E0124", "`any_value`, `some` or `unique`", "name the fields: a comparison with a list holds if it holds for any element";
+    EACH = "E0125", "`each` in a key", "use one element of the list: `tags[0]`";
     COMPUTED_KEY = "E0126", "a key computed from more than one field", "use one field, or a function of one field, such as `lower(user.name)`";
     POLYGON = "E0127", "a table of polygons", "`in_polygon` takes a polygon written in the rule";
     TIME_ZONE = "E0128", "a time zone", "leave it out: `hour` and `weekday` are in UTC";
-    WORKDAY = "E0129", "`workday`", "";
-    OPEN_BOUND = "E0130", "a bound that excludes its end", "leave `<` out: a bound includes its end";
-    EXTRACT = "E0131", "a regular expression as an argument, as in `extract`", "";
+    WORKDAY = "E0129", "`workday`", "add a duration: `@ts + 24h`";
+    EXTRACT = "E0131", "`extract`", "match the text with `=~`, or compare the whole field";
 }
 
 impl Builder<'_> {
     /// Refuses a construct.
     pub(super) fn later(&mut self, what: &Later, span: Span) {
-        let mut report = Diagnostic::error(
-            Code(what.code),
-            format!("{} is not built yet", what.name),
-            span,
-            "part of the language, but not of this version",
-        )
-        .note("the rule is refused, because leaving this out would change what it means");
-        if !what.instead.is_empty() {
-            report = report.help(what.instead);
-        }
-        self.report(report);
+        self.later_named(what, what.name, span);
+    }
+
+    /// Refuses one of several constructs that share a code.
+    pub(super) fn later_named(&mut self, what: &Later, name: &str, span: Span) {
+        self.report(
+            Diagnostic::error(
+                Code(what.code),
+                format!("{name} is not built yet"),
+                span,
+                "part of the language, but not of this version",
+            )
+            .note("the rule is refused, because leaving this out would change what it means")
+            .help(what.instead),
+        );
     }
 }
 
@@ -150,7 +153,13 @@ pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
     };
     // A regular expression among the arguments has already been refused.
     if !builder.diagnostics.iter().any(|d| d.code == Code(what.code) && d.labels.iter().any(|l| within(l.span, span))) {
-        builder.later(what, span);
+        let name = match what.code {
+            "E0121" => statistic_option(call).to_owned(),
+            "E0122" => what.name.to_owned(),
+            "E0128" => "a time zone".to_owned(),
+            _ => format!("`{}`", call.name.name),
+        };
+        builder.later_named(what, &name, span);
     }
 }
 
@@ -167,6 +176,17 @@ fn is_statistic_option(call: &Call) -> bool {
     let windowed = call.events.is_some() || call.args.len() >= 2;
     windowed && (call.condition.is_some() || call.args.iter().skip(1).any(ever))
         || call.args.len() + usize::from(call.events.is_some()) > 2
+}
+
+fn statistic_option(call: &Call) -> &'static str {
+    let ever = |arg: &Expr| matches!(&arg.kind, ExprKind::Path(path) if path.parts[0].name == "ever");
+    if call.condition.is_some() {
+        "`where` in a statistic"
+    } else if call.args.iter().skip(1).any(ever) {
+        "`ever`"
+    } else {
+        "a least number of values in a statistic"
+    }
 }
 
 /// `count(distinct (a, b).f)`

@@ -23,7 +23,8 @@ pub(super) fn declarations(text: &str, tokens: &[Token]) -> Vec<Piece> {
     let mut after_block = false;
     for (i, token) in tokens.iter().enumerate() {
         let begins = declaration_starts(text, tokens, i, depth)
-            || (depth == 0 && (i == 0 || after_block || stray_starts(text, tokens, i)));
+            || (depth == 0
+                && (i == 0 || after_block || starts.last() != Some(&(i - 1)) && stray_starts(text, tokens, i)));
         if begins && !(after_block && matches!(token.kind, TokenKind::Punct(b';' | b',' | b'}' | b')'))) {
             starts.push(i);
             depth = 0;

@@ -142,7 +142,15 @@ impl Builder<'_> {
         match written.parse::<f64>() {
             Ok(x) if x.is_finite() => TestValue::Float(x),
             _ => {
-                self.error("E0012", "this number is out of range", span, "larger than any floating-point number");
+                self.report(
+                    Diagnostic::error(
+                        Code("E0012"),
+                        "this number is out of range",
+                        span,
+                        "larger than any floating-point number",
+                    )
+                    .help("the largest is about `1.8e308`"),
+                );
                 TestValue::Null
             }
         }

@@ -164,11 +164,6 @@ table! {
     "let due = workday(@ts, 1)",
     "let due = @ts + 24h";
 
-    "E0130", "a bound that excludes its end",
-    "Bounds include their end. `within < d` would exclude it.",
-    "match { a: x then b: y } within < 5m",
-    "match { a: x then b: y } within 5m";
-
     "E0131", "a regular expression as an argument",
     "`extract(s, /re/)` gives the first group of a regular expression.",
     "alert { user = extract(a.message, /user=(\\w+)/) }",
