@@ -1,5 +1,6 @@
 //! From a match to an alert: values, severity, evidence, id, and its place in the order of alerts.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::plan::ruleset::{AlertExpr, Rule, Severity, SeverityRule, TemplatePiec
 use crate::plan::{Expr, Ruleset};
 
 /// The place of an alert among all: time, events before deadlines, the completing event, rule, oldest binding first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// When.
     pub time: Timestamp,
@@ -23,6 +24,23 @@ pub struct Order {
     seq: Seq,
     rule: u32,
     bound: Vec<Origin>,
+}
+
+impl Ord for Order {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let head = |o: &Self| (o.time, o.at_deadline, o.seq, o.rule);
+        head(self).cmp(&head(other)).then_with(|| {
+            let differ = self.bound.iter().zip(&other.bound).map(|(a, b)| a.cmp(b)).find(|o| o.is_ne());
+            // A proper prefix is newer, so it comes later.
+            differ.unwrap_or_else(|| other.bound.len().cmp(&self.bound.len()))
+        })
+    }
+}
+
+impl PartialOrd for Order {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// An alert before suppression.
@@ -165,8 +183,8 @@ impl Builder {
                 tables: &self.rules.tables,
             };
             for place in &rule.key {
-                let part = rule.steps[step.index()].components.iter().find(|(p, _)| p == place);
-                let value = part.map_or(Value::Missing, |(_, e)| eval(e, &context).into_value());
+                let part = rule.steps[step.index()].components.iter().find(|c| c.place == *place);
+                let value = part.map_or(Value::Missing, |c| eval(&c.value, &context).into_value());
                 key::encode_scalar(value.as_ref(), &mut bytes);
                 values.push(value);
             }

@@ -180,7 +180,8 @@ impl LatestRun {
                 self.first_blocked = true;
             }
         }
-        if cancelled {
+        // An event that the candidate binds does not cancel it; a counted first step binds every one that qualifies.
+        if cancelled && !(counted && begins) {
             self.states.iter_mut().for_each(|s| *s = None);
             self.first.clear();
             self.pending = None;

@@ -225,6 +225,17 @@ pub enum RoleKind {
     Stat(StatId),
 }
 
+/// A key component of a step or guard.
+#[derive(Clone, Debug)]
+pub struct KeyComponent {
+    /// Its place in [`Rule::components`].
+    pub place: usize,
+    /// Its value, over the event.
+    pub value: Expr,
+    /// `?`: missing is a value.
+    pub optional: bool,
+}
+
 /// A step.
 #[derive(Debug)]
 pub struct Step {
@@ -247,7 +258,7 @@ pub struct Step {
     /// What ends the repetition.
     pub until: Option<GuardId>,
     /// Key components by value, for rules whose key is handed over.
-    pub components: Vec<(usize, Expr)>,
+    pub components: Vec<KeyComponent>,
     /// Equalities with later steps: `this` over the event of this step, `other` over the event of `step`.
     pub joins: Vec<Join>,
     /// The step's condition depends on its own earlier events (`prev`, `count(a)`), so order of scanning matters.
@@ -305,7 +316,7 @@ pub struct Guard {
     /// The step it guards, whose name its condition may use.
     pub guarded: Option<StepId>,
     /// Key components by value that must agree, for rules whose key is handed over.
-    pub components: Vec<(usize, Expr)>,
+    pub components: Vec<KeyComponent>,
     /// For `unless`/`if` decided at arrival: equalities with the guarded event (guard side, event side) that
     /// make up the whole cross condition. `None` if the condition is not of that form.
     pub equalities: Option<Vec<(Expr, Expr)>>,

@@ -124,7 +124,8 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
     None
 }
 
-/// How long after its time an event can still matter to a match; `None` is for ever.
+/// How long after its time an event can still matter to a match; `None` is for ever. For a pattern that ends with
+/// `until`, which may come at any time, it counts from the newest event that may be bound.
 pub fn horizon(rule: &Rule) -> Option<Duration> {
     let span = match rule.within {
         Some(within) => within,

@@ -193,8 +193,12 @@ impl Sequencer {
         self.progress(released, Vec::new(), Vec::new())
     }
 
-    /// All events still held back, in order: the input has ended. The watermark stays where it was.
+    /// All events still held back, in order: the input has ended, nothing can be late any more, and time has come as
+    /// far as the newest event.
     pub fn finish(&mut self) -> Progress {
+        if let Some(newest) = self.sources.iter().map(|s| s.newest).max() {
+            self.watermark = self.watermark.max(newest);
+        }
         let mut waiting = std::mem::take(&mut self.waiting);
         sort(&mut waiting);
         self.progress(Released::Records(waiting), Vec::new(), Vec::new())

@@ -155,25 +155,26 @@ impl<'s> Search<'s> {
     }
 
     /// Sets the components that a step's event brings; `false` if one differs from what was agreed.
-    fn agree(&mut self, step: StepId, id: Id) -> bool {
+    pub(super) fn agree(&mut self, step: StepId, id: Id) -> bool {
         let view = self.env.stored(self.buffer.event(id));
         let context = self.env.context(Some(&view), &[], None);
-        for (place, value) in &self.env.rule.steps[step.index()].components {
+        for component in &self.env.rule.steps[step.index()].components {
             let mut bytes = Vec::new();
-            let value = crate::plan::eval::eval(value, &context);
-            if !encode_scalar(value.get(), &mut bytes) {
+            let value = crate::plan::eval::eval(&component.value, &context);
+            let missing = value.get().is_missing() && !component.optional;
+            if missing || !encode_scalar(value.get(), &mut bytes) {
                 return false;
             }
-            match &self.components[*place] {
+            match &self.components[component.place] {
                 Some(agreed) if agreed[..] != bytes[..] => return false,
                 Some(_) => {}
-                None => self.components[*place] = Some(bytes.into()),
+                None => self.components[component.place] = Some(bytes.into()),
             }
         }
         true
     }
 
-    fn recompute_components(&mut self) {
+    pub(super) fn recompute_components(&mut self) {
         self.components.iter_mut().for_each(|c| *c = None);
         let bound: Vec<(usize, Id)> =
             self.ids.iter().enumerate().filter_map(|(step, ids)| ids.first().map(|id| (step, *id))).collect();

@@ -41,6 +41,23 @@ pub struct Runs {
     limited: bool,
 }
 
+/// Whether the pattern ends when some event ends its last repetition.
+fn is_session(env: &RuleEnv<'_>) -> bool {
+    match env.rule.elements.last().map(|e| &e.kind) {
+        Some(ElementKind::Repeat(step)) => env.rule.steps[step.index()].until.is_some(),
+        _ => false,
+    }
+}
+
+fn may_be_empty(env: &RuleEnv<'_>, kind: &ElementKind) -> bool {
+    match kind {
+        ElementKind::Optional(_) => true,
+        ElementKind::Repeat(step) => env.rule.steps[step.index()].quantifier.as_ref().is_some_and(|q| q.min == 0),
+        ElementKind::Group(group) => group.quantifier.min == 0,
+        _ => false,
+    }
+}
+
 /// A candidate: the positions of the events that each step binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Candidate {
@@ -66,7 +83,7 @@ impl Runs {
     /// The next time at which something happens by itself.
     pub fn wakes(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
         self.deadlines.front().copied().or_else(|| {
-            let horizon = env.rule.horizon?;
+            let horizon = env.rule.horizon.filter(|_| !is_session(env))?;
             self.buffer.newest().map(|ts| ts + horizon)
         })
     }
@@ -74,6 +91,8 @@ impl Runs {
     /// Forgets what can no longer matter at `now`.
     pub fn prune(&mut self, env: &RuleEnv<'_>, now: Timestamp) {
         let Some(horizon) = env.rule.horizon else { return };
+        // What ends a session may come at any time: only newer events of the session put older ones out of reach.
+        let now = if is_session(env) { self.newest_step(env).unwrap_or(now) } else { now };
         self.buffer.drop_before(env, now - horizon);
         if self.used.len() > 64 {
             self.used.retain(|_, (ts, _)| *ts >= now - horizon);
@@ -81,6 +100,13 @@ impl Runs {
         if self.buffer.is_empty() {
             self.used.clear();
         }
+    }
+
+    /// Time of the newest event that a step may bind.
+    fn newest_step(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
+        let end = self.buffer.end();
+        let newest = env.rule.steps.iter().filter_map(|s| self.buffer.range(s.role, 0, end).next_back()).max();
+        newest.map(|id| self.buffer.event(id).ts)
     }
 
     /// Rebuilds what is not saved.
@@ -114,9 +140,15 @@ impl Runs {
             ElementKind::Repeat(step) => rule.steps[step.index()].until,
             _ => None,
         };
+        // Elements that may be left out can leave the last event to the one before them.
         let mut last_roles = 0_u64;
-        for step in last.steps() {
-            last_roles |= 1 << rule.steps[step.index()].role;
+        for element in rule.elements.iter().rev() {
+            for step in element.steps() {
+                last_roles |= 1 << rule.steps[step.index()].role;
+            }
+            if !may_be_empty(env, &element.kind) {
+                break;
+            }
         }
         if let Some(after) = rule.trailing_deadline() {
             let at = event.ts + after;
@@ -217,7 +249,11 @@ impl Runs {
                     }
                 } else {
                     self.buffer.use_up(env, upto);
-                    self.deadlines.clear();
+                    if matches!(trigger, Trigger::Event(_) | Trigger::Until(_)) {
+                        self.deadlines.clear();
+                    } else if let (Some(after), Trigger::Deadline(time)) = (env.rule.trailing_deadline(), trigger) {
+                        self.deadlines.retain(|d| *d > time + after);
+                    }
                     self.limited = false;
                 }
             }

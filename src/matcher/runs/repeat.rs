@@ -68,7 +68,8 @@ impl<'s> Search<'s> {
             Next::Pin(id) | Next::Open(id) => id,
             Next::End => self.end(),
         };
-        if quantifier.min == 0 && !matches!(next, Next::End) {
+        let decided_later = matches!(self.trigger, Trigger::Deadline(_));
+        if quantifier.min == 0 && (decided_later || !matches!(next, Next::End)) {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
         if self.env.rule.pick == Pick::All {
@@ -88,6 +89,8 @@ impl<'s> Search<'s> {
 
     /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
     fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
+        // With handed-over keys every key of the first step reaches back for itself.
+        let mut settled_keys: Vec<Vec<Option<Box<[u8]>>>> = Vec::new();
         let role = self.env.rule.steps[step.index()].role;
         let each = self.env.rule.pick == Pick::Each;
         let mut from = self.low;
@@ -96,6 +99,11 @@ impl<'s> Search<'s> {
             let Some(start) = start else { return };
             if self.done() || !self.spend() {
                 return;
+            }
+            let key = self.components_of(step, start);
+            if settled_keys.contains(&key) {
+                from = start + 1;
+                continue;
             }
             let mut segments = self.segments(at, step, q, start, high, None);
             let segment = if segments.is_empty() { Segment::default() } else { segments.swap_remove(0) };
@@ -106,7 +114,12 @@ impl<'s> Search<'s> {
             self.reached_too_far = false;
             let before = self.found.len();
             self.take(at, step, q, &segment, left, next);
-            let settled = self.found.len() > before || !self.reached_too_far;
+            let settled = self.found.len() > before || !(self.reached_too_far || self.is_cut(at, step, &segment));
+            if settled && !each && self.env.rule.handed_over && segment.until.is_none() && !self.is_contiguous(at, q) {
+                settled_keys.push(key);
+                from = start + 1;
+                continue;
+            }
             from = match segment.until {
                 _ if each || !settled => start + 1,
                 Some(until) => until,
@@ -114,6 +127,49 @@ impl<'s> Search<'s> {
                 None => return,
             };
         }
+    }
+
+    /// The key components that an event would bring as the first; nothing for keyed rules.
+    fn components_of(&mut self, step: StepId, id: Id) -> Vec<Option<Box<[u8]>>> {
+        if !self.env.rule.handed_over {
+            return Vec::new();
+        }
+        self.agree(step, id);
+        let key = self.components.clone();
+        self.recompute_components();
+        key
+    }
+
+    /// Whether `cancel on` or the first step's own `without` cuts off a start whose candidate failed for another
+    /// reason: a later start may do.
+    fn is_cut(&mut self, at: usize, step: StepId, segment: &Segment) -> bool {
+        let Some(first) = segment.ids.first().copied() else { return false };
+        let mut bound = Vec::new();
+        let pins: Vec<(StepId, Id)> = self.pins.iter().flatten().flatten().copied().collect();
+        for (step, id) in segment.ids.iter().map(|id| (step, *id)).chain(pins) {
+            self.bound[step.index()].push(self.buffer.event(id));
+            self.ids[step.index()].push(id);
+            bound.push((step, id));
+            if self.env.rule.handed_over {
+                self.agree(step, id);
+            }
+        }
+        let ids: Vec<Id> = bound.iter().map(|(_, id)| *id).collect();
+        let end = match self.trigger {
+            Trigger::Event(id) | Trigger::Until(id) => id,
+            Trigger::Deadline(time) => self.buffer.after(time),
+        };
+        let last = segment.ids.last().copied().unwrap_or(first);
+        let cut = self.cancelled(first + 1, end, &ids)
+            || self.crosses(&self.env.rule.elements[at].without, first + 1, last, &segment.ids);
+        for (step, _) in bound.iter().rev() {
+            self.bound[step.index()].pop();
+            self.ids[step.index()].pop();
+        }
+        if self.env.rule.handed_over {
+            self.recompute_components();
+        }
+        cut
     }
 
     fn is_contiguous(&self, at: usize, q: &Quantifier) -> bool {
@@ -124,6 +180,9 @@ impl<'s> Search<'s> {
     fn leave_out(&mut self, at: usize, element: &'s Element, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id) {
         let segments = self.segments(at, step, q, left.last.map_or(self.low, |l| l + 1), high, left.last);
         let first = segments.first().and_then(|s| s.ids.first().copied());
+        if first.is_some() && matches!(self.next(at), Next::End) {
+            return;
+        }
         let mut left = left.clone();
         // The next element begins at or before the first event that would have been bound.
         left.limit = left.limit.into_iter().chain(first).min();
@@ -231,6 +290,7 @@ impl<'s> Search<'s> {
     /// Binds a segment, or prefixes of it where what follows may share it out, and goes on.
     fn take(&mut self, at: usize, step: StepId, q: &Quantifier, segment: &Segment, left: &Left<'s>, next: Next) {
         let element = &self.env.rule.elements[at];
+        let def = &self.env.rule.steps[step.index()];
         let Some(first) = segment.ids.first().copied() else { return };
         if !self.joint(element, left, first) {
             return;
@@ -252,7 +312,11 @@ impl<'s> Search<'s> {
                     self.after_repeat(at, element, step, left, *id, limit);
                 }
                 (Next::End, Trigger::Event(end)) => {
-                    if self.count(q, step) >= q.min && self.having_holds() {
+                    let n = self.count(q, step);
+                    if q.max.is_some_and(|max| n > max) {
+                        break;
+                    }
+                    if n >= q.min && self.having_holds() {
                         // The first event at which it is satisfied completes it; later ones do not again.
                         if *id == end {
                             self.after_repeat(at, element, step, left, *id, None);
@@ -261,7 +325,9 @@ impl<'s> Search<'s> {
                     }
                 }
                 (Next::End, Trigger::Until(end)) if whole => {
-                    if segment.until.is_none_or(|until| until == end) && self.fits(q, step) {
+                    let ended = segment.until.is_none_or(|until| until == end);
+                    let ends = def.until.is_some_and(|guard| self.hits(guard, end));
+                    if ended && ends && self.fits(q, step) {
                         self.after_repeat(at, element, step, left, *id, None);
                     } else if segment.until.is_some_and(|until| until != end) {
                         self.reached_too_far = true;
@@ -539,7 +605,7 @@ impl<'s> Search<'s> {
         };
         let role = self.env.rule.steps[step.index()].role;
         let last = at + 1 == group.body.len();
-        let start = if last { end } else { from };
+        let start = if last { end.max(from) } else { from };
         let ids: Vec<Id> = self.buffer.range(role, start, end + 1).collect();
         for id in ids {
             if let Some(prev) = prev
