@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleEnv;
 use crate::base::{StepId, Timestamp};
+use crate::plan::eval::eval;
 use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::expr::Expr;
-use crate::plan::eval::eval;
 use crate::plan::key::encode_scalar;
 use crate::plan::ruleset::{RoleKind, Rule};
 
@@ -205,7 +205,11 @@ impl Buffer {
                         JoinKey::Found(key) => {
                             if let Some(ids) = index.ids.get_mut(&key[..]) {
                                 // The one that goes is the oldest or the newest.
-                                if newest { ids.pop() } else { Some(ids.remove(0)) };
+                                if newest {
+                                    ids.pop()
+                                } else {
+                                    Some(ids.remove(0))
+                                };
                                 if ids.is_empty() {
                                     index.ids.remove(&key[..]);
                                 }
