@@ -285,7 +285,8 @@ impl<'a> Driver<'a> {
     }
 
     fn idle(&mut self, idle: Duration) {
-        let silent = |input: &Input| Duration(i64::try_from(input.heard.elapsed().as_nanos()).unwrap_or(i64::MAX)) >= idle;
+        let silent =
+            |input: &Input| Duration(i64::try_from(input.heard.elapsed().as_nanos()).unwrap_or(i64::MAX)) >= idle;
         for at in 0..self.inputs.len() {
             if !self.inputs[at].idle && silent(&self.inputs[at]) {
                 self.inputs[at].idle = true;
@@ -335,12 +336,8 @@ impl<'a> Driver<'a> {
         let number = self.next_number;
         self.next_number += 1;
         self.inputs[at].in_flight += 1;
-        let origin = BlockOrigin {
-            input: at as u16,
-            first_line: block.first_line,
-            offset: block.offset,
-            arrival: now(),
-        };
+        let origin =
+            BlockOrigin { input: at as u16, first_line: block.first_line, offset: block.offset, arrival: now() };
         match &mut self.work {
             Work::Inline { decoder, done, .. } => done.push((number, decoder.decode(block.bytes, origin))),
             Work::Threads { decode, .. } => {

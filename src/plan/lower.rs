@@ -14,8 +14,8 @@ use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower_expr::{Declarations, Fields, Lowering, Place};
 use super::ruleset::{
-    Ahead, AlertExpr, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, Meta, Quantifier, Role, RoleKind, Rule,
-    Ruleset, Severity, SeverityRule, Step, Suppress, TemplatePiece,
+    Ahead, AlertExpr, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, Meta,
+    Quantifier, Role, RoleKind, Rule, Ruleset, Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
 use super::strategy;
 use crate::base::id::{GuardId, KeySpecId, PredId};

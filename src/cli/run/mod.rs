@@ -112,7 +112,7 @@ impl Run {
         let now = Instant::now();
         Ok(Self {
             session: Session::new(ruleset, session),
-            outputs: Outputs::open(&wanted_outputs(args, settings), settings, terminal.color_out, names)?,
+            outputs: Outputs::open(&wanted_outputs(args, settings), terminal.color_out, names)?,
             rejects,
             late,
             progress: Progress::new(wanted, total_bytes(names)),

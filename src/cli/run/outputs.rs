@@ -8,7 +8,6 @@ use tripline::config::{Output, OutputFormat, Target};
 use tripline::io::sink::{LineSink, SinkError};
 
 use crate::cli::exit::Stop;
-use crate::cli::settings::Settings;
 
 /// Characters of a rejected line that are kept.
 const REJECT_TEXT: usize = 512;
@@ -20,12 +19,12 @@ pub struct Outputs {
 
 impl Outputs {
     /// Opens the outputs. `inputs` are the names that alerts give for the places of events.
-    pub fn open(outputs: &[Output], settings: &Settings, color: bool, inputs: &[String]) -> Result<Self, Stop> {
+    pub fn open(outputs: &[Output], color: bool, inputs: &[String]) -> Result<Self, Stop> {
         let mut sinks = Vec::with_capacity(outputs.len());
         for output in outputs {
             let (sink, color) = match &output.target {
                 Target::Stdout => (LineSink::stdout(), color),
-                Target::File(path) => (LineSink::append(&settings.path(path))?, false),
+                Target::File(path) => (LineSink::append(Path::new(path))?, false),
             };
             let format = match output.format {
                 OutputFormat::Json => Format::Json,

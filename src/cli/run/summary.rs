@@ -97,9 +97,9 @@ pub fn render(totals: &Totals, color: bool) -> String {
     line(
         &mut out,
         &format!(
-            "{} alerts from {} events ({}) in {:.2} s, {} events/s",
-            paint(color, style::BOLD, &grouped(totals.alerts)),
-            grouped(totals.events),
+            "{} from {} ({}) in {:.2} s, {} events/s",
+            paint(color, style::BOLD, &counted(totals.alerts, "alert")),
+            counted(totals.events, "event"),
             bytes(totals.bytes),
             seconds,
             grouped(rate as u64)
@@ -113,26 +113,26 @@ pub fn render(totals: &Totals, color: bool) -> String {
     let rejected: u64 = totals.rejects.iter().map(|(_, n)| n).sum();
     if rejected > 0 {
         let reasons: Vec<String> = totals.rejects.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
-        line(&mut out, &warn(&format!("{} lines rejected: {}", grouped(rejected), reasons.join(", "))));
+        line(&mut out, &warn(&format!("{} rejected: {}", counted(rejected, "line"), reasons.join(", "))));
     }
     if totals.late > 0 {
         let text = format!(
-            "{} events came too late; --lateness {} would have kept them",
-            grouped(totals.late),
+            "{} came too late; --lateness {} would have kept them",
+            counted(totals.late, "event"),
             totals.needed_lateness
         );
         line(&mut out, &warn(&text));
     }
     if totals.quarantined > 0 {
-        let text = format!("{} events lay too far in the future and were set aside", grouped(totals.quarantined));
+        let text = format!("{} too far in the future, set aside", counted(totals.quarantined, "event"));
         line(&mut out, &warn(&text));
     }
     if totals.untimed > 0 {
-        let text = format!("{} events had no usable time and got that of their arrival", grouped(totals.untimed));
+        let text = format!("{} without a usable time, which got that of arrival", counted(totals.untimed, "event"));
         line(&mut out, &warn(&text));
     }
     if totals.outside > 0 {
-        line(&mut out, &format!("{} events lay outside --from and --to", grouped(totals.outside)));
+        line(&mut out, &format!("{} outside --from and --to", counted(totals.outside, "event")));
     }
     out
 }
@@ -188,6 +188,11 @@ fn grouped(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `1 event`, `2,000 events`
+fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
 }
 
 fn bytes(n: u64) -> String {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use tripline::alert::Alert;
 use tripline::plan::Ruleset;
 use tripline::syntax::ast::{Element, RuleDecl, Step, TestDecl};
+use tripline::syntax::source::Span;
 
 use super::expect::since_start;
 use super::run;
 use super::stream::Line;
-use super::variant::{Original, Part, pattern};
+use super::variant::{Original, pattern};
 use crate::cli::wording::{Wording, count};
 
 /// Bound events of one step that are listed.
@@ -44,7 +45,7 @@ pub fn diagnose(original: Original<'_>, rule: &RuleDecl, test: &TestDecl, lines:
         }
     }
     for part in single_cause {
-        report.push(format!("there would be an alert without: {}", wording.span(part.span)));
+        report.push(format!("there would be an alert without: {}", wording.span(part)));
     }
     for element in elements.iter().skip(reached.as_ref().map_or(0, |(n, _)| *n)) {
         for step in steps(element) {
@@ -70,8 +71,8 @@ fn single_cause(
     original: Original<'_>,
     rule: &RuleDecl,
     fires: &dyn Fn(Option<Arc<Ruleset>>) -> Option<Vec<Alert>>,
-) -> Vec<Part> {
-    original.parts(rule).into_iter().filter(|part| fires(original.without(rule, &part.cut)).is_some()).collect()
+) -> Vec<Span> {
+    original.parts(rule).into_iter().filter(|part| fires(original.without(rule, *part)).is_some()).collect()
 }
 
 /// How many events a step alone would take, by class and by condition.

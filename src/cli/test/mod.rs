@@ -197,8 +197,8 @@ fn coverage_report(
             line(out, &paint(color, style::YELLOW, &format!("    no alert bound step `{step}`")));
         }
         for part in unmissed {
-            let (at, _) = sources.line_column(part.span.source, part.span.start);
-            let text = format!("    line {at}: no test would miss `{}`", wording.span(part.span));
+            let (at, _) = sources.line_column(part.source, part.start);
+            let text = format!("    line {at}: no test would miss `{}`", wording.span(*part));
             line(out, &paint(color, style::YELLOW, &text));
         }
     }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleEnv;
 use crate::base::{StepId, Timestamp};
+use crate::plan::eval::eval;
 use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::expr::Expr;
-use crate::plan::eval::eval;
 use crate::plan::key::encode_scalar;
 use crate::plan::ruleset::{RoleKind, Rule};
 
@@ -188,7 +188,7 @@ impl Buffer {
         }
     }
 
-    fn remove(&mut self, env: &RuleEnv<'_>, id: Id, held: &Held, newest: bool) {
+    fn remove(&mut self, env: &RuleEnv<'_>, held: &Held, newest: bool) {
         for (at, role) in env.rule.roles.iter().enumerate() {
             if held.roles & (1 << at) == 0 {
                 continue;
@@ -205,7 +205,11 @@ impl Buffer {
                         JoinKey::Found(key) => {
                             if let Some(ids) = index.ids.get_mut(&key[..]) {
                                 // The one that goes is the oldest or the newest.
-                                if newest { ids.pop() } else { Some(ids.remove(0)) };
+                                if newest {
+                                    ids.pop()
+                                } else {
+                                    Some(ids.remove(0))
+                                };
                                 if ids.is_empty() {
                                     index.ids.remove(&key[..]);
                                 }
@@ -221,7 +225,6 @@ impl Buffer {
 
     pub(super) fn pop_front(&mut self, env: &RuleEnv<'_>) {
         if let Some(held) = self.events.pop_front() {
-            let id = self.base;
             self.base += 1;
             self.remove(env, &held, false);
         }
@@ -229,7 +232,6 @@ impl Buffer {
 
     pub(super) fn pop_back(&mut self, env: &RuleEnv<'_>) {
         if let Some(held) = self.events.pop_back() {
-            let id = self.base + self.events.len() as u64;
             self.remove(env, &held, true);
         }
     }
