@@ -301,3 +301,21 @@ fn the_architecture_names_every_module() {
         }
     }
 }
+
+/// Every command and every flag that the program knows is on the page about the command line.
+#[test]
+fn the_page_on_the_command_line_names_every_flag() {
+    let page = fs::read_to_string(root().join("docs/cli.md")).expect("docs/cli.md");
+    let mut missing = Vec::new();
+    for command in ["run", "check", "test", "fmt", "explain", "graph", "rule", "completions"] {
+        assert!(page.contains(&format!("tripline {command}")), "docs/cli.md does not show tripline {command}");
+        let help = tripline([command, "--help"]).stdout;
+        let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix('-').map(|_| line.trim_start()));
+        for flag in flags.flat_map(|line| line.split([' ', ',', '=', '['])).filter(|word| word.starts_with("--")) {
+            if !["--help", "--version"].contains(&flag) && !page.contains(flag) {
+                missing.push(format!("{command} {flag}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "docs/cli.md does not name {missing:?}");
+}
