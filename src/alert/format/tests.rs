@@ -10,6 +10,7 @@ fn event(input: u64, line: u64, fields: &[(&str, Value)], raw: Option<&str>) -> 
         ts: Timestamp::from_millis(line as i64 * 1000),
         fields: fields.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
         raw: raw.map(str::to_owned),
+        origins: Vec::new(),
     }
 }
 
