@@ -188,7 +188,7 @@ impl Buffer {
         }
     }
 
-    fn remove(&mut self, env: &RuleEnv<'_>, id: Id, held: &Held, newest: bool) {
+    fn remove(&mut self, env: &RuleEnv<'_>, held: &Held, newest: bool) {
         for (at, role) in env.rule.roles.iter().enumerate() {
             if held.roles & (1 << at) == 0 {
                 continue;
@@ -225,7 +225,6 @@ impl Buffer {
 
     pub(super) fn pop_front(&mut self, env: &RuleEnv<'_>) {
         if let Some(held) = self.events.pop_front() {
-            let id = self.base;
             self.base += 1;
             self.remove(env, &held, false);
         }
@@ -233,7 +232,6 @@ impl Buffer {
 
     pub(super) fn pop_back(&mut self, env: &RuleEnv<'_>) {
         if let Some(held) = self.events.pop_back() {
-            let id = self.base + self.events.len() as u64;
             self.remove(env, &held, true);
         }
     }

@@ -12,6 +12,7 @@
 
 mod buffer;
 mod forward;
+mod group;
 mod guards;
 mod repeat;
 mod search;
