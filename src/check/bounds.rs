@@ -41,6 +41,7 @@ impl<'a> Checker<'a> {
         // The least time that a match takes, and what makes it so.
         let mut least = 0i64;
         let mut causes: Vec<Span> = Vec::new();
+        let mut strict = false;
         // Deadlines of absences since the last step.
         let mut waiting: Option<(i64, Span)> = None;
         for node in &model.nodes {
@@ -82,7 +83,10 @@ impl<'a> Checker<'a> {
                 waiting = None;
                 continue;
             }
-            let least_gap = gap.after.max(waiting.take());
+            // After an absence a step comes strictly later than the deadline.
+            let absent = waiting.take();
+            strict |= absent.is_some_and(|(d, _)| gap.after.is_none_or(|(after, _)| d >= after));
+            let least_gap = gap.after.max(absent);
             if let Some((d, span)) = least_gap {
                 least = least.saturating_add(d);
                 causes.push(span);
@@ -91,28 +95,25 @@ impl<'a> Checker<'a> {
         }
         if let Some((total, span)) = total
             && !causes.is_empty()
+            && (least > total || (strict && least == total))
         {
-            // After an absence a step comes strictly later than the deadline.
-            let strict = model.nodes.windows(2).any(|w| {
-                matches!(&w[0].kind, NodeKind::Absence(a) if a.within.is_some())
-                    && !matches!(w[1].kind, NodeKind::Absence(_))
-            });
-            if least > total || (strict && least == total) {
-                let mut report = Diagnostic::error(
-                    codes::NEVER_MATCHES,
-                    format!(
-                        "this pattern never matches: its gaps take {} at least, and it has {}",
-                        show(least),
-                        show(total)
-                    ),
-                    span,
-                    "too short",
-                );
-                for cause in causes {
-                    report = report.label(cause, "takes at least this long");
-                }
-                self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
+            let mut report = Diagnostic::error(
+                codes::NEVER_MATCHES,
+                format!(
+                    "this pattern never matches: its gaps take {} at least, and it has {}",
+                    show(least),
+                    show(total)
+                ),
+                span,
+                "too short",
+            );
+            for cause in causes {
+                report = report.label(cause, "takes at least this long");
             }
+            if strict && least == total {
+                report = report.note("the step after an absence comes strictly later than its deadline");
+            }
+            self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
         }
         self.unbounded(model);
     }

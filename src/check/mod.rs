@@ -8,21 +8,24 @@ mod call;
 mod clauses;
 mod expr;
 mod fold;
+mod group;
 mod guards;
 mod keys;
 mod literal;
 mod missing;
 mod model;
 mod names;
+mod parts;
 mod path;
 mod pattern;
 mod predicate;
+pub mod sample;
 mod scope;
 mod suggest;
 mod test_block;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Limits;
 use crate::base::function::Kinds;
@@ -39,8 +42,16 @@ use scope::{AlertShape, Place, Scope};
 pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     let names = Names::collect(files, &mut out);
-    let mut checker =
-        Checker { sources, limits, names, out, seen: Seen::default(), lets: BTreeMap::new(), alerts: BTreeMap::new() };
+    let mut checker = Checker {
+        sources,
+        limits,
+        names,
+        out,
+        seen: Seen::default(),
+        lets: BTreeMap::new(),
+        judged_classes: BTreeSet::new(),
+        alerts: BTreeMap::new(),
+    };
     checker.declarations();
     for rule in checker.names.all_rules.clone() {
         checker.rule(rule);
@@ -86,6 +97,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) seen: Seen,
     /// Judged `let`s; `None` while one is being judged.
     lets: BTreeMap<String, Option<LetFacts>>,
+    /// Undeclared classes that were looked at: each is reported at its first use.
+    judged_classes: BTreeSet<String>,
     /// What alerts of each rule hold.
     pub(crate) alerts: BTreeMap<String, AlertShape>,
 }
@@ -258,6 +271,9 @@ impl<'a> Checker<'a> {
         if matches!(class.name.as_str(), "any" | "alert") || self.names.classes.contains_key(class.name.as_str()) {
             return;
         }
+        if !self.judged_classes.insert(class.name.clone()) {
+            return;
+        }
         let near = suggest::closest(&class.name, self.names.classes.keys().copied());
         if let Some(near) = near.filter(|near| suggest::distance(&class.name, near) <= 2 && class.name.len() > 3) {
             self.out.push(
@@ -306,7 +322,7 @@ impl<'a> Checker<'a> {
                     class.span,
                     "no such alert will come",
                 )
-                .label(clause.span, "switched off here")
+                .label(clause.span, "silent because of this")
                 .help(format!("switch `{rule}` on, or this rule off as well")),
             );
         }

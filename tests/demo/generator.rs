@@ -436,7 +436,7 @@ fn rides(plan: &mut Plan, numbers: &mut Numbers) {
 }
 
 fn models(plan: &mut Plan, numbers: &mut Numbers) {
-    for n in 0..130 {
+    for n in 0..150 {
         let score = if n >= 100 { 78 + numbers.between(0, 15) } else { 12 + numbers.between(0, 20) };
         plan.add(
             at(4, n, 33),

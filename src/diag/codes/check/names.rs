@@ -216,6 +216,11 @@ codes! {
         wrong "rule r {\n  match {\n    any { a: login by ip = source.ip  b: badge by user = user.name }\n    then c: process by ip = source.ip, user = user.name\n  } within 1h\n}",
         right "rule r {\n  match {\n    any { a: login by user = user.name  b: badge by user = user.name }\n    then c: process by host = host.id, user = user.name\n  } within 1h\n}";
 
+    LET_HIDDEN_BY_STEP "E0244" "a step hides a field that a `let` reads",
+        "A `let` stands for its expression. Where a step is called like the first part of a field in it, the expression would mean the step.",
+        wrong "let internal = cidr(source.ip, \"10.0.0.0/8\")\nrule r {\n  match { source: login then b: logout where internal } within 1h\n}",
+        right "let internal = cidr(source.ip, \"10.0.0.0/8\")\nrule r {\n  match { a: login then b: logout where internal } within 1h\n}";
+
     TEST_ORDER "E0251" "the events of a test are out of order",
         "Events of a test stand in the order of time.",
         wrong "rule r {\n  match { a: login }\n}\ntest r {\n  5s login { user: \"x\" }\n  1s login { user: \"y\" }\n  expect 2 alerts\n}",
