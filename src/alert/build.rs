@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, BoundEvent, BoundStep, Evidence, Origin};
-use crate::base::{Timestamp, Value};
+use crate::base::{StepId, Timestamp, Value};
 use crate::matcher::matcher::Found;
 use crate::plan::call::value_text;
 use crate::plan::eval::{Ctx, eval};
@@ -222,6 +222,7 @@ impl Builder {
         };
         bound
             .map(|(step, events)| BoundStep {
+                step: StepId::from(step),
                 name: rule.steps[step].name.as_ref().map(ToString::to_string),
                 events: events.iter().map(|e| event(e)).collect(),
             })
