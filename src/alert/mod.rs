@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{RuleId, Timestamp, Value};
+use crate::base::{RuleId, StepId, Timestamp, Value};
 
 pub use crate::plan::event::{Origin, Seq};
 pub use crate::plan::ruleset::Severity;
@@ -46,6 +46,8 @@ pub struct Alert {
 /// What one step bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoundStep {
+    /// The step, in the order in which the rule's steps are written.
+    pub step: StepId,
     /// The step's name, if it has one.
     pub name: Option<String>,
     /// Its events, oldest first.

@@ -53,7 +53,7 @@ pub fn measure(original: Original<'_>, compiled: &Ruleset, rule: &RuleDecl, test
         coverage.fires |= !test.alerts.is_empty();
         coverage.silent |= test.alerts.is_empty();
         for alert in test.alerts {
-            bound.extend(alert.bound.iter().enumerate().filter(|(_, s)| !s.events.is_empty()).map(|(n, _)| n));
+            bound.extend(alert.bound.iter().filter(|step| !step.events.is_empty()).map(|step| step.step.index()));
         }
     }
     if let Some(plan) = compiled.rule(&rule.name.name) {

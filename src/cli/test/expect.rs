@@ -6,7 +6,6 @@ use tripline::plan::eval::{truth, unary};
 use tripline::plan::event::EventView;
 use tripline::plan::expr::Attr;
 use tripline::plan::lower_expr::{Declarations, Fields, Lowering, Place};
-use tripline::plan::ruleset::Severity;
 use tripline::syntax::ast::{ExpectAlert, Expr, TestDecl, TestItem};
 
 use crate::cli::wording::Wording;
@@ -135,8 +134,6 @@ fn lookup(path: &[String], alert: &Alert) -> Value {
         "severity" => Value::Str(alert.severity.as_str().into()),
         "rule" => Value::Str(alert.rule_name.as_ref().into()),
         "suppressed" => Value::integer(alert.suppressed.into()),
-        // A bare level word, as in `severity == high`.
-        word if Severity::from_word(word).is_some() => Value::Str(word.into()),
         _ => Value::Missing,
     }
 }
