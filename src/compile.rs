@@ -2,11 +2,12 @@
 //!
 //! Does no I/O of its own: whoever calls gives the bytes of tables. All problems of all files are reported at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::Limits;
 use crate::base::id::TableId;
-use crate::check::{check, has_errors};
+use crate::check::{check_recovered, has_errors};
 use crate::diag::{Code, Diagnostic};
 use crate::plan::Ruleset;
 use crate::plan::lower::{Input, lower};
@@ -32,11 +33,13 @@ pub struct CompileOptions {
     pub limits: Limits,
     /// Use this strategy wherever it applies; for tests.
     pub force_strategy: Option<StrategyKind>,
+    /// Only these rules come into the rule set; all if `None`. All are checked.
+    pub only: Option<BTreeSet<String>>,
 }
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        Self { type_field: vec!["type".to_owned()], limits: Limits::default(), force_strategy: None }
+        Self { type_field: vec!["type".to_owned()], limits: Limits::default(), force_strategy: None, only: None }
     }
 }
 
@@ -65,17 +68,15 @@ pub fn compile(
         files.push((id, file));
         diagnostics.extend(problems);
     }
-    // What a broken file declares is not known, so names cannot be judged before all files are read.
-    if !has_errors(&diagnostics) {
-        diagnostics.extend(check(&files, sources, &options.limits));
-    }
+    diagnostics.extend(check_recovered(&files, sources, &options.limits, &diagnostics));
     let files: Vec<File> = files.into_iter().map(|(_, file)| file).collect();
     let declarations = declare(&files, load, &mut diagnostics);
     let mut ruleset = None;
     if !has_errors(&diagnostics) {
         let (type_field, limits) = (options.type_field.as_slice(), &options.limits);
         let input = Input { sources, type_field, limits, force: options.force_strategy };
-        match lower(&files, &declarations, &input) {
+        let kept = only(&files, options.only.as_ref());
+        match lower(kept.as_deref().unwrap_or(&files), &declarations, &input) {
             Ok(lowered) => ruleset = Some(Arc::new(lowered)),
             Err(problems) => {
                 let slipped = problems.into_iter().map(|(span, text)| Diagnostic::error(NOT_LOWERED, text, span, ""));
@@ -83,6 +84,7 @@ pub fn compile(
             }
         }
     }
+    diagnostics.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start)));
     Compiled { ruleset, diagnostics, files }
 }
 
@@ -96,6 +98,13 @@ pub fn compile_str(text: &str) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
     let load = |_: &str, _: SourceId| Err("a text on its own has no tables".to_owned());
     let compiled = compile(&sources, &CompileOptions::default(), &load);
     compiled.ruleset.ok_or(compiled.diagnostics)
+}
+
+/// The files without the rules that are not asked for.
+fn only(files: &[File], names: Option<&BTreeSet<String>>) -> Option<Vec<File>> {
+    let names = names?;
+    let wanted = |item: &&Item| !matches!(item, Item::Rule(rule) if !names.contains(&rule.name.name));
+    Some(files.iter().map(|file| File { items: file.items.iter().filter(wanted).cloned().collect() }).collect())
 }
 
 /// Collects what files declare besides rules, and loads the tables.

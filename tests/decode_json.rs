@@ -3,9 +3,13 @@
 //! In the differential tests `serde_json` parses the line, a look-up written straight from the definition of paths
 //! reads the fields, and verdict and values must be equal.
 
+#![allow(clippy::disallowed_methods, reason = "tests read their data")]
+
 #[path = "decode_json/conformance.rs"]
 mod conformance;
 #[path = "decode_json/differential.rs"]
 mod differential;
+#[path = "decode_json/real.rs"]
+mod real;
 #[path = "decode_json/reference.rs"]
 mod reference;

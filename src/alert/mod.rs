@@ -1,59 +1,23 @@
-//! Alerts: what a match reports.
+//! Alerts: what a match reports, in what order, and what is suppressed. Pure.
 
+pub mod build;
+pub mod collect;
 pub mod format;
+pub mod suppress;
 
 use std::sync::Arc;
 
-use crate::base::{RuleId, Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Severity {
-    /// Info.
-    Info,
-    /// Low.
-    Low,
-    /// Medium.
-    #[default]
-    Medium,
-    /// High.
-    High,
-    /// Critical.
-    Critical,
-}
+use crate::base::{RuleId, StepId, Timestamp, Value};
 
-impl Severity {
-    /// The word of the rule language.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-/// Position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Seq(pub u64);
-
-impl Seq {
-    /// The input.
-    pub fn input(self) -> usize {
-        (self.0 >> 48) as usize
-    }
-    /// The line, from 1.
-    pub fn line(self) -> u64 {
-        self.0 & ((1 << 48) - 1)
-    }
-}
+pub use crate::plan::event::{Origin, Seq};
+pub use crate::plan::ruleset::Severity;
 
 /// An alert.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
-    /// 32 hex digits.
+    /// 32 hexadecimal digits: a hash of rule, rule content, key, positions of the bound events, and deadline.
     pub id: String,
     /// The rule.
     pub rule: RuleId,
@@ -61,42 +25,58 @@ pub struct Alert {
     pub rule_name: Arc<str>,
     /// Its title.
     pub title: Option<Arc<str>>,
-    /// Severity.
+    /// How bad it is.
     pub severity: Severity,
-    /// Tags.
+    /// Tags of the rule.
     pub tags: Arc<[String]>,
-    /// When.
+    /// The completing event's time, or the deadline.
     pub time: Timestamp,
-    /// The key.
+    /// The key's components in order.
     pub key: Vec<(String, Value)>,
-    /// The values.
+    /// The values of the `alert` block, in order.
     pub values: Vec<(String, Value)>,
-    /// The bound events.
+    /// The bound events, by step in written order.
     pub bound: Vec<BoundStep>,
-    /// Dropped since the last sent one.
+    /// Alerts of the same rule and key that `suppress` dropped since the last one sent.
     pub suppressed: u64,
     /// Limits that bit.
     pub notes: Vec<String>,
 }
 
 /// What one step bound.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoundStep {
-    /// The step's name.
+    /// The step, in the order in which the rule's steps are written.
+    pub step: StepId,
+    /// The step's name, if it has one.
     pub name: Option<String>,
-    /// Its events.
+    /// Its events, oldest first.
     pub events: Vec<BoundEvent>,
 }
 
 /// A bound event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoundEvent {
     /// Its position.
     pub seq: Seq,
     /// Its time.
     pub ts: Timestamp,
-    /// The fields the rule reads.
+    /// The fields that the rule reads, if evidence asks for them.
     pub fields: Vec<(String, Value)>,
-    /// The whole line.
+    /// The whole line, if evidence is `full`.
     pub raw: Option<String>,
+    /// For an alert bound as an event: the events it had bound.
+    pub origins: Vec<Origin>,
+}
+
+/// How much of the bound events an alert carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Evidence {
+    /// Positions and times only.
+    Ids,
+    /// The fields that the rule reads.
+    #[default]
+    Fields,
+    /// The whole event.
+    Full,
 }

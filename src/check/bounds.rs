@@ -20,9 +20,14 @@ impl<'a> Checker<'a> {
     pub(crate) fn bounds(&mut self, model: &Model<'a>) {
         let Some(matching) = model.matching else { return };
         let total = matching.within.as_ref().and_then(|w| self.bound(w, "`within`"));
-        if let (Some(within), Some(step)) = (&matching.within, model.only_step())
-            && !step.is_repeated()
-        {
+        let begins_with_step = !matches!(model.nodes.first().map(|n| &n.kind), Some(NodeKind::Absence(_)));
+        let mut binding = model.nodes.iter().map(|n| &n.kind).filter(|k| !matches!(k, NodeKind::Absence(_)));
+        let one_event = match (binding.next(), binding.next()) {
+            (Some(NodeKind::Step(i)), None) => !model.steps[*i].is_repeated(),
+            (Some(NodeKind::Any(..)), None) => true,
+            _ => false,
+        };
+        if let (Some(within), true) = (&matching.within, one_event && begins_with_step) {
             self.out.push(
                 Diagnostic::error(
                     codes::WITHIN_WITHOUT_EFFECT,
@@ -36,6 +41,7 @@ impl<'a> Checker<'a> {
         // The least time that a match takes, and what makes it so.
         let mut least = 0i64;
         let mut causes: Vec<Span> = Vec::new();
+        let mut strict = false;
         // Deadlines of absences since the last step.
         let mut waiting: Option<(i64, Span)> = None;
         for node in &model.nodes {
@@ -77,7 +83,10 @@ impl<'a> Checker<'a> {
                 waiting = None;
                 continue;
             }
-            let least_gap = gap.after.max(waiting.take());
+            // After an absence a step comes strictly later than the deadline.
+            let absent = waiting.take();
+            strict |= absent.is_some_and(|(d, _)| gap.after.is_none_or(|(after, _)| d >= after));
+            let least_gap = gap.after.max(absent);
             if let Some((d, span)) = least_gap {
                 least = least.saturating_add(d);
                 causes.push(span);
@@ -86,28 +95,25 @@ impl<'a> Checker<'a> {
         }
         if let Some((total, span)) = total
             && !causes.is_empty()
+            && (least > total || (strict && least == total))
         {
-            // After an absence a step comes strictly later than the deadline.
-            let strict = model.nodes.windows(2).any(|w| {
-                matches!(&w[0].kind, NodeKind::Absence(a) if a.within.is_some())
-                    && !matches!(w[1].kind, NodeKind::Absence(_))
-            });
-            if least > total || (strict && least == total) {
-                let mut report = Diagnostic::error(
-                    codes::NEVER_MATCHES,
-                    format!(
-                        "this pattern never matches: its gaps take {} at least, and it has {}",
-                        show(least),
-                        show(total)
-                    ),
-                    span,
-                    "too short",
-                );
-                for cause in causes {
-                    report = report.label(cause, "takes at least this long");
-                }
-                self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
+            let mut report = Diagnostic::error(
+                codes::NEVER_MATCHES,
+                format!(
+                    "this pattern never matches: its gaps take {} at least, and it has {}",
+                    show(least),
+                    show(total)
+                ),
+                span,
+                "too short",
+            );
+            for cause in causes {
+                report = report.label(cause, "takes at least this long");
             }
+            if strict && least == total {
+                report = report.note("the step after an absence comes strictly later than its deadline");
+            }
+            self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
         }
         self.unbounded(model);
     }

@@ -309,7 +309,7 @@ impl Checker<'_> {
                     self.out.push(
                         Diagnostic::error(
                             codes::LOOKUP_ARITY,
-                            format!("`@{}` is looked up by {columns} values, and here are {given}", table.name),
+                            format!("the key of `@{}` has {columns} columns, and {given} are given", table.name),
                             table.span,
                             format!("a key of {columns} columns"),
                         )
@@ -418,13 +418,12 @@ impl Checker<'_> {
         }
         let Some(columns) = self.table(table).map(|t| t.key.len()) else { return };
         if columns != key.len() {
-            let count = |n: usize| if n == 1 { "1 value".to_string() } else { format!("{n} values") };
             self.out.push(
                 Diagnostic::error(
                     codes::LOOKUP_ARITY,
-                    format!("`@{}` is looked up by {}, and here are {}", table.name, count(columns), count(key.len())),
+                    format!("the key of `@{}` has {columns} columns, and {} are given", table.name, key.len()),
                     span,
-                    format!("expected {}", count(columns)),
+                    format!("a key of {columns} columns"),
                 )
                 .help("give one value a key column, in the order of the `table` declaration"),
             );

@@ -87,11 +87,16 @@ impl<'a> Checker<'a> {
                 let _ = self.path(path, &crate::check::scope::Scope::bare(crate::check::scope::Place::Key));
                 Ok(())
             }
+            ExprKind::Index(inner, _) | ExprKind::Member(inner, _)
+                if !matches!(inner.kind, ExprKind::Lookup { .. }) =>
+            {
+                self.key_field(inner)
+            }
             ExprKind::Call(call) if crate::base::function::Function::by_name(&call.name.name).is_some() => {
                 let mut fields = 0;
                 for arg in &call.args {
                     match &arg.kind {
-                        ExprKind::Path(_) | ExprKind::Call(_) => {
+                        ExprKind::Path(_) | ExprKind::Call(_) | ExprKind::Index(..) | ExprKind::Member(..) => {
                             fields += 1;
                             self.key_field(arg)?;
                         }
@@ -169,11 +174,15 @@ impl<'a> Checker<'a> {
                 }
             }
             self.directly_handed_over(model, at);
-            // What a later step may rely on: components that are bound in any case.
-            let mut sets =
-                steps.iter().map(|i| &model.steps[*i]).filter(|s| !s.may_be_empty()).map(|s| names(&s.components));
+            // What a later step may rely on: components that are bound in any case. What is wrong with the first
+            // element was reported above.
+            let mut sets = steps
+                .iter()
+                .map(|i| &model.steps[*i])
+                .filter(|s| at == 0 || !s.may_be_empty())
+                .map(|s| names(&s.components));
             let bound = match &node.kind {
-                NodeKind::Any(..) => sets.next().map(|first| sets.fold(first, |all, next| &all & &next)),
+                NodeKind::Any(..) if at > 0 => sets.next().map(|first| sets.fold(first, |all, next| &all & &next)),
                 _ => sets.reduce(|all, next| &all | &next),
             };
             known.extend(bound.unwrap_or_default());

@@ -27,11 +27,7 @@ impl<'a> Checker<'a> {
 
     /// Warns about each negation in the conditions that skips events lacking a field. `known` are fields that are there.
     pub(crate) fn skipping_negations(&mut self, conditions: &[&Expr], known: &[String], scope: &Scope<'_, 'a>) {
-        let mut required = known.to_vec();
-        conditions.iter().for_each(|c| required_fields(c, &mut required));
-        for conjunct in conditions.iter().flat_map(|c| conjuncts(c)) {
-            let Some(negation) = negation_of(conjunct) else { continue };
-            let Some(path) = skipped_field(negation, scope, &required) else { continue };
+        for Skip { conjunct, negation, path } in skips(conditions, known, &|name| scope.step_named(name).is_some()) {
             let field = path_text(path);
             let mut report = Diagnostic::warning(
                 codes::SKIPS_MISSING,
@@ -42,14 +38,15 @@ impl<'a> Checker<'a> {
             .note("a comparison with a missing field is missing, and a condition must be true to pass");
             report = match self.default_for(negation) {
                 Some(default) => report
-                    .help(format!("to let them pass, give a default; to skip them on purpose, add `exists({field}) and`"))
+                    .help(format!(
+                        "to let them pass, give a default; to skip them on purpose, add `exists({field}) and`"
+                    ))
                     .fix(path.span, format!("({} ?? {default})", self.sources.text(path.span))),
                 None => report.help(format!(
                     "to let them pass, write `not exists({field}) or …`; to skip them on purpose, add `exists({field}) and`"
                 )),
             };
             self.out.push(report);
-            required.push(field);
         }
     }
 
@@ -76,6 +73,30 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// A negation that is missing for events without a field.
+pub(crate) struct Skip<'e> {
+    /// The whole conjunct.
+    pub(crate) conjunct: &'e Expr,
+    /// What it denies.
+    pub(crate) negation: &'e Expr,
+    /// The field.
+    pub(crate) path: &'e Path,
+}
+
+/// The negations among the conjuncts that skip events; each field is named once.
+pub(crate) fn skips<'e>(conditions: &[&'e Expr], known: &[String], is_step: &dyn Fn(&str) -> bool) -> Vec<Skip<'e>> {
+    let mut required = known.to_vec();
+    conditions.iter().for_each(|c| required_fields(c, &mut required));
+    let mut found = Vec::new();
+    for conjunct in conditions.iter().flat_map(|c| conjuncts(c)) {
+        let Some(negation) = negation_of(conjunct) else { continue };
+        let Some(path) = skipped_field(negation, is_step, &required) else { continue };
+        required.push(path_text(path));
+        found.push(Skip { conjunct, negation, path });
+    }
+    found
+}
+
 /// What a conjunct denies, if it is a negation.
 fn negation_of(conjunct: &Expr) -> Option<&Expr> {
     match &conjunct.kind {
@@ -87,7 +108,7 @@ fn negation_of(conjunct: &Expr) -> Option<&Expr> {
 }
 
 /// The first field of the current event in a negation that it may lack.
-fn skipped_field<'e>(negation: &'e Expr, scope: &Scope<'_, '_>, required: &[String]) -> Option<&'e Path> {
+fn skipped_field<'e>(negation: &'e Expr, is_step: &dyn Fn(&str) -> bool, required: &[String]) -> Option<&'e Path> {
     let mut found: Option<&Path> = None;
     walk::expressions(negation, &mut |e| {
         match &e.kind {
@@ -96,8 +117,7 @@ fn skipped_field<'e>(negation: &'e Expr, scope: &Scope<'_, '_>, required: &[Stri
             ExprKind::Binary(BinaryOp::Default, ..) => return false,
             ExprKind::Path(path) if found.is_none() => {
                 let head = &path.parts[0].name;
-                let field = !head.starts_with('@')
-                    && (path.parts.len() == 1 || (head != "prev" && scope.step_named(head).is_none()));
+                let field = !head.starts_with('@') && (path.parts.len() == 1 || (head != "prev" && !is_step(head)));
                 if field && !required.contains(&path_text(path)) {
                     found = Some(path);
                 }

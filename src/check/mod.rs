@@ -8,26 +8,29 @@ mod call;
 mod clauses;
 mod expr;
 mod fold;
+mod group;
 mod guards;
 mod keys;
 mod literal;
 mod missing;
 mod model;
 mod names;
+mod parts;
 mod path;
 mod pattern;
 mod predicate;
+pub mod sample;
 mod scope;
 mod suggest;
 mod test_block;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Limits;
 use crate::base::function::Kinds;
 use crate::diag::codes::check as codes;
-use crate::diag::{Diagnostic, Level};
+use crate::diag::{Code, Diagnostic, Level};
 use crate::syntax::ast::{ClassRef, File, RuleDecl};
 use crate::syntax::source::{SourceId, SourceMap, Span};
 
@@ -37,19 +40,62 @@ use scope::{AlertShape, Place, Scope};
 
 /// Every problem of the files of one rule set, errors and warnings, in the order of the text.
 pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -> Vec<Diagnostic> {
+    check_recovered(files, sources, limits, &[])
+}
+
+/// What can be said of names that a broken text may have declared: nothing.
+const NEEDS_ALL_NAMES: [Code; 8] = [
+    codes::UNKNOWN_RULE,
+    codes::UNKNOWN_TABLE,
+    codes::UNKNOWN_ALERT_FIELD,
+    codes::NO_EVENT,
+    codes::NOT_A_DURATION,
+    codes::TEST_UNKNOWN_VALUE,
+    codes::UNDECLARED_CLASS,
+    codes::CLASS_AS_FIELD,
+];
+
+/// Like [`check`], for trees that the parser has recovered from errors: a rule or test with an error inside is passed
+/// over, and so is every judgement that would need to know all names. `syntax` is what the parser reported.
+pub fn check_recovered(
+    files: &[(SourceId, File)],
+    sources: &SourceMap,
+    limits: &Limits,
+    syntax: &[Diagnostic],
+) -> Vec<Diagnostic> {
+    let errors = syntax.iter().filter(|d| d.level == Level::Error);
+    let broken: Vec<Span> = errors.filter_map(|d| d.labels.first()).map(|l| l.span).collect();
+    let is_broken = |span: Span| {
+        broken.iter().any(|b| b.source == span.source && b.start >= span.start && b.start <= span.end)
+    };
     let mut out = Vec::new();
     let names = Names::collect(files, &mut out);
-    let mut checker =
-        Checker { sources, limits, names, out, seen: Seen::default(), lets: BTreeMap::new(), alerts: BTreeMap::new() };
+    let mut checker = Checker {
+        sources,
+        limits,
+        names,
+        out,
+        seen: Seen::default(),
+        lets: BTreeMap::new(),
+        judged_classes: BTreeSet::new(),
+        alerts: BTreeMap::new(),
+    };
     checker.declarations();
     for rule in checker.names.all_rules.clone() {
-        checker.rule(rule);
+        if !is_broken(rule.span) {
+            checker.rule(rule);
+        }
     }
     checker.alert_cycles();
     for test in checker.names.tests.clone() {
-        checker.test_block(test);
+        if !is_broken(test.span) {
+            checker.test_block(test);
+        }
     }
     let mut out = checker.out;
+    if !broken.is_empty() {
+        out.retain(|d| !NEEDS_ALL_NAMES.contains(&d.code) && d.labels.iter().all(|l| !is_broken(l.span)));
+    }
     out.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start, l.span.end)));
     out.dedup();
     out
@@ -86,6 +132,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) seen: Seen,
     /// Judged `let`s; `None` while one is being judged.
     lets: BTreeMap<String, Option<LetFacts>>,
+    /// Undeclared classes that were looked at: each is reported at its first use.
+    judged_classes: BTreeSet<String>,
     /// What alerts of each rule hold.
     pub(crate) alerts: BTreeMap<String, AlertShape>,
 }
@@ -258,6 +306,9 @@ impl<'a> Checker<'a> {
         if matches!(class.name.as_str(), "any" | "alert") || self.names.classes.contains_key(class.name.as_str()) {
             return;
         }
+        if !self.judged_classes.insert(class.name.clone()) {
+            return;
+        }
         let near = suggest::closest(&class.name, self.names.classes.keys().copied());
         if let Some(near) = near.filter(|near| suggest::distance(&class.name, near) <= 2 && class.name.len() > 3) {
             self.out.push(
@@ -306,7 +357,7 @@ impl<'a> Checker<'a> {
                     class.span,
                     "no such alert will come",
                 )
-                .label(clause.span, "switched off here")
+                .label(clause.span, "silent because of this")
                 .help(format!("switch `{rule}` on, or this rule off as well")),
             );
         }

@@ -4,13 +4,14 @@
 //! one), elsewhere it is a key component or a `let`.
 
 use crate::base::function::Kinds;
-use crate::check::Checker;
 use crate::check::model::{Model, NodeKind, Role, path_text};
 use crate::check::scope::{AlertShape, Place, Scope, View};
 use crate::check::suggest::closest;
-use crate::diag::Diagnostic;
+use crate::check::{Checker, walk};
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Ident, Path};
+use crate::diag::{Diagnostic, Fix};
+use crate::syntax::ast::{AlertValue, Ident, Path};
+use crate::syntax::source::Span;
 
 /// The attributes of an event, with their kinds.
 pub(crate) const ATTRIBUTES: [(&str, Kinds); 3] =
@@ -96,6 +97,7 @@ impl Checker<'_> {
 
     fn use_let(&mut self, name: &Ident, scope: &Scope<'_, '_>) -> Kinds {
         let facts = self.let_facts(&name.name);
+        self.let_reads_step(name, scope);
         if scope.place == Place::Let {
             self.seen.event = self.seen.event.or(facts.event.map(|_| name.span));
             self.seen.statistic = self.seen.statistic.or(facts.statistic.map(|_| name.span));
@@ -116,8 +118,50 @@ impl Checker<'_> {
         facts.kinds
     }
 
+    /// `let internal = cidr(source.ip, …)` used in a rule with a step called `source`.
+    fn let_reads_step(&mut self, name: &Ident, scope: &Scope<'_, '_>) {
+        let mut hidden = None;
+        // A `let` may stand in another one.
+        let mut names = vec![name.name.as_str()];
+        let mut at = 0;
+        while let Some(decl) = names.get(at).and_then(|n| self.names.lets.get(n)).copied() {
+            at += 1;
+            walk::paths(&decl.value, &mut |path| {
+                let head = path.parts[0].name.as_str();
+                if path.parts.len() > 1 && scope.step_named(head).is_some() {
+                    hidden.get_or_insert(path);
+                } else if path.parts.len() == 1 && self.names.lets.contains_key(head) && !names.contains(&head) {
+                    names.push(head);
+                }
+            });
+        }
+        if let Some(path) = hidden {
+            self.out.push(
+                Diagnostic::error(
+                    codes::LET_HIDDEN_BY_STEP,
+                    format!(
+                        "`{}` reads the field `{}`, and this rule has a step of that name",
+                        name.name,
+                        path_text(path)
+                    ),
+                    name.span,
+                    format!("here `{}` would mean the step", path.parts[0].name),
+                )
+                .label(path.span, "meant as a field of the event")
+                .help("rename the step"),
+            );
+        }
+    }
+
     fn step_field(&mut self, path: &Path, step: usize, scope: &Scope<'_, '_>) -> Kinds {
-        if self.step_is_readable(step, &path.parts[0], scope) && scope.views[step] == View::Many {
+        let readable = self.step_is_readable(step, &path.parts[0], scope);
+        if scope.views[step] == View::OwnSingle
+            && let Some(report) = self.out.last_mut()
+        {
+            let prefix = Span { end: path.parts[1].span.start, ..path.parts[0].span };
+            report.fix = Some(Fix { span: prefix, replacement: String::new() });
+        }
+        if readable && scope.views[step] == View::Many {
             self.plain_field_of_repeated(path, scope);
             return Kinds::ANY;
         }
@@ -250,7 +294,17 @@ impl Checker<'_> {
         let lets = self.names.lets.keys().copied();
         let steps = model.step_names();
         let near_step = || if path.parts.len() > 1 { closest(&head.name, steps) } else { None };
-        let report = if let Some((name, field)) = later {
+        let value = crate::check::clauses::alert_fields(model.rule).find(|f| f.name.name == text);
+        let report = if let Some(field) = value {
+            let report = report.note("the values of an `alert` block do not read each other");
+            match &field.value {
+                AlertValue::Expr(e) => {
+                    let written = self.sources.text(e.span);
+                    report.help(format!("write out its expression: `{written}`")).fix(path.span, written)
+                }
+                AlertValue::Template(..) => report.help("write the text out in both places"),
+            }
+        } else if let Some((name, field)) = later {
             report
                 .note("the rule's key is that of its first step")
                 .help(format!("say which step: `{}.{field}`", name.name))

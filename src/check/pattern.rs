@@ -1,21 +1,14 @@
 //! The structure of a pattern: names of steps, counts, where absences and guards may stand, and what the
 //! first ring of the language leaves out.
 
-use std::collections::BTreeSet;
-
-use crate::base::function::Statistic;
-use crate::check::model::{Model, Node, NodeKind, Role, StepInfo, minimum};
-use crate::check::{Checker, walk};
+use crate::check::Checker;
+use crate::check::model::{Model, Node, NodeKind, StepInfo, minimum};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
 use crate::syntax::ast::{
-    Absence, AlertValue, ClassRef, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Quantifier, RuleDecl,
-    Sequence, Step, StepGuardKind, TemplatePart, Then,
+    Absence, ClassRef, ClauseKind, Count, Element, Guard, Quantifier, RuleDecl, Sequence, Step, StepGuardKind,
 };
 use crate::syntax::source::Span;
-
-/// Steps, guards and statistics of one rule together, at most.
-const MAX_PARTS: usize = 64;
 
 impl<'a> Checker<'a> {
     /// Names of steps: taken, reserved, or hiding the field of a key.
@@ -70,7 +63,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn structure(&mut self, model: &Model<'a>) {
         self.sizes(model);
         for group in &model.flattened {
-            self.group_without_effect(group.span, "braces without a quantifier");
+            self.group_without_effect(group.span, "braces without a quantifier have");
         }
         for element in &model.misplaced {
             self.misplaced(element);
@@ -86,13 +79,13 @@ impl<'a> Checker<'a> {
                 NodeKind::All(all, steps) => {
                     self.members(model, at, steps, "all");
                     if steps.len() == 1 {
-                        self.group_without_effect(all.span, "`all` with one member");
+                        self.group_without_effect(all.span, "`all` with one member has");
                     }
                 }
                 NodeKind::Any(any, steps) => {
                     self.members(model, at, steps, "any");
                     if steps.len() == 1 {
-                        self.group_without_effect(any.span, "`any` with one member");
+                        self.group_without_effect(any.span, "`any` with one member has");
                     }
                 }
                 NodeKind::Group(group, steps) => self.repeated_group(model, group, steps),
@@ -100,156 +93,6 @@ impl<'a> Checker<'a> {
         }
         self.end_of_pattern(model);
         self.ambiguous_any(model);
-    }
-
-    fn sizes(&mut self, model: &Model<'a>) {
-        if model.steps.len() > self.limits.max_steps {
-            let over = model.steps[self.limits.max_steps].step.span;
-            self.out.push(
-                Diagnostic::error(
-                    codes::TOO_MANY_STEPS,
-                    format!("this rule has {} steps", model.steps.len()),
-                    over,
-                    format!("the limit is {} steps", self.limits.max_steps),
-                )
-                .help("count repeated events with `at least N of`, or build a second rule on the alerts of a first"),
-            );
-        }
-    }
-
-    /// What may stand at the borders of braces that are flattened.
-    fn plain_groups(&mut self, sequence: &Sequence) {
-        let elements: Vec<&Element> = sequence.elements().collect();
-        let joints: Vec<Option<&Then>> =
-            std::iter::once(None).chain(sequence.rest.iter().map(|(t, _)| Some(t))).collect();
-        for (at, element) in elements.iter().enumerate() {
-            let Element::Group(group) = element else { continue };
-            if group.quantifier.is_some() {
-                continue;
-            }
-            self.plain_groups(&group.body);
-            let inner: Vec<&Element> = group.body.elements().collect();
-            let begins = inner.first().filter(|e| matches!(e, Element::Absence(_)));
-            let open = |e: &&&Element| matches!(e, Element::Absence(a) if a.within.is_none());
-            let ends = inner.last().filter(open);
-            let before = at.checked_sub(1).and_then(|i| elements.get(i)).filter(open);
-            if let Some(absence) = begins.or(ends).or(before) {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::ABSENCE_BEFORE_GROUP,
-                        "an absence cannot stand at the border of braces",
-                        absence.span(),
-                        "the step that it belongs to is on the other side",
-                    )
-                    .label(group.span, "the braces")
-                    .help("delete the braces: they change nothing here"),
-                );
-            }
-            if let Some(then) = joints.get(at).copied().flatten().filter(|t| t.next) {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::WRONG_NEXT,
-                        "`next` takes a step that binds one event",
-                        then.span,
-                        "before braces",
-                    )
-                    .label(group.span, "the braces")
-                    .help("delete the braces: they change nothing here"),
-                );
-            }
-        }
-    }
-
-    /// The parts of a rule that look at events each have a bit in a word of 64.
-    pub(crate) fn parts(&mut self, model: &Model<'a>) {
-        let mut statistics: BTreeSet<(usize, String)> = BTreeSet::new();
-        let mut guards = 0;
-        let mut contiguous = false;
-        for (index, info) in model.steps.iter().enumerate() {
-            guards += info.step.guards.iter().map(|g| g.events.len()).sum::<usize>();
-            guards += usize::from(info.step.until.is_some());
-            if let Some(condition) = &info.step.condition {
-                self.statistics_in(condition, index, &mut statistics);
-            }
-        }
-        for node in &model.nodes {
-            contiguous |= node.then.is_some_and(|t| t.directly);
-            guards += node.then.map_or(0, |t| usize::from(t.next));
-            guards += match &node.kind {
-                NodeKind::Absence(absence) => absence.events.len(),
-                NodeKind::All(all, _) => all.without.len(),
-                _ => 0,
-            };
-        }
-        for clause in &model.rule.clauses {
-            match &clause.kind {
-                ClauseKind::CancelOn(events) => guards += events.len(),
-                ClauseKind::Having(e) | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
-                    self.statistics_in(e, usize::MAX, &mut statistics);
-                }
-                ClauseKind::Alert(fields) => {
-                    for field in fields {
-                        match &field.value {
-                            AlertValue::Expr(e) => self.statistics_in(e, usize::MAX, &mut statistics),
-                            AlertValue::Template(parts, _) => {
-                                for part in parts {
-                                    if let TemplatePart::Expr(e) = part {
-                                        self.statistics_in(e, usize::MAX, &mut statistics);
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        let parts = model.steps.len() + guards + statistics.len() + usize::from(contiguous);
-        if parts > MAX_PARTS && model.steps.len() <= self.limits.max_steps {
-            self.out.push(
-                Diagnostic::error(
-                    codes::TOO_MANY_STEPS,
-                    format!("this rule has {parts} steps, guards and statistics together"),
-                    model.rule.name.span,
-                    format!("the limit is {MAX_PARTS}"),
-                )
-                .note(format!("{} steps, {guards} guarded events, {} statistics", model.steps.len(), statistics.len()))
-                .help("build a second rule on the alerts of a first: `alert.rule_name`"),
-            );
-        }
-    }
-
-    /// The running statistics of an expression, `let`s included.
-    fn statistics_in(&self, expr: &Expr, step: usize, found: &mut BTreeSet<(usize, String)>) {
-        let mut lets: Vec<&str> = Vec::new();
-        let mut open = vec![expr];
-        while let Some(expr) = open.pop() {
-            walk::expressions(expr, &mut |e| {
-                match &e.kind {
-                    ExprKind::Call(call) if Statistic::by_name(&call.name.name).is_some() && self.has_window(call) => {
-                        found.insert((step, self.sources.text(e.span).to_string()));
-                    }
-                    ExprKind::Path(path) if path.parts.len() == 1 => {
-                        let name = path.parts[0].name.as_str();
-                        if let Some(decl) = self.names.lets.get(name)
-                            && !lets.contains(&name)
-                        {
-                            lets.push(name);
-                            open.push(&decl.value);
-                        }
-                    }
-                    _ => {}
-                }
-                true
-            });
-        }
-    }
-
-    fn group_without_effect(&mut self, span: Span, what: &str) {
-        self.out.push(
-            Diagnostic::warning(codes::GROUP_WITHOUT_EFFECT, format!("{what} changes nothing"), span, "no effect")
-                .help("delete the braces, or repeat the group: `at least 3 of { … }`"),
-        );
     }
 
     fn joint(&mut self, model: &Model<'a>, node: &Node<'a>) {
@@ -324,7 +167,7 @@ impl<'a> Checker<'a> {
         self.guard_lasts(step);
     }
 
-    fn without_on_first(&mut self, step: &Step) {
+    pub(super) fn without_on_first(&mut self, step: &Step) {
         if let Some(guard) = step.guards.iter().find(|g| g.kind == StepGuardKind::Without) {
             self.out.push(
                 Diagnostic::error(
@@ -338,7 +181,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn until(&mut self, step: &Step, repeated: bool) {
+    pub(super) fn until(&mut self, step: &Step, repeated: bool) {
         if let (Some(until), false) = (&step.until, repeated) {
             self.out.push(
                 Diagnostic::error(
@@ -352,7 +195,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn guard_lasts(&mut self, step: &Step) {
+    pub(super) fn guard_lasts(&mut self, step: &Step) {
         for guard in &step.guards {
             match (&guard.last, guard.kind) {
                 (Some(last), StepGuardKind::If | StepGuardKind::Unless) => {
@@ -372,7 +215,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn quantifier(&mut self, quantifier: &Quantifier) {
+    pub(super) fn quantifier(&mut self, quantifier: &Quantifier) {
         let span = quantifier.span;
         let wrong = |message: &str, label: &str, help: &str| {
             Diagnostic::error(codes::WRONG_COUNT, message, span, label).help(help)
@@ -461,7 +304,10 @@ impl<'a> Checker<'a> {
         if absence.within.is_some() {
             return;
         }
+        // A bound before the absence is reported by itself: it belongs behind it.
+        let misplaced = model.nodes[at].then.is_some_and(|t| t.within.is_some() || t.after.is_some());
         match model.nodes.get(at + 1).map(|n| &n.kind) {
+            None if misplaced => {}
             None => self.out.push(
                 Diagnostic::error(
                     codes::ENDLESS_ABSENCE,
@@ -488,118 +334,6 @@ impl<'a> Checker<'a> {
                         "lasts until the next step's event",
                     )
                     .help(help),
-                );
-            }
-        }
-    }
-
-    fn members(&mut self, model: &Model<'a>, at: usize, steps: &[usize], word: &str) {
-        let first = !model.nodes[..at].iter().any(|n| !matches!(n.kind, NodeKind::Absence(_)));
-        for info in steps.iter().map(|i| &model.steps[*i]) {
-            let step = info.step;
-            if let Some(quantifier) = &step.quantifier {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::MEMBER_NOT_SINGLE,
-                        format!("a repeated or optional member of `{word}` is not built yet"),
-                        quantifier.span,
-                        "members bind one event each",
-                    )
-                    .help("move the repetition before or after the braces"),
-                );
-                continue;
-            }
-            let without = step.guards.iter().find(|g| g.kind == StepGuardKind::Without);
-            match (without, info.role) {
-                (Some(_), Role::AnyMember) if first => self.without_on_first(step),
-                (Some(guard), role) => {
-                    let help = if role == Role::AllMember {
-                        "write it after the braces: `all { … } without X` covers the whole span"
-                    } else {
-                        "write it before `any`, for all members: `then no X then any { … }`"
-                    };
-                    self.out.push(
-                        Diagnostic::error(
-                            codes::WITHOUT_IN_GROUP,
-                            format!("`without` cannot stand at a member of `{word}`"),
-                            guard.span,
-                            "between which events?",
-                        )
-                        .help(help),
-                    );
-                }
-                _ => {}
-            }
-            self.until(step, false);
-            self.guard_lasts(step);
-        }
-    }
-
-    fn misplaced(&mut self, element: &Element) {
-        let (what, help) = match element {
-            Element::Absence(_) => {
-                ("an absence", "count the steps alone, and look back with `unless X in last 5m` outside the group")
-            }
-            Element::All(_) | Element::Any(_) => {
-                ("`all` or `any`", "repeat a sequence of single steps; `(X or Y)` takes either class")
-            }
-            Element::Group(_) => ("a group", "join its steps to the outer group with `then`"),
-            Element::Step(_) => return,
-        };
-        self.out.push(
-            Diagnostic::error(
-                codes::GROUP_TOO_RICH,
-                format!("{what} inside a repeated group is not built yet"),
-                element.span(),
-                "only single steps joined by `then`",
-            )
-            .help(help),
-        );
-    }
-
-    fn repeated_group(&mut self, model: &Model<'a>, group: &Group, steps: &[(Option<&'a Then>, usize)]) {
-        if let Some(quantifier) = &group.quantifier {
-            let refused = if quantifier.consecutive {
-                Some("a `consecutive` group")
-            } else if !quantifier.distinct.is_empty() {
-                Some("a group counted by `distinct`")
-            } else {
-                (quantifier.count == Count::Optional).then_some("an optional group")
-            };
-            match refused {
-                Some(what) => self.out.push(
-                    Diagnostic::error(
-                        codes::GROUP_TOO_RICH,
-                        format!("{what} is not built yet"),
-                        quantifier.span,
-                        "not available",
-                    )
-                    .help("write `at least N of { … }`, or make single steps optional"),
-                ),
-                None => self.quantifier(quantifier),
-            }
-        }
-        for (joint, index) in steps {
-            let step = model.steps[*index].step;
-            let problem = if let Some(quantifier) = &step.quantifier {
-                Some((quantifier.span, "a repeated or optional step"))
-            } else if let Some(guard) = step.guards.first() {
-                let what = if guard.kind == StepGuardKind::Without { "`without`" } else { "a guard with `in last`" };
-                Some((guard.span, what))
-            } else if let Some(until) = &step.until {
-                Some((until.span, "`until`"))
-            } else {
-                joint.filter(|j| j.next).map(|j| (j.span, "`next`"))
-            };
-            if let Some((span, what)) = problem {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::GROUP_TOO_RICH,
-                        format!("{what} inside a repeated group is not built yet"),
-                        span,
-                        "only single steps joined by `then`",
-                    )
-                    .help("move it outside the group, or write the repetitions out"),
                 );
             }
         }

@@ -213,7 +213,7 @@ fn ordered(a: Span, b: Span) -> (Span, Span) {
 }
 
 /// The operator with its sides exchanged.
-fn flipped(op: BinaryOp) -> BinaryOp {
+pub(crate) fn flipped(op: BinaryOp) -> BinaryOp {
     match op {
         BinaryOp::Lt => BinaryOp::Gt,
         BinaryOp::Le => BinaryOp::Ge,

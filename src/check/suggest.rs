@@ -42,6 +42,8 @@ pub(crate) fn closest<'w>(word: &str, among: impl IntoIterator<Item = &'w str>) 
     among
         .into_iter()
         .filter(|candidate| *candidate != word)
+        // Cheap, and most words of a large rule set fall here.
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= 2 * tolerance(word))
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(edits, candidate)| *edits <= tolerance(word).min(tolerance(candidate)))
         .min_by_key(|(edits, _)| *edits)

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tripline::alert::Evidence;
 use tripline::base::{Duration, Timestamp};
 use tripline::config::{self, Choice};
 use tripline::decode::timefield::TimeFormat;
+use tripline::session::AtEnd;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -91,8 +93,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle: Option<Duration>,
     /// What happens to undecided absences at the end of the input
-    #[arg(long, value_name = "HOW", value_parser = one_of::<config::AtEnd>())]
-    pub at_end: Option<config::AtEnd>,
+    #[arg(long, value_name = "HOW", value_parser = one_of::<AtEnd>())]
+    pub at_end: Option<AtEnd>,
     /// Only events at or after this time (RFC 3339, or a date)
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     pub from: Option<Timestamp>,
@@ -112,8 +114,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub alerts: Option<PathBuf>,
     /// How much of the bound events an alert carries
-    #[arg(long, value_name = "HOW MUCH", value_parser = one_of::<config::Evidence>())]
-    pub evidence: Option<config::Evidence>,
+    #[arg(long, value_name = "HOW MUCH", value_parser = one_of::<Evidence>())]
+    pub evidence: Option<Evidence>,
     /// Write lines that are no events here, with the reason
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,

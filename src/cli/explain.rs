@@ -16,8 +16,8 @@ use super::terminal::{Terminal, paint, print, style};
 use super::wording::{Wording, count};
 
 /// Runs the command.
-pub fn run(args: &ExplainArgs, terminal: Terminal) -> Result<Exit, Stop> {
-    let selection = rules::select(&args.paths, &args.only, &CompileOptions::default(), terminal)?;
+pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
+    let selection = rules::select(&args.paths, &args.only, options, terminal)?;
     let mut text = String::new();
     for rule in selection.rules() {
         if !text.is_empty() {

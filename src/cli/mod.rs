@@ -4,15 +4,19 @@
 //! `rules` finds and compiles rule files, `exit` holds the codes.
 
 mod args;
+mod check;
 mod code;
 mod completions;
 mod exit;
 mod explain;
+mod fmt;
 mod graph;
 mod paths;
 mod rules;
+mod run;
 mod settings;
 mod terminal;
+mod test;
 mod wording;
 
 use std::process::ExitCode;
@@ -20,8 +24,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use args::{Cli, Command};
+use args::{Cli, Command, TimeArgs};
 use exit::{Exit, Stop};
+use settings::Settings;
 use terminal::{Terminal, note, paint, style};
 
 /// Runs the program.
@@ -36,7 +41,7 @@ pub fn main() -> ExitCode {
         }
     };
     let terminal = Terminal::new(cli.color);
-    match start_log(&cli.log).and_then(|()| run(&cli, terminal)) {
+    match start_log(&cli.log).and_then(|()| dispatch(&cli, terminal)) {
         Ok(exit) => exit.into(),
         Err(stop) => {
             if let Some(message) = stop.message {
@@ -47,13 +52,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
+fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
+    let settings = || Settings::load(cli.config.as_deref(), terminal);
     match &cli.command {
-        Command::Explain(args) => explain::run(args, terminal),
-        Command::Graph(args) => graph::run(args, terminal),
+        Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
+        Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
+        Command::Fmt(args) => fmt::run(args, terminal),
+        Command::Graph(args) => graph::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),
-        _ => Err(Stop::usage("this command is not built yet")),
+        Command::Run(args) => run::run(args, &settings()?, terminal),
+        Command::Test(args) => test::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
     }
 }
 

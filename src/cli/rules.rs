@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
+use tripline::diag::render::render_text;
 use tripline::diag::{Diagnostic, Level};
 use tripline::plan::Ruleset;
 use tripline::syntax::ast::{File, Item, RuleDecl};
@@ -150,16 +151,7 @@ pub fn require_names(patterns: &[String], files: &[File]) -> Result<(), Stop> {
 
 /// Shows diagnostics on stderr.
 pub fn show(diagnostics: &[Diagnostic], sources: &SourceMap, terminal: Terminal) {
-    for diagnostic in diagnostics {
-        let span = diagnostic.labels.first().map(|label| label.span).unwrap_or_default();
-        let (line, column) = sources.line_column(span.source, span.start);
-        let _ = terminal;
-        note(&format!(
-            "{}:{line}:{column}: {}: {} {:?}\n",
-            sources.get(span.source).name,
-            diagnostic.code.0,
-            diagnostic.message,
-            diagnostic.help
-        ));
+    if !diagnostics.is_empty() {
+        note(&render_text(diagnostics, sources, terminal.color_err));
     }
 }

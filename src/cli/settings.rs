@@ -5,9 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tripline::compile::CompileOptions;
 use tripline::config::Config;
+use tripline::decode::timefield::TimeConfig;
 use tripline::syntax::source::SourceMap;
 
+use super::args::TimeArgs;
 use super::exit::Stop;
 use super::rules::show;
 use super::terminal::Terminal;
@@ -47,8 +50,37 @@ impl Settings {
         }
     }
 
+    /// How rules are compiled: the file's settings, with those of the command line over them.
+    pub fn compile_options(&self, time: &TimeArgs) -> CompileOptions {
+        let type_field = time.type_field.as_ref().or(self.config.type_field.as_ref());
+        let default = CompileOptions::default();
+        CompileOptions {
+            type_field: type_field.map_or(default.type_field, |field| field_path(field)),
+            limits: self.config.limits.clone(),
+            ..CompileOptions::default()
+        }
+    }
+
+    /// Where the time of events stands and how it is written.
+    pub fn time_config(&self, time: &TimeArgs) -> TimeConfig {
+        let default = TimeConfig::default();
+        let named = if time.time_field.is_empty() { self.config.time_fields.as_ref() } else { Some(&time.time_field) };
+        let format = time.time_format.clone().or_else(|| self.config.time_format.clone());
+        TimeConfig {
+            fields: named.map_or(default.fields, |names| names.iter().map(|name| field_path(name)).collect()),
+            format: format.unwrap_or(default.format),
+            on_missing: self.config.on_missing.unwrap_or(default.on_missing),
+        }
+    }
+
     /// A path of the file, seen from the working directory. `-` stays what it is.
     pub fn path(&self, written: &str) -> PathBuf {
         if written == "-" { PathBuf::from(written) } else { self.directory.join(written) }
     }
+}
+
+/// A field path as it is written in settings: parts joined by dots. A field whose name holds a dot is found too,
+/// because a path is also looked up as one name.
+fn field_path(written: &str) -> Vec<String> {
+    written.split('.').map(str::to_owned).collect()
 }

@@ -1,6 +1,8 @@
 //! Settings with a fixed set of words, each with the words it is written by.
 
+use crate::alert::Evidence;
 use crate::decode::timefield::OnMissing;
+use crate::session::AtEnd;
 
 /// A setting that is one of a few words.
 pub trait Choice: Copy + 'static {
@@ -34,30 +36,8 @@ impl Choice for OnMissing {
     const WORDS: &'static [(&'static str, Self)] = &[("arrival", Self::Arrival), ("reject", Self::Reject)];
 }
 
-/// What happens to undecided absences at the end of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum AtEnd {
-    /// They are counted as pending.
-    #[default]
-    Pending,
-    /// They are decided as if time went on.
-    Flush,
-}
-
 impl Choice for AtEnd {
     const WORDS: &'static [(&'static str, Self)] = &[("pending", Self::Pending), ("flush", Self::Flush)];
-}
-
-/// How much of its bound events an alert carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Evidence {
-    /// The whole events.
-    Full,
-    /// The fields that the rule reads.
-    #[default]
-    Fields,
-    /// Their positions and times.
-    Ids,
 }
 
 impl Choice for Evidence {

@@ -11,13 +11,15 @@ mod outputs;
 
 use serde::Deserialize;
 
+use crate::alert::Evidence;
 use crate::base::{Duration, Limits};
 use crate::decode::timefield::{OnMissing, TimeFormat};
 use crate::diag::{Code, Diagnostic};
+use crate::session::AtEnd;
 use crate::syntax::source::{SourceId, Span};
 use crate::syntax::spelling::nearest;
 
-pub use choice::{AtEnd, Choice, Evidence, OutputFormat};
+pub use choice::{Choice, OutputFormat};
 pub use literal::{duration, timestamp};
 pub use outputs::{Output, Target};
 

@@ -120,6 +120,20 @@ pub struct BatchStats {
     pub no_key: Vec<(RuleId, u64)>,
 }
 
+impl BatchStats {
+    /// Adds the counts of another batch; those by rule are the caller's to add.
+    pub fn add(&mut self, other: &Self) {
+        self.bytes += other.bytes;
+        self.events += other.events;
+        self.untimed += other.untimed;
+        self.scan.duplicate_keys += other.scan.duplicate_keys;
+        self.scan.lone_surrogates += other.scan.lone_surrogates;
+        for (sum, count) in self.rejects.iter_mut().zip(other.rejects) {
+            *sum += count;
+        }
+    }
+}
+
 /// A decoded block.
 #[derive(Debug)]
 pub struct Batch {

@@ -12,6 +12,7 @@
 //! displaced must come back. Such lines are rare, so the scan only notices them, and the line is then read again as a
 //! tree.
 
+use super::key_index::Fingerprint;
 use super::path::{PathTrie, ROOT};
 use super::reject::{JsonError, Reject};
 use super::scan::{Number, Scan, Scanner, Span, unescape};
@@ -60,12 +61,13 @@ pub fn extract(
     if result.is_ok() {
         stats.duplicate_keys += walk.met.duplicate_keys + walk.repeated;
         stats.lone_surrogates += walk.met.lone_surrogates;
-    } else {
-        slots.fill(Slot::Missing);
-        text.truncate(old_text);
-        values.truncate(old_values);
+        return Ok(());
     }
-    result
+    let failure = walk.scan.failure();
+    slots.fill(Slot::Missing);
+    text.truncate(old_text);
+    values.truncate(old_values);
+    Err(failure)
 }
 
 struct Walk<'a, 'b> {
@@ -131,11 +133,12 @@ impl Walk<'_, '_> {
     fn child(&mut self, node: u32, key: Span) -> Option<u32> {
         let raw = self.scan.text(key);
         if !key.escaped {
-            return self.trie.child(node, raw);
+            return self.trie.child(node, raw, || self.scan.fingerprint(key));
         }
-        self.scratch.key.clear();
-        unescape(raw, &mut self.scratch.key);
-        self.trie.child(node, &self.scratch.key)
+        let plain = &mut self.scratch.key;
+        plain.clear();
+        unescape(raw, plain);
+        self.trie.child(node, plain, || Fingerprint::new(plain.as_bytes()))
     }
 
     /// The cursor stands on a value that some path leads to.
@@ -189,7 +192,7 @@ impl Walk<'_, '_> {
     #[inline]
     fn string(&mut self, span: Span) -> Slot {
         if !span.escaped {
-            return Slot::Str { start: self.base + span.start as u32, len: (span.end - span.start) as u32 };
+            return Slot::Str { start: self.base + span.start, len: span.end - span.start };
         }
         let start = self.text.len();
         self.met.lone_surrogates += unescape(self.scan.text(span), self.text);
@@ -215,10 +218,10 @@ impl Walk<'_, '_> {
         self.slots.fill(Slot::Missing);
         let repeated = std::mem::take(&mut self.repeated);
         self.met = Met::default();
-        let mut scan = Scanner::new(self.scan.line(), self.trie.max_depth());
-        scan.space();
+        self.scan.pos = 0;
+        self.scan.space();
         let mut met = Met::default();
-        let root = tree(&mut scan, 0, &mut met)?;
+        let root = tree(&mut self.scan, 0, &mut met)?;
         // Only the keys that the scan saw count: whether others are repeated is not known for any other line.
         self.repeated = repeated;
         self.met.lone_surrogates = met.lone_surrogates;
@@ -229,7 +232,8 @@ impl Walk<'_, '_> {
     fn look_up(&mut self, node: u32, value: &Value) {
         let Value::Object(fields) = value else { return };
         for (key, value) in fields {
-            let Some(child) = self.trie.child(node, key) else { continue };
+            let fingerprint = || Fingerprint::new(key.as_bytes());
+            let Some(child) = self.trie.child(node, key, fingerprint) else { continue };
             if !self.trie.node(child).ends.is_empty() {
                 let slot = match value {
                     Value::Missing | Value::Time(_) | Value::Duration(_) => Slot::Missing,

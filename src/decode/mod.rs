@@ -12,6 +12,7 @@ pub mod reject;
 pub mod slot;
 pub mod timefield;
 
+mod key_index;
 mod scan;
 mod tree;
 

@@ -9,9 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
+use super::key_index::{Fingerprint, KeyIndex};
 use crate::base::FieldId;
 
 /// Paths of up to this many parts are found in every mixture of nesting and dotted keys: 2^(n-1) variants.
@@ -23,9 +21,6 @@ pub const ONE_DOTTED_KEY_UP_TO: usize = 32;
 
 /// The deepest nesting that the scanner can follow, whatever the limit asked for.
 pub const MAX_DEPTH: usize = 128;
-
-/// From this many children on, a node is searched by hash and not from first to last.
-const HASH_FROM: usize = 9;
 
 pub(super) const ROOT: u32 = 0;
 
@@ -39,10 +34,7 @@ pub struct PathTrie {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
-    /// Bit `n` is set if a child's key has `n` bytes, modulo 64.
-    lengths: u64,
-    children: Vec<(Box<str>, u32)>,
-    by_hash: Option<HashMap<Box<str>, u32, FixedState>>,
+    children: KeyIndex,
     /// The fields that a value here may fill, with the rank of this way of writing them.
     pub(super) ends: Vec<(FieldId, u32)>,
 }
@@ -58,18 +50,14 @@ impl PathTrie {
     /// The trie of these paths; the field of a path is its index. Equal paths each fill their own slot.
     pub fn new(paths: &[Vec<String>]) -> Self {
         let mut trie = Self { nodes: vec![Node::default()], fields: paths.len(), max_depth: MAX_DEPTH };
-        let mut index = vec![BTreeMap::new()];
+        let mut index: Vec<BTreeMap<Box<str>, u32>> = vec![BTreeMap::new()];
         for (field, path) in paths.iter().enumerate() {
             for (rank, keys) in variants(path).into_iter().enumerate() {
                 trie.insert(&mut index, FieldId::from(field), rank as u32, keys);
             }
         }
         for (node, children) in trie.nodes.iter_mut().zip(index) {
-            node.lengths = children.keys().fold(0, |bits, key: &Box<str>| bits | 1 << (key.len() % 64));
-            if children.len() >= HASH_FROM {
-                node.by_hash = Some(children.iter().map(|(key, child)| (key.clone(), *child)).collect());
-            }
-            node.children = children.into_iter().collect();
+            node.children = KeyIndex::new(children);
         }
         trie
     }
@@ -99,17 +87,10 @@ impl PathTrie {
         &self.nodes[node as usize]
     }
 
-    /// The child of a node under a key.
+    /// The child of a node under a key, whose fingerprint is computed only if it is needed.
     #[inline]
-    pub(super) fn child(&self, node: u32, key: &str) -> Option<u32> {
-        let node = self.node(node);
-        if node.lengths & (1 << (key.len() % 64)) == 0 {
-            return None;
-        }
-        match &node.by_hash {
-            None => node.children.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child),
-            Some(map) => map.get(key).copied(),
-        }
+    pub(super) fn child(&self, node: u32, key: &str, fingerprint: impl FnOnce() -> Fingerprint) -> Option<u32> {
+        self.node(node).children.find(key, fingerprint)
     }
 
     fn insert(&mut self, index: &mut Vec<BTreeMap<Box<str>, u32>>, field: FieldId, rank: u32, keys: Vec<String>) {
@@ -196,18 +177,22 @@ mod tests {
         assert_eq!(written, ["0 1 2 3 4 5 6 7 8", "0 1 2 3 4 5 6 7.8", "0 1 2 3 4 5 6.7 8", "0 1 2 3 4 5 6.7.8"]);
     }
 
+    fn child(trie: &PathTrie, key: &str) -> Option<u32> {
+        trie.child(ROOT, key, || Fingerprint::new(key.as_bytes()))
+    }
+
     #[test]
     fn children_are_found_by_name_in_small_and_large_nodes() {
-        for count in [1, HASH_FROM - 1, HASH_FROM, 300] {
+        for count in [1, 2, 9, 300] {
             let paths: Vec<Vec<String>> = (0..count).map(|n| vec![format!("field{n}")]).collect();
             let trie = PathTrie::new(&paths);
             assert_eq!(trie.nodes(), count + 1);
             for (field, path) in paths.iter().enumerate() {
-                let node = trie.child(ROOT, &path[0]).expect("the key was put in");
+                let node = child(&trie, &path[0]).expect("the key was put in");
                 assert_eq!(trie.node(node).ends, [(FieldId::from(field), 0)]);
             }
-            assert_eq!(trie.child(ROOT, "field"), None);
-            assert_eq!(trie.child(ROOT, "fieldx"), None);
+            assert_eq!(child(&trie, "field"), None);
+            assert_eq!(child(&trie, "fieldx"), None);
         }
     }
 

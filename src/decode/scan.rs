@@ -4,6 +4,7 @@
 //! scanner stops at is ASCII: slicing the text at such positions cannot split a character.
 //! Whether a line is accepted never depends on which fields are read, so skipping checks as much as reading does.
 
+use super::key_index::Fingerprint;
 use super::reject::{JsonError, Reject};
 
 /// A number as JSON writes it.
@@ -17,10 +18,16 @@ pub(super) enum Number {
 /// A string between its quotes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+    pub(super) start: u32,
+    pub(super) end: u32,
     pub(super) escaped: bool,
 }
+
+/// The scan cannot go on; [`Scanner::failure`] says why. It has no size, so that results stay in registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop;
+
+pub(super) type Scan<T> = Result<T, Stop>;
 
 /// The cursor.
 pub(super) struct Scanner<'a> {
@@ -28,38 +35,65 @@ pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     pub(super) pos: usize,
     max_depth: usize,
+    failure: JsonError,
 }
-
-pub(super) type Scan<T> = Result<T, JsonError>;
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// In each byte that is `"`, `\` or a control character the highest bit is set. Bytes above the first such byte may be
 /// marked wrongly, by a borrow: only the lowest mark counts.
-#[inline]
+#[inline(always)]
 fn marks(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
+    // Flipping one bit moves the quote, 0x22, next to the control characters: all of them are below 0x21 then.
+    let low = word ^ (ONES * 0x02);
+    let low = low.wrapping_sub(ONES * 0x21) & !low;
     let slash = word ^ (ONES * b'\\' as u64);
-    let quote = quote.wrapping_sub(ONES) & !quote;
     let slash = slash.wrapping_sub(ONES) & !slash;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | slash | control) & HIGHS
+    (low | slash) & HIGHS
+}
+
+/// The first `"`, `\` or control character from `at` on, or the end.
+#[inline(always)]
+fn next_mark(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(chunk) = bytes.get(at..at + 8) {
+        let found = marks(u64::from_le_bytes(chunk.try_into().expect("the chunk has eight bytes")));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while let Some(byte) = bytes.get(at)
+        && !matches!(byte, b'"' | b'\\' | 0..0x20)
+    {
+        at += 1;
+    }
+    at
+}
+
+/// The first byte from `at` on that is no white space.
+#[inline(always)]
+fn past_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
+        at += 1;
+    }
+    at
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str, max_depth: usize) -> Self {
-        Self { text, bytes: text.as_bytes(), pos: 0, max_depth }
+        let failure = JsonError { reason: Reject::Syntax, offset: 0 };
+        Self { text, bytes: text.as_bytes(), pos: 0, max_depth, failure }
     }
 
     #[inline]
     pub(super) fn text(&self, span: Span) -> &'a str {
-        &self.text[span.start..span.end]
+        &self.text[span.start as usize..span.end as usize]
     }
 
-    /// The whole line.
-    pub(super) fn line(&self) -> &'a str {
-        self.text
+    #[inline]
+    pub(super) fn fingerprint(&self, span: Span) -> Fingerprint {
+        Fingerprint::within(self.bytes, span.start as usize, span.end as usize)
     }
 
     #[inline]
@@ -67,99 +101,112 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.pos).copied()
     }
 
+    /// Why the scan stopped.
+    pub(super) fn failure(&self) -> JsonError {
+        self.failure
+    }
+
+    /// Stops at the cursor.
     #[cold]
-    pub(super) fn error<T>(&self, reason: Reject) -> Scan<T> {
-        let reason = if reason == Reject::Syntax && self.pos >= self.bytes.len() { Reject::Truncated } else { reason };
-        Err(JsonError { reason, offset: u32::try_from(self.pos).unwrap_or(u32::MAX) })
+    pub(super) fn error<T>(&mut self, reason: Reject) -> Scan<T> {
+        self.error_at(self.pos, reason)
+    }
+
+    #[cold]
+    fn error_at<T>(&mut self, at: usize, reason: Reject) -> Scan<T> {
+        let reason = if reason == Reject::Syntax && at >= self.bytes.len() { Reject::Truncated } else { reason };
+        self.failure = JsonError { reason, offset: u32::try_from(at).unwrap_or(u32::MAX) };
+        Err(Stop)
     }
 
     /// Past white space; the byte after it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn space(&mut self) -> Option<u8> {
-        loop {
-            match self.peek() {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.pos += 1,
-                other => return other,
-            }
-        }
+        self.pos = past_space(self.bytes, self.pos);
+        self.peek()
     }
 
     /// One more level is opened.
     #[inline]
-    pub(super) fn deeper(&self, depth: usize) -> Scan<usize> {
+    pub(super) fn deeper(&mut self, depth: usize) -> Scan<usize> {
         if depth < self.max_depth { Ok(depth + 1) } else { self.error(Reject::TooDeep) }
     }
 
     /// The cursor stands on a key: reads it, the colon, and the white space around them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn key(&mut self) -> Scan<Span> {
         if self.peek() != Some(b'"') {
             return self.error(Reject::Syntax);
         }
         let key = self.string()?;
-        if self.peek() != Some(b':') && self.space() != Some(b':') {
-            return self.error(Reject::Syntax);
-        }
-        self.pos += 1;
-        self.space();
+        self.pos = self.colon(self.pos)?;
         Ok(key)
     }
 
+    /// Past a colon and the white space around it.
+    #[inline(always)]
+    fn colon(&mut self, at: usize) -> Scan<usize> {
+        let at = past_space(self.bytes, at);
+        if self.bytes.get(at) != Some(&b':') {
+            return self.error_at(at, Reject::Syntax);
+        }
+        Ok(past_space(self.bytes, at + 1))
+    }
+
     /// The cursor stands on the opening quote.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Scan<Span> {
         let start = self.pos + 1;
-        let mut at = start;
-        let mut escaped = false;
+        let mut end = next_mark(self.bytes, start);
+        let escaped = self.bytes.get(end) != Some(&b'"');
+        if escaped {
+            end = self.string_rest(end)?;
+        }
+        self.pos = end + 1;
+        Ok(Span { start: start as u32, end: end as u32, escaped })
+    }
+
+    /// Past a string whose opening quote stands at `at`.
+    #[inline(always)]
+    fn past_string(&mut self, at: usize) -> Scan<usize> {
+        let end = next_mark(self.bytes, at + 1);
+        if self.bytes.get(end) == Some(&b'"') {
+            return Ok(end + 1);
+        }
+        Ok(self.string_rest(end)? + 1)
+    }
+
+    /// At something in a string that is neither plain nor its end: the place of the closing quote.
+    #[inline(never)]
+    fn string_rest(&mut self, mut at: usize) -> Scan<usize> {
         loop {
-            while let Some(chunk) = self.bytes.get(at..at + 8) {
-                let found = marks(u64::from_le_bytes(chunk.try_into().expect("the chunk has eight bytes")));
-                if found != 0 {
-                    at += (found.trailing_zeros() / 8) as usize;
-                    break;
-                }
-                at += 8;
-            }
             match self.bytes.get(at) {
-                Some(b'"') => {
-                    self.pos = at + 1;
-                    return Ok(Span { start, end: at, escaped });
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    at = self.escape(at)?;
-                }
-                Some(0..0x20) => {
-                    self.pos = at;
-                    return self.error(Reject::ControlCharacter);
-                }
-                Some(_) => at += 1,
-                None => {
-                    self.pos = at;
-                    return self.error(Reject::Truncated);
-                }
+                Some(b'"') => return Ok(at),
+                Some(b'\\') => at = next_mark(self.bytes, self.escape(at)?),
+                Some(_) => return self.error_at(at, Reject::ControlCharacter),
+                None => return self.error_at(at, Reject::Truncated),
             }
         }
     }
 
     /// Past one escape, whose backslash stands at `at`.
+    #[inline]
     fn escape(&mut self, at: usize) -> Scan<usize> {
+        let whole = self.bytes.len();
         let (good, length) = match self.bytes.get(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (true, 2),
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => return Ok(at + 2),
             Some(b'u') => match self.bytes.get(at + 2..at + 6) {
                 Some(digits) => (digits.iter().all(u8::is_ascii_hexdigit), 6),
-                None => (self.bytes[at + 2..].iter().all(u8::is_ascii_hexdigit), self.bytes.len()),
+                None => (self.bytes[at + 2..].iter().all(u8::is_ascii_hexdigit), whole),
             },
             Some(_) => (false, 2),
-            None => (true, self.bytes.len()),
+            None => (true, whole),
         };
         if !good {
-            self.pos = at;
-            return self.error(Reject::BadEscape);
+            return self.error_at(at, Reject::BadEscape);
         }
-        if at + length > self.bytes.len() {
-            self.pos = self.bytes.len();
-            return self.error(Reject::Truncated);
+        if at + length > whole {
+            return self.error_at(whole, Reject::Truncated);
         }
         Ok(at + length)
     }
@@ -167,81 +214,81 @@ impl<'a> Scanner<'a> {
     /// The cursor stands on `t`, `f` or `n`.
     #[inline]
     pub(super) fn literal(&mut self, word: &'static str) -> Scan<()> {
-        if self.bytes[self.pos..].starts_with(word.as_bytes()) {
-            self.pos += word.len();
-            return Ok(());
+        self.pos = self.past_literal(self.pos, word)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn past_literal(&mut self, at: usize, word: &'static str) -> Scan<usize> {
+        if self.bytes[at..].starts_with(word.as_bytes()) {
+            return Ok(at + word.len());
         }
-        let same = self.bytes[self.pos..].iter().zip(word.as_bytes()).take_while(|(found, asked)| found == asked);
-        self.pos += same.count();
-        self.error(Reject::Syntax)
+        let same = self.bytes[at..].iter().zip(word.as_bytes()).take_while(|(found, asked)| found == asked);
+        let at = at + same.count();
+        self.error_at(at, Reject::Syntax)
     }
 
     /// Past a run of digits, at least one.
-    #[inline]
-    fn digits(&mut self) -> Scan<()> {
-        let start = self.pos;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.pos += 1;
+    #[inline(always)]
+    fn digits(&mut self, start: usize) -> Scan<usize> {
+        let mut at = start;
+        while let Some(b'0'..=b'9') = self.bytes.get(at) {
+            at += 1;
         }
-        if self.pos > start {
-            Ok(())
-        } else if self.peek().is_none() {
-            self.error(Reject::Truncated)
+        if at > start {
+            Ok(at)
         } else {
-            self.error(Reject::BadNumber)
+            self.error_at(at, if at < self.bytes.len() { Reject::BadNumber } else { Reject::Truncated })
         }
     }
 
-    /// Past a number that does not overflow a float. Gives its first byte, and whether it is written as an integer.
+    /// Past a number that does not overflow a float, and whether it is written as an integer.
     #[inline]
-    fn number_text(&mut self) -> Scan<(usize, bool)> {
-        let start = self.pos;
-        if self.peek() == Some(b'-') {
-            self.pos += 1;
-        }
-        match self.peek() {
-            Some(b'0') => {
-                self.pos += 1;
-                if matches!(self.peek(), Some(b'0'..=b'9')) {
-                    return self.error(Reject::BadNumber);
-                }
+    fn past_number(&mut self, start: usize) -> Scan<(usize, bool)> {
+        let bytes = self.bytes;
+        let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
+        if bytes.get(at) == Some(&b'0') {
+            at += 1;
+            if let Some(b'0'..=b'9') = bytes.get(at) {
+                return self.error_at(at, Reject::BadNumber);
             }
-            _ => self.digits()?,
+        } else {
+            at = self.digits(at)?;
         }
         let mut integer = true;
         let mut exponent = false;
-        if self.peek() == Some(b'.') {
+        if bytes.get(at) == Some(&b'.') {
             integer = false;
-            self.pos += 1;
-            self.digits()?;
+            at = self.digits(at + 1)?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
+        if let Some(b'e' | b'E') = bytes.get(at) {
             integer = false;
             exponent = true;
-            self.pos += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.pos += 1;
+            at += 1;
+            if let Some(b'+' | b'-') = bytes.get(at) {
+                at += 1;
             }
-            self.digits()?;
+            at = self.digits(at)?;
         }
         // A float reaches to 309 digits: only a long number, or one with an exponent, can overflow.
-        if (exponent || self.pos - start > 300) && !self.float(start).is_finite() {
-            self.pos = start;
-            return self.error(Reject::NumberOverflow);
+        if (exponent || at - start > 300) && !self.float(start, at).is_finite() {
+            return self.error_at(start, Reject::NumberOverflow);
         }
-        Ok((start, integer))
+        Ok((at, integer))
     }
 
-    fn float(&self, start: usize) -> f64 {
-        self.text[start..self.pos].parse().unwrap_or(f64::NAN)
+    fn float(&self, start: usize, end: usize) -> f64 {
+        self.text[start..end].parse().unwrap_or(f64::NAN)
     }
 
     /// The cursor stands on `-` or a digit. An integer that fits neither `i64` nor `u64` becomes a float.
     #[inline]
     pub(super) fn number(&mut self) -> Scan<Number> {
-        let (start, integer) = self.number_text()?;
+        let start = self.pos;
+        let (end, integer) = self.past_number(start)?;
+        self.pos = end;
         if integer {
-            let text = &self.text[start..self.pos];
+            let text = &self.text[start..end];
             if let Ok(value) = text.parse::<i64>() {
                 return Ok(Number::Int(value));
             }
@@ -249,74 +296,86 @@ impl<'a> Scanner<'a> {
                 return Ok(Number::UInt(value));
             }
         }
-        Ok(Number::Float(self.float(start)))
+        Ok(Number::Float(self.float(start, end)))
     }
 
-    /// Past one value of any kind, which stands inside `depth` arrays and objects. Does not recurse.
+    /// Past one value of any kind, which stands inside `depth` arrays and objects.
+    #[inline(always)]
     pub(super) fn skip(&mut self, depth: usize) -> Scan<()> {
+        self.pos = match self.peek() {
+            Some(b'"') => self.past_string(self.pos)?,
+            Some(b'-' | b'0'..=b'9') => self.past_number(self.pos)?.0,
+            _ => self.past_value(self.pos, depth)?,
+        };
+        Ok(())
+    }
+
+    /// Does not recurse, and keeps its place in a local: this is where most bytes of most lines go by.
+    #[inline(never)]
+    fn past_value(&mut self, mut at: usize, depth: usize) -> Scan<usize> {
+        let bytes = self.bytes;
         // One bit for each open array (0) or object (1), the innermost lowest: `MAX_DEPTH` bits.
         let mut kinds: u128 = 0;
         let mut open = 0usize;
         loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.string()?;
-                }
-                Some(b'-' | b'0'..=b'9') => {
-                    self.number_text()?;
-                }
-                Some(b'{') => {
-                    self.deeper(depth + open)?;
-                    self.pos += 1;
-                    if self.space() == Some(b'}') {
-                        self.pos += 1;
+            match bytes.get(at) {
+                Some(b'"') => at = self.past_string(at)?,
+                Some(b'-' | b'0'..=b'9') => at = self.past_number(at)?.0,
+                Some(bracket @ (b'{' | b'[')) => {
+                    if depth + open >= self.max_depth {
+                        return self.error_at(at, Reject::TooDeep);
+                    }
+                    let object = *bracket == b'{';
+                    at = past_space(bytes, at + 1);
+                    if bytes.get(at) == Some(if object { &b'}' } else { &b']' }) {
+                        at += 1;
                     } else {
-                        kinds = kinds << 1 | 1;
+                        kinds = kinds << 1 | u128::from(object);
                         open += 1;
-                        self.key()?;
+                        if object {
+                            at = self.past_key(at)?;
+                        }
                         continue;
                     }
                 }
-                Some(b'[') => {
-                    self.deeper(depth + open)?;
-                    self.pos += 1;
-                    if self.space() == Some(b']') {
-                        self.pos += 1;
-                    } else {
-                        kinds <<= 1;
-                        open += 1;
-                        continue;
-                    }
-                }
-                Some(b't') => self.literal("true")?,
-                Some(b'f') => self.literal("false")?,
-                Some(b'n') => self.literal("null")?,
-                _ => return self.error(Reject::Syntax),
+                Some(b't') => at = self.past_literal(at, "true")?,
+                Some(b'f') => at = self.past_literal(at, "false")?,
+                Some(b'n') => at = self.past_literal(at, "null")?,
+                _ => return self.error_at(at, Reject::Syntax),
             }
             // After a value: what is open may end here, any number of levels.
             loop {
                 if open == 0 {
-                    return Ok(());
+                    return Ok(at);
                 }
                 let object = kinds & 1 == 1;
-                match self.space() {
+                at = past_space(bytes, at);
+                match bytes.get(at) {
                     Some(b',') => {
-                        self.pos += 1;
-                        self.space();
+                        at = past_space(bytes, at + 1);
                         if object {
-                            self.key()?;
+                            at = self.past_key(at)?;
                         }
                         break;
                     }
                     Some(b'}') if object => {}
                     Some(b']') if !object => {}
-                    _ => return self.error(Reject::Syntax),
+                    _ => return self.error_at(at, Reject::Syntax),
                 }
-                self.pos += 1;
+                at += 1;
                 kinds >>= 1;
                 open -= 1;
             }
         }
+    }
+
+    #[inline(always)]
+    fn past_key(&mut self, at: usize) -> Scan<usize> {
+        if self.bytes.get(at) != Some(&b'"') {
+            return self.error_at(at, Reject::Syntax);
+        }
+        let at = self.past_string(at)?;
+        self.colon(at)
     }
 }
 

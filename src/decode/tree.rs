@@ -31,8 +31,8 @@ pub(super) fn tree(scan: &mut Scanner<'_>, depth: usize, met: &mut Met) -> Scan<
             Number::UInt(v) => Value::UInt(v),
             Number::Float(v) => Value::Float(v),
         }),
-        Some(b'{') => object(scan, scan.deeper(depth)?, met),
-        Some(b'[') => list(scan, scan.deeper(depth)?, met),
+        Some(b'{') => object(scan, depth, met),
+        Some(b'[') => list(scan, depth, met),
         Some(b't') => scan.literal("true").map(|()| Value::Bool(true)),
         Some(b'f') => scan.literal("false").map(|()| Value::Bool(false)),
         Some(b'n') => scan.literal("null").map(|()| Value::Missing),
@@ -50,6 +50,7 @@ fn text(raw: &str, escaped: bool, met: &mut Met) -> Box<str> {
 }
 
 fn list(scan: &mut Scanner<'_>, depth: usize, met: &mut Met) -> Scan<Value> {
+    let depth = scan.deeper(depth)?;
     let mut items = Vec::new();
     scan.pos += 1;
     if scan.space() == Some(b']') {
@@ -73,6 +74,7 @@ fn list(scan: &mut Scanner<'_>, depth: usize, met: &mut Met) -> Scan<Value> {
 }
 
 fn object(scan: &mut Scanner<'_>, depth: usize, met: &mut Met) -> Scan<Value> {
+    let depth = scan.deeper(depth)?;
     let mut fields: Vec<(Box<str>, Value)> = Vec::new();
     let mut by_key: HashMap<Box<str>, usize, RandomState> = HashMap::default();
     scan.pos += 1;

@@ -16,7 +16,7 @@ use crate::base::function::Statistic;
 use crate::base::{Duration, Timestamp, Value};
 use crate::plan::eval::{arithmetic, eval, passes, unary};
 use crate::plan::expr::Expr;
-use crate::plan::key::encode_tuple;
+use crate::plan::key::{encode_scalar, encode_tuple};
 use crate::plan::ruleset::{RoleKind, Stat, StatWindow};
 use crate::syntax::ast::BinaryOp;
 
@@ -25,6 +25,9 @@ use crate::syntax::ast::BinaryOp;
 pub struct Past {
     /// By statistic of the rule.
     stats: Vec<Window>,
+    /// By statistic and the step's key, for rules whose key is handed over: there one state serves all keys.
+    keyed: HashMap<(u32, Box<[u8]>), Window, foldhash::fast::FixedState>,
+    sweep_at: usize,
     /// By guard of the rule; unused ones stay empty.
     guards: Vec<Seen>,
     newest: Option<Timestamp>,
@@ -136,6 +139,17 @@ impl Window {
         }
     }
 
+    /// Keeps the last `n`, or what the limit allows.
+    fn cap(&mut self, window: StatWindow, limit: usize) {
+        let most = match window {
+            StatWindow::Events(n) => usize::try_from(n).unwrap_or(usize::MAX),
+            StatWindow::Time(_) => limit,
+        };
+        while self.len() > most {
+            self.pop_oldest();
+        }
+    }
+
     fn value(&self, kind: Statistic, current: &Value) -> Value {
         let m = self.moments();
         let deviation = || (m.count >= 2).then(|| (m.squares / (m.count - 1) as f64).sqrt());
@@ -157,14 +171,12 @@ impl Window {
 }
 
 impl Past {
-    /// Whether a rule needs one.
-    pub fn is_needed(env: &RuleEnv<'_>) -> bool {
-        !env.rule.stats.is_empty() || env.rule.steps.iter().any(|s| !s.lookback.is_empty())
-    }
-
     /// The statistics as the event sees them. Missing for those whose class it is not of.
     pub fn statistics(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) -> Vec<Value> {
         let stats = &env.rule.stats;
+        if env.rule.handed_over {
+            return self.keyed_statistics(env, event);
+        }
         self.stats.resize_with(stats.len(), Window::default);
         let read = |stat: &Stat, window: &mut Window| {
             if !event.has(stat.role) {
@@ -175,6 +187,42 @@ impl Past {
             window.value(stat.kind, &current)
         };
         stats.iter().zip(&mut self.stats).map(|(stat, window)| read(stat, window)).collect()
+    }
+
+    fn keyed_statistics(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) -> Vec<Value> {
+        let read = |(at, stat): (usize, &Stat)| {
+            let key = event.has(stat.role).then(|| step_key(env, stat.step.index(), event)).flatten();
+            let window = key.and_then(|key| self.keyed.get_mut(&(at as u32, key)));
+            let current = sample(env, stat, event);
+            match window {
+                Some(window) => {
+                    window.drop_old(stat.window, event.ts);
+                    window.value(stat.kind, &current)
+                }
+                None if event.has(stat.role) => Window::default().value(stat.kind, &current),
+                None => Value::Missing,
+            }
+        };
+        env.rule.stats.iter().enumerate().map(read).collect()
+    }
+
+    fn add_keyed(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) {
+        for (at, stat) in env.rule.stats.iter().enumerate() {
+            if !event.has(stat.role) {
+                continue;
+            }
+            let Some(key) = step_key(env, stat.step.index(), event) else { continue };
+            let window = self.keyed.entry((at as u32, key)).or_default();
+            window.push(event.ts, sample(env, stat, event));
+            window.cap(stat.window, env.rule.runs_per_key);
+        }
+        if self.keyed.len() > self.sweep_at.max(64) {
+            self.keyed.retain(|(at, _), window| {
+                window.drop_old(env.rule.stats[*at as usize].window, event.ts);
+                window.len() > 0
+            });
+            self.sweep_at = self.keyed.len() * 2;
+        }
     }
 
     /// Whether the `unless`/`if` guards of a step that look at nothing but the event let it pass.
@@ -194,19 +242,17 @@ impl Past {
     /// Adds the event, after everything has looked at the past without it.
     pub fn add(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) {
         self.newest = Some(event.ts);
+        if env.rule.handed_over {
+            self.add_keyed(env, event);
+            return;
+        }
         self.stats.resize_with(env.rule.stats.len(), Window::default);
         for (stat, window) in env.rule.stats.iter().zip(&mut self.stats) {
             if !event.has(stat.role) {
                 continue;
             }
             window.push(event.ts, sample(env, stat, event));
-            let most = match stat.window {
-                StatWindow::Events(n) => usize::try_from(n).unwrap_or(usize::MAX),
-                StatWindow::Time(_) => env.rule.runs_per_key,
-            };
-            while window.len() > most {
-                window.pop_oldest();
-            }
+            window.cap(stat.window, env.rule.runs_per_key);
         }
         for lookback in env.rule.steps.iter().flat_map(|s| &s.lookback) {
             for guard in &lookback.guards {
@@ -244,6 +290,19 @@ impl Past {
     }
 }
 
+/// The key of a step for an event, encoded; `None` if a component is missing.
+fn step_key(env: &RuleEnv<'_>, step: usize, event: &Arrived<'_>) -> Option<Box<[u8]>> {
+    let mut key = Vec::new();
+    let context = unary(&event.view, &[], env.tables);
+    for component in &env.rule.steps[step].components {
+        let value = eval(&component.value, &context);
+        if (value.get().is_missing() && !component.optional) || !encode_scalar(value.get(), &mut key) {
+            return None;
+        }
+    }
+    Some(key.into())
+}
+
 /// The value of a statistic's expression for an event.
 fn sample(env: &RuleEnv<'_>, stat: &Stat, event: &Arrived<'_>) -> Value {
     let value = eval(&stat.value, &unary(&event.view, &[], env.tables)).into_value();
@@ -255,7 +314,7 @@ fn sample(env: &RuleEnv<'_>, stat: &Stat, event: &Arrived<'_>) -> Value {
     }
 }
 
-fn tuple<'a>(env: &RuleEnv<'_>, sides: impl Iterator<Item = &'a Expr>, event: &Arrived<'_>) -> Option<Vec<u8>> {
+fn tuple<'e>(env: &RuleEnv<'_>, sides: impl Iterator<Item = &'e Expr>, event: &Arrived<'_>) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     encode_tuple(sides, &unary(&event.view, &[], env.tables), &mut key)?;
     Some(key)
@@ -277,8 +336,7 @@ pub fn narrow(env: &RuleEnv<'_>, event: &Arrived<'_>, stats: &[Value], past: Opt
             && event.has(at as u8)
         {
             let def = &env.rule.steps[step.index()];
-            if (def.arrival.is_some() || !def.lookback.is_empty())
-                && !qualifies(env, step.index(), event, stats, past)
+            if (def.arrival.is_some() || !def.lookback.is_empty()) && !qualifies(env, step.index(), event, stats, past)
             {
                 roles &= !(1 << at);
             }

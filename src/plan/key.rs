@@ -195,8 +195,8 @@ pub fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// Encodes the values of expressions as one join key; `None` if any is missing or no scalar.
-pub fn encode_tuple<'a, E: EventView>(
-    parts: impl Iterator<Item = &'a Expr>,
+pub fn encode_tuple<'a, 'e: 'a, E: EventView>(
+    parts: impl Iterator<Item = &'e Expr>,
     c: &Ctx<'a, E>,
     out: &mut impl Bytes,
 ) -> Option<()> {

@@ -14,8 +14,8 @@ use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower_expr::{Declarations, Fields, Lowering, Place};
 use super::ruleset::{
-    Ahead, AlertExpr, Element, ElementKind, Group, Guard, Join, Link, Lookback, Meta, Quantifier, Role, RoleKind, Rule,
-    Ruleset, Severity, SeverityRule, Step, Suppress, TemplatePiece,
+    Ahead, AlertExpr, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, Meta,
+    Quantifier, Role, RoleKind, Rule, Ruleset, Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
 use super::strategy;
 use crate::base::id::{GuardId, KeySpecId, PredId};
@@ -200,14 +200,6 @@ pub fn classes_of(decl: &ast::RuleDecl) -> Vec<&ast::ClassRef> {
     out
 }
 
-/// A key component of one step or guard.
-#[derive(Clone, Debug)]
-struct Component {
-    place: usize,
-    value: Expr,
-    optional: bool,
-}
-
 struct RuleBuilder<'s, 'a> {
     set: &'s mut SetBuilder<'a>,
     id: RuleId,
@@ -365,7 +357,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let kept = fields.take_touched();
         self.set.fields = fields;
 
-        let named = elements.iter().any(is_contiguous);
+        let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
+        let named = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
         self.statistics_and_named(&stats, named);
         let handed_over = self.assign_roles();
         if self.roles.len() > 64 {
@@ -391,6 +384,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let (guards, mut steps) = (self.guards, self.steps);
         if handed_over {
             add_key_joins(&mut steps, &elements);
+            // There is no past by key to look back at when an event arrives: the search looks into its buffer.
+            for step in &mut steps {
+                let simple = std::mem::take(&mut step.lookback);
+                step.cross_lookback.extend(simple);
+            }
         }
         let fingerprint = fingerprint(self.set.input.sources, decl, self.set.declarations);
         let mut rule = Rule {
@@ -424,8 +422,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             reason: String::new(),
             level,
             horizon: None,
+            hints: super::ruleset::Hints::default(),
         };
         rule.horizon = strategy::horizon(&rule);
+        rule.hints = strategy::hints(&rule);
         (rule.strategy, rule.reason) = strategy::choose(&rule, self.set.input.force);
         (rule, problems)
     }
@@ -663,7 +663,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             cross_lookback: Vec::new(),
             quantifier: None,
             until: None,
-            components: components.into_iter().map(|c| (c.place, c.value)).collect(),
+            components,
             joins: Vec::new(),
             own_history,
             reads,
@@ -736,21 +736,26 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 .collect()
         });
         let components = if guard.by.is_empty() {
-            match guarded.or(like) {
+            // The rule's `by` where it names a component; else what the guarded step says.
+            let own = match guarded.or(like) {
                 Some(step) => self.step_keys[step.index()].clone(),
-                // `cancel on`: the rule's `by`, else the first step's.
-                None if !self.rule_key.is_empty() => self
-                    .rule_key
-                    .clone()
-                    .into_iter()
-                    .map(|(place, item)| Component {
-                        place,
-                        value: low.expr(&item.value, Place::Event),
-                        optional: item.optional,
-                    })
-                    .collect(),
-                None => self.step_keys.first().cloned().unwrap_or_default(),
-            }
+                None if self.rule_key.is_empty() => self.step_keys.first().cloned().unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let mut components: Vec<Component> = self
+                .rule_key
+                .clone()
+                .into_iter()
+                .map(|(place, item)| Component {
+                    place,
+                    value: low.expr(&item.value, Place::Event),
+                    optional: item.optional,
+                })
+                .collect();
+            let named: Vec<usize> = components.iter().map(|c| c.place).collect();
+            components.extend(own.into_iter().filter(|c| !named.contains(&c.place)));
+            components.sort_by_key(|c| c.place);
+            components
         } else {
             let mut components: Vec<Component> = guard
                 .by
@@ -770,7 +775,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             role: 0,
             cross: Expr::all(cross),
             guarded,
-            components: components.into_iter().map(|c| (c.place, c.value)).collect(),
+            components,
             equalities,
         });
         id
@@ -893,9 +898,10 @@ fn add_key_joins(steps: &mut [Step], elements: &[Element]) {
             let shared: Vec<(Expr, Expr)> = steps[earlier.index()]
                 .components
                 .iter()
-                .filter_map(|(place, this)| {
-                    let other = steps[later.index()].components.iter().find(|(p, _)| p == place)?;
-                    Some((this.clone(), other.1.clone()))
+                .filter_map(|this| {
+                    let other = steps[later.index()].components.iter().find(|c| c.place == this.place)?;
+                    // Where missing is a key, equality is more than a join looks up.
+                    (!this.optional && !other.optional).then(|| (this.value.clone(), other.value.clone()))
                 })
                 .collect();
             for (this, other) in shared {

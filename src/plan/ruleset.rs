@@ -146,6 +146,23 @@ pub struct Rule {
     pub level: u32,
     /// How long after its time an event can still matter; `None` is for ever.
     pub horizon: Option<Duration>,
+    /// What the matcher would otherwise work out for every event.
+    pub hints: Hints,
+}
+
+/// Facts about a rule that every event asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// It has statistics, or guards that look back and are decided at arrival.
+    pub needs_past: bool,
+    /// Some step has a condition beyond its predicate that is decided at arrival.
+    pub judged_on_arrival: bool,
+    /// `having` reads the key.
+    pub reads_key: bool,
+    /// Roles that break contiguity, a bit each.
+    pub named: u64,
+    /// Roles with which an event can matter to a key that holds nothing.
+    pub begins: u64,
 }
 
 /// What people read about a rule.
@@ -225,6 +242,17 @@ pub enum RoleKind {
     Stat(StatId),
 }
 
+/// A key component of a step or guard.
+#[derive(Clone, Debug)]
+pub struct KeyComponent {
+    /// Its place in [`Rule::components`].
+    pub place: usize,
+    /// Its value, over the event.
+    pub value: Expr,
+    /// `?`: missing is a value.
+    pub optional: bool,
+}
+
 /// A step.
 #[derive(Debug)]
 pub struct Step {
@@ -247,7 +275,7 @@ pub struct Step {
     /// What ends the repetition.
     pub until: Option<GuardId>,
     /// Key components by value, for rules whose key is handed over.
-    pub components: Vec<(usize, Expr)>,
+    pub components: Vec<KeyComponent>,
     /// Equalities with later steps: `this` over the event of this step, `other` over the event of `step`.
     pub joins: Vec<Join>,
     /// The step's condition depends on its own earlier events (`prev`, `count(a)`), so order of scanning matters.
@@ -305,7 +333,7 @@ pub struct Guard {
     /// The step it guards, whose name its condition may use.
     pub guarded: Option<StepId>,
     /// Key components by value that must agree, for rules whose key is handed over.
-    pub components: Vec<(usize, Expr)>,
+    pub components: Vec<KeyComponent>,
     /// For `unless`/`if` decided at arrival: equalities with the guarded event (guard side, event side) that
     /// make up the whole cross condition. `None` if the condition is not of that form.
     pub equalities: Option<Vec<(Expr, Expr)>>,

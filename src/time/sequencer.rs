@@ -145,10 +145,13 @@ impl Sequencer {
                 quarantined.push(i as u32);
                 continue;
             }
-            if ts < self.watermark {
+            // Behind its own source's watermark: so what is late does not depend on how sources take turns.
+            let own = self.sources[source].newest;
+            let own_watermark = if own == Timestamp::MIN { own } else { own - self.config.lateness };
+            if ts < self.watermark.max(own_watermark) {
                 self.stats.late += 1;
                 // Against the newest event, not the watermark: that is what lateness is measured from.
-                let newest = self.sources[source].newest.max(self.watermark);
+                let newest = own.max(self.watermark);
                 self.stats.needed_lateness = self.stats.needed_lateness.max(newest - ts);
                 late.push(i as u32);
                 continue;
@@ -190,8 +193,12 @@ impl Sequencer {
         self.progress(released, Vec::new(), Vec::new())
     }
 
-    /// All events still held back, in order: the input has ended. The watermark stays where it was.
+    /// All events still held back, in order: the input has ended, nothing can be late any more, and time has come as
+    /// far as the newest event.
     pub fn finish(&mut self) -> Progress {
+        if let Some(newest) = self.sources.iter().map(|s| s.newest).max() {
+            self.watermark = self.watermark.max(newest);
+        }
         let mut waiting = std::mem::take(&mut self.waiting);
         sort(&mut waiting);
         self.progress(Released::Records(waiting), Vec::new(), Vec::new())

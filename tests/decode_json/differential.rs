@@ -1,9 +1,8 @@
 //! Random objects, and the same with random damage.
 
 use proptest::prelude::*;
-use tripline::decode::PathTrie;
 
-use crate::reference::compare;
+use crate::reference::{compare, trie};
 
 /// Keys that collide on purpose: nested and dotted forms of the paths below, escapes, and others.
 fn key() -> impl Strategy<Value = String> {
@@ -95,7 +94,7 @@ proptest! {
 
     #[test]
     fn good_lines_give_the_same_values(paths in paths(), line in object()) {
-        let verdict = compare(&paths, &PathTrie::new(&paths), &line);
+        let verdict = compare(&paths, &trie(&paths), &line);
         prop_assert!(verdict.is_ok(), "{:?}", verdict);
     }
 
@@ -105,7 +104,7 @@ proptest! {
         line in object(),
         damages in prop::collection::vec(prop::collection::vec(damage(), 1..4), 1..8),
     ) {
-        let trie = PathTrie::new(&paths);
+        let trie = trie(&paths);
         for damage in damages {
             let line = spoil(&line, &damage);
             let verdict = compare(&paths, &trie, &line);
@@ -123,7 +122,7 @@ fn every_truncation_and_every_changed_byte_of_a_line() {
             .iter()
             .map(|path| path.iter().map(|part| (*part).to_owned()).collect())
             .collect();
-    let trie = PathTrie::new(&paths);
+    let trie = trie(&paths);
     let mut accepted = 0;
     for at in 0..line.len() {
         assert_eq!(compare(&paths, &trie, &line[..at]), Ok(false));
@@ -138,4 +137,19 @@ fn every_truncation_and_every_changed_byte_of_a_line() {
         }
     }
     assert!(accepted > 1_000, "only {accepted} changed lines were accepted");
+}
+
+/// The limit of both is the same here, so the verdict must be too.
+#[test]
+fn nesting_up_to_the_limit_and_beyond() {
+    let paths = vec![vec!["v".to_owned()], vec!["v".to_owned(), "v".to_owned()]];
+    let accepted = |levels: usize, open: &str, close: &str| {
+        let line = format!("{{\"v\":{}{}}}", open.repeat(levels - 1) + "0", close.repeat(levels - 1));
+        compare(&paths, &trie(&paths), &line)
+    };
+    for (open, close) in [("[", "]"), ("{\"v\":", "}"), ("{\"w\":", "}")] {
+        assert_eq!(accepted(127, open, close), Ok(true));
+        assert_eq!(accepted(128, open, close), Ok(false));
+        assert_eq!(accepted(5_000, open, close), Ok(false));
+    }
 }

@@ -1,8 +1,13 @@
-//! The judge: `serde_json` and a plain look-up of paths.
+//! The judge: `serde_json` and a plain look-up of paths. Used by the tests and by the fuzz target `json_diff`.
 
 use serde_json::Value as Json;
 use tripline::base::{Value, ValueRef};
 use tripline::decode::{Arena, PathTrie, ScanStats, Slot, extract};
+
+/// The trie of the paths, with the limit on nesting that `serde_json` has.
+pub(crate) fn trie(paths: &[Vec<String>]) -> PathTrie {
+    PathTrie::new(paths).with_max_depth(127)
+}
 
 /// What the scanner makes of a line: the values of the fields, or the name of the reason why not.
 pub(crate) fn scanned(trie: &PathTrie, line: &str) -> Result<Vec<Value>, &'static str> {

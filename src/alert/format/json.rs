@@ -38,8 +38,8 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
 /// Appends the bound events: an object from step to list of events. A step without a name goes by its number.
 pub(super) fn events(alert: &Alert, formatter: &Formatter, out: &mut String) {
     let mut steps = Object::open(out);
-    for (index, step) in alert.bound.iter().enumerate() {
-        let list = steps.key(&step_name(index, step));
+    for step in &alert.bound {
+        let list = steps.key(&step_name(step));
         list.push('[');
         for (n, event) in step.events.iter().enumerate() {
             if n > 0 {
@@ -53,8 +53,8 @@ pub(super) fn events(alert: &Alert, formatter: &Formatter, out: &mut String) {
 }
 
 /// The name of a step, or its number from 1.
-pub(super) fn step_name(index: usize, step: &BoundStep) -> String {
-    step.name.clone().unwrap_or_else(|| (index + 1).to_string())
+pub(super) fn step_name(step: &BoundStep) -> String {
+    step.name.clone().unwrap_or_else(|| (step.step.index() + 1).to_string())
 }
 
 fn write_event(event: &BoundEvent, formatter: &Formatter, out: &mut String) {

@@ -52,7 +52,7 @@ impl Formatter {
         if self.inputs.len() < 2 {
             return None;
         }
-        self.inputs.get(seq.input()).map(String::as_str)
+        self.inputs.get(usize::from(seq.input())).map(String::as_str)
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut
     for (name, value) in &alert.values {
         line(out, &["  ", &paint.with(DIM, &format!("{:<7}", visible(name))), " ", &shown(value)]);
     }
-    for (index, step) in alert.bound.iter().enumerate() {
-        let name = step_name(index, step);
+    for step in &alert.bound {
+        let name = step_name(step);
         let count = step.events.len();
         if count == 0 {
             continue;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::alert::{BoundEvent, BoundStep, Seq, Severity};
-use crate::base::{Duration, RuleId, Timestamp, Value};
+use crate::base::{Duration, RuleId, StepId, Timestamp, Value};
 
 fn event(input: u64, line: u64, fields: &[(&str, Value)], raw: Option<&str>) -> BoundEvent {
     BoundEvent {
@@ -10,6 +10,7 @@ fn event(input: u64, line: u64, fields: &[(&str, Value)], raw: Option<&str>) -> 
         ts: Timestamp::from_millis(line as i64 * 1000),
         fields: fields.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect(),
         raw: raw.map(str::to_owned),
+        origins: Vec::new(),
     }
 }
 
@@ -29,10 +30,15 @@ fn alert() -> Alert {
         ],
         bound: vec![
             BoundStep {
+                step: StepId(0),
                 name: Some("fail".to_owned()),
                 events: vec![event(0, 1, &[("outcome", Value::Str("failure".into()))], None), event(0, 2, &[], None)],
             },
-            BoundStep { name: None, events: vec![event(1, 3, &[], Some("{\"outcome\" : \"success\"}\r"))] },
+            BoundStep {
+                step: StepId(1),
+                name: None,
+                events: vec![event(1, 3, &[], Some("{\"outcome\" : \"success\"}\r"))],
+            },
         ],
         suppressed: 2,
         notes: Vec::new(),

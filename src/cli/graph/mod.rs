@@ -14,8 +14,8 @@ use super::terminal::{Terminal, print};
 use super::wording::Wording;
 
 /// Runs the command.
-pub fn run(args: &GraphArgs, terminal: Terminal) -> Result<Exit, Stop> {
-    let selection = rules::select(&args.paths, &args.only, &CompileOptions::default(), terminal)?;
+pub fn run(args: &GraphArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
+    let selection = rules::select(&args.paths, &args.only, options, terminal)?;
     let wording = Wording::new(&selection.texts.sources);
     let mut drawn = Vec::new();
     for rule in selection.rules() {

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use tripline::alert::Alert;
 use tripline::plan::Ruleset;
 use tripline::syntax::ast::{RuleDecl, TestDecl};
+use tripline::syntax::source::Span;
 
 use super::expect;
 use super::run;
 use super::stream::Line;
-use super::variant::{Original, Part};
+use super::variant::Original;
 use crate::cli::wording::Wording;
 
 /// The coverage of one rule.
@@ -26,7 +27,7 @@ pub struct Coverage {
     /// Clauses that can be left out.
     pub clauses: usize,
     /// Clauses that no test would miss.
-    pub unmissed: Vec<Part>,
+    pub unmissed: Vec<Span>,
     /// Some test expects an alert.
     pub fires: bool,
     /// Some test expects none.
@@ -52,7 +53,7 @@ pub fn measure(original: Original<'_>, compiled: &Ruleset, rule: &RuleDecl, test
         coverage.fires |= !test.alerts.is_empty();
         coverage.silent |= test.alerts.is_empty();
         for alert in test.alerts {
-            bound.extend(alert.bound.iter().enumerate().filter(|(_, s)| !s.events.is_empty()).map(|(n, _)| n));
+            bound.extend(alert.bound.iter().filter(|step| !step.events.is_empty()).map(|step| step.step.index()));
         }
     }
     if let Some(plan) = compiled.rule(&rule.name.name) {
@@ -61,7 +62,7 @@ pub fn measure(original: Original<'_>, compiled: &Ruleset, rule: &RuleDecl, test
         coverage.unbound = missing.map(|(_, step)| step.label.to_string()).collect();
     }
     for part in original.parts(rule) {
-        let Some(variant) = original.without(rule, &part.cut) else { continue };
+        let Some(variant) = original.without(rule, part) else { continue };
         coverage.clauses += 1;
         if !missed(&variant, rule, tests, wording) {
             coverage.unmissed.push(part);

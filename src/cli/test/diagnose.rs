@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use tripline::alert::Alert;
 use tripline::plan::Ruleset;
-use tripline::syntax::ast::{Element, RuleDecl, Step, TestDecl};
+use tripline::syntax::ast::{Count, Element, RuleDecl, Step, TestDecl};
+use tripline::syntax::source::Span;
 
 use super::expect::since_start;
 use super::run;
 use super::stream::Line;
-use super::variant::{Original, Part, pattern};
+use super::variant::{Original, pattern};
 use crate::cli::wording::{Wording, count};
 
 /// Bound events of one step that are listed.
@@ -39,10 +40,12 @@ pub fn diagnose(original: Original<'_>, rule: &RuleDecl, test: &TestDecl, lines:
             report.extend(alerts.last().map(bound).unwrap_or_default());
             report.push(format!("it did not go on to: {}", wording.span(elements[*n].span())));
         }
-        None => report.push(format!("the pattern did not get past its first element: {}", wording.span(elements[0].span()))),
+        None => {
+            report.push(format!("the pattern did not get past its first element: {}", wording.span(elements[0].span())))
+        }
     }
     for part in single_cause {
-        report.push(format!("there would be an alert without: {}", wording.span(part.span)));
+        report.push(format!("there would be an alert without: {}", wording.span(part)));
     }
     for element in elements.iter().skip(reached.as_ref().map_or(0, |(n, _)| *n)) {
         for step in steps(element) {
@@ -68,8 +71,8 @@ fn single_cause(
     original: Original<'_>,
     rule: &RuleDecl,
     fires: &dyn Fn(Option<Arc<Ruleset>>) -> Option<Vec<Alert>>,
-) -> Vec<Part> {
-    original.parts(rule).into_iter().filter(|part| fires(original.without(rule, &part.cut)).is_some()).collect()
+) -> Vec<Span> {
+    original.parts(rule).into_iter().filter(|part| fires(original.without(rule, *part)).is_some()).collect()
 }
 
 /// How many events a step alone would take, by class and by condition.
@@ -82,29 +85,32 @@ fn qualifying(
     wording: Wording<'_>,
 ) -> Option<String> {
     let name = wording.step_name(step);
-    let times = step.quantifier.as_ref().map(|q| format!(", and {} are asked for", count(q.count))).unwrap_or_default();
+    let asked = step.quantifier.as_ref().filter(|q| !matches!(q.count, Count::Optional | Count::ZeroOrMore));
+    let asked = asked.map(|q| format!(", and {} are asked for", count(q.count))).unwrap_or_default();
+    let of_class =
+        |n: usize| if n == 1 { "1 event is of its class".to_owned() } else { format!("{n} events are of its class") };
     let bare = Step { condition: None, ..step.clone() };
-    let of_class = run::alerts(&original.alone(rule, &bare)?, &rule.name.name, test, lines).len();
+    let all = run::alerts(&original.alone(rule, &bare)?, &rule.name.name, test, lines).len();
     if step.condition.is_none() {
-        return Some(format!("step `{name}`: {of_class} events are of its class{times}"));
+        return Some(format!("step `{name}`: {}{asked}", of_class(all)));
     }
     Some(match original.alone(rule, step) {
         Some(ruleset) => {
             let qualify = run::alerts(&ruleset, &rule.name.name, test, lines).len();
-            format!("step `{name}`: {of_class} events are of its class, {qualify} of them meet its condition{times}")
+            format!("step `{name}`: {}, {qualify} of {all} meet its condition{asked}", of_class(all))
         }
-        None => format!("step `{name}`: {of_class} events are of its class; its condition reads other steps"),
+        None => format!("step `{name}`: {}; its condition reads other steps", of_class(all)),
     })
 }
 
 /// What an alert bound, a line a step.
 fn bound(alert: &Alert) -> Vec<String> {
     let mut report = Vec::new();
-    for (n, step) in alert.bound.iter().enumerate() {
+    for step in &alert.bound {
         if step.events.is_empty() {
             continue;
         }
-        let name = step.name.clone().unwrap_or_else(|| (n + 1).to_string());
+        let name = step.name.clone().unwrap_or_else(|| (step.step.index() + 1).to_string());
         let mut times: Vec<String> =
             step.events.iter().take(SHOWN).map(|event| since_start(event.ts).to_string()).collect();
         if step.events.len() > SHOWN {
@@ -114,4 +120,3 @@ fn bound(alert: &Alert) -> Vec<String> {
     }
     report
 }
-

@@ -5,7 +5,6 @@ use tripline::base::{Duration, Limits, Timestamp, Value, ValueRef};
 use tripline::plan::eval::{truth, unary};
 use tripline::plan::event::EventView;
 use tripline::plan::expr::Attr;
-use tripline::plan::ruleset::Severity;
 use tripline::plan::lower_expr::{Declarations, Fields, Lowering, Place};
 use tripline::syntax::ast::{ExpectAlert, Expr, TestDecl, TestItem};
 
@@ -79,7 +78,11 @@ fn differences(expect: &ExpectAlert, alert: &Alert, wording: Wording<'_>) -> Vec
     if let Some(at) = expect.at
         && Timestamp(at) != alert.time
     {
-        found.push(Mismatch::Different(format!("expected an alert at {}, it came at {}", Duration(at), since_start(alert.time))));
+        found.push(Mismatch::Different(format!(
+            "expected an alert at {}, it came at {}",
+            Duration(at),
+            since_start(alert.time)
+        )));
     }
     for condition in &expect.conditions {
         let (truth, read) = evaluate(condition, alert);
@@ -131,8 +134,6 @@ fn lookup(path: &[String], alert: &Alert) -> Value {
         "severity" => Value::Str(alert.severity.as_str().into()),
         "rule" => Value::Str(alert.rule_name.as_ref().into()),
         "suppressed" => Value::integer(alert.suppressed.into()),
-        // A bare level word, as in `severity == high`.
-        word if Severity::from_word(word).is_some() => Value::Str(word.into()),
         _ => Value::Missing,
     }
 }

@@ -86,7 +86,12 @@ pub fn run(args: &TestArgs, options: &CompileOptions, terminal: Terminal) -> Res
     Ok(if failed > 0 { Exit::Found } else { Exit::Done })
 }
 
-fn run_test<'a>(test: &'a TestDecl, ruleset: &Arc<Ruleset>, selection: &'a Selection, options: &CompileOptions) -> Ran<'a> {
+fn run_test<'a>(
+    test: &'a TestDecl,
+    ruleset: &Arc<Ruleset>,
+    selection: &'a Selection,
+    options: &CompileOptions,
+) -> Ran<'a> {
     let started = Instant::now();
     let wording = Wording::new(&selection.texts.sources);
     let classes = stream::classes(&selection.files);
@@ -103,7 +108,9 @@ fn run_test<'a>(test: &'a TestDecl, ruleset: &Arc<Ruleset>, selection: &'a Selec
                 problems.push(format!("{text}; it did not come"));
             }
             Mismatch::Surplus(text) | Mismatch::Different(text) => problems.push(text),
-            Mismatch::Nothing => problems.push("the test expects nothing; add `expect alert` or `expect no alert`".into()),
+            Mismatch::Nothing => {
+                problems.push("the test expects nothing; add `expect alert` or `expect no alert`".into())
+            }
         }
     }
     if absent {
@@ -181,14 +188,17 @@ fn coverage_report(
             line(out, &paint(color, style::YELLOW, "    no test has an alert"));
         }
         if !silent {
-            line(out, &paint(color, style::YELLOW, "    every test has an alert; none shows where the rule stays silent"));
+            line(
+                out,
+                &paint(color, style::YELLOW, "    every test has an alert; none shows where the rule stays silent"),
+            );
         }
         for step in unbound {
             line(out, &paint(color, style::YELLOW, &format!("    no alert bound step `{step}`")));
         }
         for part in unmissed {
-            let (at, _) = sources.line_column(part.span.source, part.span.start);
-            let text = format!("    line {at}: no test would miss `{}`", wording.span(part.span));
+            let (at, _) = sources.line_column(part.source, part.start);
+            let text = format!("    line {at}: no test would miss `{}`", wording.span(*part));
             line(out, &paint(color, style::YELLOW, &text));
         }
     }

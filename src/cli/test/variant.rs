@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tripline::compile::CompileOptions;
 use tripline::plan::Ruleset;
-use tripline::syntax::ast::{ClauseKind, Element, MatchClause, RuleDecl, Step, StepGuardKind};
-use tripline::syntax::source::{SourceMap, Span};
+use tripline::syntax::ast::{ClauseKind, Element, MatchClause, RuleDecl, Step};
+use tripline::syntax::source::Span;
 
 use crate::cli::rules::{RuleTexts, compile_texts};
 
@@ -19,17 +19,6 @@ pub struct Original<'a> {
     pub texts: &'a RuleTexts,
     /// How they are compiled.
     pub options: &'a CompileOptions,
-}
-
-/// What a rule has that a test could depend on.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// What is left out of the rule's text, in order, not overlapping.
-    pub cut: Vec<Span>,
-    /// What it is, for people.
-    pub what: String,
-    /// Where it stands.
-    pub span: Span,
 }
 
 impl<'a> Original<'a> {
@@ -48,9 +37,11 @@ impl<'a> Original<'a> {
         compile_texts(&texts, self.options).ruleset
     }
 
-    /// The rule with parts of its text cut out.
-    pub fn without(self, rule: &RuleDecl, cut: &[Span]) -> Option<Arc<Ruleset>> {
-        self.with_rule(rule, &cut_out(&self.texts.sources, rule.span, cut))
+    /// The rule with a part of its text left out.
+    pub fn without(self, rule: &RuleDecl, part: Span) -> Option<Arc<Ruleset>> {
+        let before = self.texts.sources.text(Span { end: part.start, ..rule.span });
+        let after = self.texts.sources.text(Span { start: part.end, ..rule.span });
+        self.with_rule(rule, &format!("{before} {after}"))
     }
 
     /// The rule with a pattern of its own and neither conditions on the whole match nor alert values. Bounds and
@@ -99,15 +90,15 @@ impl<'a> Original<'a> {
     }
 
     /// The parts of a rule that can be left out one by one.
-    pub fn parts(self, rule: &RuleDecl) -> Vec<Part> {
+    pub fn parts(self, rule: &RuleDecl) -> Vec<Span> {
         let mut parts = Vec::new();
         for clause in &rule.clauses {
-            let what = match &clause.kind {
-                ClauseKind::Having(_) => "having",
-                ClauseKind::Pick(_) => "pick",
-                ClauseKind::AfterMatch(_) => "after match",
-                ClauseKind::CancelOn(_) => "cancel on",
-                ClauseKind::Suppress { .. } => "suppress",
+            match &clause.kind {
+                ClauseKind::Having(_)
+                | ClauseKind::Pick(_)
+                | ClauseKind::AfterMatch(_)
+                | ClauseKind::CancelOn(_)
+                | ClauseKind::Suppress { .. } => parts.push(clause.span),
                 ClauseKind::Match(found) => {
                     if let Some(within) = &found.within {
                         parts.extend(self.keyword_part("within", within.span, clause.span.start));
@@ -122,16 +113,14 @@ impl<'a> Original<'a> {
                     for element in found.body.elements() {
                         self.element_parts(element, &mut parts);
                     }
-                    continue;
                 }
-                _ => continue,
-            };
-            parts.push(Part { cut: vec![clause.span], what: what.to_owned(), span: clause.span });
+                _ => {}
+            }
         }
         parts
     }
 
-    fn element_parts(self, element: &Element, parts: &mut Vec<Part>) {
+    fn element_parts(self, element: &Element, parts: &mut Vec<Span>) {
         match element {
             Element::Step(step) => self.step_parts(step, parts),
             Element::All(all) => {
@@ -152,29 +141,21 @@ impl<'a> Original<'a> {
         }
     }
 
-    fn step_parts(self, step: &Step, parts: &mut Vec<Part>) {
+    fn step_parts(self, step: &Step, parts: &mut Vec<Span>) {
         if let Some(condition) = &step.condition {
             parts.extend(self.keyword_part("where", condition.span, step.span.start));
         }
-        for guard in &step.guards {
-            let what = match guard.kind {
-                StepGuardKind::Unless => "unless",
-                StepGuardKind::If => "if",
-                StepGuardKind::Without => "without",
-            };
-            parts.push(Part { cut: vec![guard.span], what: what.to_owned(), span: guard.span });
-        }
+        parts.extend(step.guards.iter().map(|guard| guard.span));
         if let Some(until) = &step.until {
             parts.extend(self.keyword_part("until", until.span, step.span.start));
         }
     }
 
     /// An expression together with the keyword before it.
-    fn keyword_part(self, keyword: &str, span: Span, from: u32) -> Option<Part> {
+    fn keyword_part(self, keyword: &str, span: Span, from: u32) -> Option<Span> {
         let before = Span { start: from, end: span.start, ..span };
         let at = self.texts.sources.text(before).rfind(keyword)?;
-        let span = Span { start: from + u32::try_from(at).ok()?, ..span };
-        Some(Part { cut: vec![span], what: keyword.to_owned(), span })
+        Some(Span { start: from + u32::try_from(at).ok()?, ..span })
     }
 }
 
@@ -184,16 +165,4 @@ pub fn pattern(rule: &RuleDecl) -> Option<&MatchClause> {
         ClauseKind::Match(found) => Some(found),
         _ => None,
     })
-}
-
-fn cut_out(sources: &SourceMap, whole: Span, cut: &[Span]) -> String {
-    let mut text = String::new();
-    let mut at = whole.start;
-    for span in cut {
-        text.push_str(sources.text(Span { start: at, end: span.start, ..whole }));
-        text.push(' ');
-        at = span.end;
-    }
-    text.push_str(sources.text(Span { start: at, ..whole }));
-    text
 }

@@ -159,7 +159,7 @@ fn numbers() {
     assert_eq!(number("0e0"), Value::Float(0.0));
     assert_eq!(number("1e-999"), Value::Float(0.0));
     assert_eq!(number("1.7976931348623157e308"), Value::Float(f64::MAX));
-    assert_eq!(number("2.2250738585072011e-308"), Value::Float(2.2250738585072011e-308));
+    assert_eq!(number("2.2250738585072014e-308"), Value::Float(f64::MIN_POSITIVE));
     assert_eq!(number(&"1".repeat(309)), Value::Float(1.111_111_111_111_111_2e308));
 }
 

@@ -140,8 +140,8 @@ fn patterns() {
 fn formats_have_names() {
     assert_eq!(TimeFormat::parse("auto"), Ok(TimeFormat::Auto));
     assert_eq!(TimeFormat::parse("epoch_us"), Ok(TimeFormat::EpochUs));
-    assert!(TimeFormat::parse("epoch").unwrap_err().contains("write auto, rfc3339"));
-    assert!(TimeFormat::parse("%Y-%!").unwrap_err().contains("is not a time pattern"));
+    assert!(TimeFormat::parse("epoch").expect_err("it is no format").contains("write auto, rfc3339"));
+    assert!(TimeFormat::parse("%Y-%!").expect_err("it is no format").contains("is not a time pattern"));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Compression is told by the first bytes; the name only helps to explain an input that is not what it is called. As few
 //! bytes as possible are read to find out, so that a pipe whose first line is short is not held back.
 
+#![allow(clippy::disallowed_methods, reason = "inputs are files")]
+
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read, Seek, SeekFrom};
 

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleEnv;
 use crate::base::{StepId, Timestamp};
+use crate::plan::eval::eval;
 use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::expr::Expr;
-use crate::plan::key::encode_tuple;
+use crate::plan::key::encode_scalar;
 use crate::plan::ruleset::{RoleKind, Rule};
 
 /// A position in the buffer; grows with `(@ts, @seq)` and is never reused.
@@ -26,7 +27,21 @@ struct Held {
 }
 
 /// Positions by the values of a join.
-type JoinIndex = HashMap<Box<[u8]>, Vec<Id>, foldhash::fast::FixedState>;
+#[derive(Clone, Debug, Default)]
+struct JoinIndex {
+    ids: HashMap<Box<[u8]>, Vec<Id>, foldhash::fast::FixedState>,
+    /// Events whose value is a list: they equal by any element, so no look-up finds them.
+    lists: usize,
+}
+
+/// The values of a join for one event.
+enum JoinKey {
+    Found(Vec<u8>),
+    /// One is missing: equal to nothing.
+    Missing,
+    /// One is a list or an object.
+    List,
+}
 
 /// The buffer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -125,14 +140,18 @@ impl Buffer {
     }
 
     /// Positions of `step` that agree with `event` of a later step in all joins between the two; `None` if they
-    /// are not joined.
+    /// are not joined, or if a list is among the values.
     pub(super) fn joined(&self, env: &RuleEnv<'_>, step: StepId, later: StepId, event: &StoredEvent) -> Option<&[Id]> {
         let (_, index) = self.joins.get(step.index())?.iter().find(|(s, _)| *s == later)?;
-        let view = env.stored(event);
-        let mut key = Vec::new();
+        if index.lists > 0 {
+            return None;
+        }
         let others = env.rule.steps[step.index()].joins.iter().filter(|j| j.step == later).map(|j| &j.other);
-        encode_tuple(others, &env.context(Some(&view), &[], None), &mut key)
-            .map_or(Some(&[][..]), |()| Some(index.get(&key[..]).map_or(&[][..], Vec::as_slice)))
+        match join_key(env, others, event) {
+            JoinKey::Found(key) => Some(index.ids.get(&key[..]).map_or(&[][..], Vec::as_slice)),
+            JoinKey::Missing => Some(&[]),
+            JoinKey::List => None,
+        }
     }
 
     pub(super) fn push(&mut self, env: &RuleEnv<'_>, event: Arc<StoredEvent>, roles: u64) -> Id {
@@ -159,29 +178,45 @@ impl Buffer {
             if let RoleKind::Step(step) = role.kind {
                 let event = self.shared(id);
                 for (partner, index) in &mut self.joins[step.index()] {
-                    if let Some(key) = join_key(env, step, *partner, &event) {
-                        index.entry_ref(&key[..]).or_default().push(id);
+                    match join_key(env, this_sides(rule, step.index(), *partner), &event) {
+                        JoinKey::Found(key) => index.ids.entry(key.into()).or_default().push(id),
+                        JoinKey::Missing => {}
+                        JoinKey::List => index.lists += 1,
                     }
                 }
             }
         }
     }
 
-    fn remove(&mut self, env: &RuleEnv<'_>, id: Id, held: &Held, newest: bool) {
+    fn remove(&mut self, env: &RuleEnv<'_>, held: &Held, newest: bool) {
         for (at, role) in env.rule.roles.iter().enumerate() {
             if held.roles & (1 << at) == 0 {
                 continue;
             }
             let list = &mut self.lists[at];
-            if newest { list.pop_back() } else { list.pop_front() };
+            if newest {
+                list.pop_back()
+            } else {
+                list.pop_front()
+            };
             if let RoleKind::Step(step) = role.kind {
                 for (partner, index) in &mut self.joins[step.index()] {
-                    let Some(key) = join_key(env, step, *partner, &held.event) else { continue };
-                    if let Some(ids) = index.get_mut(&key[..]) {
-                        ids.retain(|other| *other != id);
-                        if ids.is_empty() {
-                            index.remove(&key[..]);
+                    match join_key(env, this_sides(env.rule, step.index(), *partner), &held.event) {
+                        JoinKey::Found(key) => {
+                            if let Some(ids) = index.ids.get_mut(&key[..]) {
+                                // The one that goes is the oldest or the newest.
+                                if newest {
+                                    ids.pop()
+                                } else {
+                                    Some(ids.remove(0))
+                                };
+                                if ids.is_empty() {
+                                    index.ids.remove(&key[..]);
+                                }
+                            }
                         }
+                        JoinKey::Missing => {}
+                        JoinKey::List => index.lists -= 1,
                     }
                 }
             }
@@ -190,16 +225,14 @@ impl Buffer {
 
     pub(super) fn pop_front(&mut self, env: &RuleEnv<'_>) {
         if let Some(held) = self.events.pop_front() {
-            let id = self.base;
             self.base += 1;
-            self.remove(env, id, &held, false);
+            self.remove(env, &held, false);
         }
     }
 
     pub(super) fn pop_back(&mut self, env: &RuleEnv<'_>) {
         if let Some(held) = self.events.pop_back() {
-            let id = self.base + self.events.len() as u64;
-            self.remove(env, id, &held, true);
+            self.remove(env, &held, true);
         }
     }
 
@@ -238,9 +271,18 @@ impl Buffer {
     }
 }
 
-fn join_key(env: &RuleEnv<'_>, step: StepId, partner: StepId, event: &StoredEvent) -> Option<Vec<u8>> {
+fn join_key<'e>(env: &RuleEnv<'_>, sides: impl Iterator<Item = &'e Expr>, event: &StoredEvent) -> JoinKey {
     let view = env.stored(event);
+    let context = env.context(Some(&view), &[], None);
     let mut key = Vec::new();
-    encode_tuple(this_sides(env.rule, step.index(), partner), &env.context(Some(&view), &[], None), &mut key)?;
-    Some(key)
+    for side in sides {
+        let value = eval(side, &context);
+        if value.get().is_missing() {
+            return JoinKey::Missing;
+        }
+        if !encode_scalar(value.get(), &mut key) {
+            return JoinKey::List;
+        }
+    }
+    JoinKey::Found(key)
 }

@@ -71,7 +71,11 @@ impl<'s> Search<'s> {
             done += 1;
         }
         if ok {
-            let from = if matches!(element.kind, ElementKind::All(_)) { left.last.unwrap_or(first) } else { left.last.unwrap_or(newest) };
+            let from = if matches!(element.kind, ElementKind::All(_)) {
+                left.last.unwrap_or(first)
+            } else {
+                left.last.unwrap_or(newest)
+            };
             let members: SmallVec<[Id; 4]> = pin.iter().map(|(_, id)| *id).collect();
             if !self.any_hit(&element.without, from + 1, newest, &members) {
                 self.forward(at + 1, Left { last: Some(newest), ..Left::default() });
@@ -151,26 +155,27 @@ impl<'s> Search<'s> {
     }
 
     /// Sets the components that a step's event brings; `false` if one differs from what was agreed.
-    fn agree(&mut self, step: StepId, id: Id) -> bool {
+    pub(super) fn agree(&mut self, step: StepId, id: Id) -> bool {
         let view = self.env.stored(self.buffer.event(id));
         let context = self.env.context(Some(&view), &[], None);
-        for (place, value) in &self.env.rule.steps[step.index()].components {
+        for component in &self.env.rule.steps[step.index()].components {
             let mut bytes = Vec::new();
-            let value = crate::plan::eval::eval(value, &context);
-            if !encode_scalar(value.get(), &mut bytes) {
+            let value = crate::plan::eval::eval(&component.value, &context);
+            let missing = value.get().is_missing() && !component.optional;
+            if missing || !encode_scalar(value.get(), &mut bytes) {
                 return false;
             }
-            match &self.components[*place] {
+            match &self.components[component.place] {
                 Some(agreed) if agreed[..] != bytes[..] => return false,
                 Some(_) => {}
-                None => self.components[*place] = Some(bytes.into()),
+                None => self.components[component.place] = Some(bytes.into()),
             }
         }
         true
     }
 
-    fn recompute_components(&mut self) {
-        self.components.iter_mut().for_each(|c| *c = None);
+    pub(super) fn recompute_components(&mut self) {
+        self.components.clone_from(&self.preset);
         let bound: Vec<(usize, Id)> =
             self.ids.iter().enumerate().filter_map(|(step, ids)| ids.first().map(|id| (step, *id))).collect();
         for (step, id) in bound {
@@ -191,13 +196,14 @@ impl<'s> Search<'s> {
             return;
         }
         if self.buffer.first_used(first) {
-            self.reached_too_far = true;
             return;
         }
         let end = match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) => id,
-            Trigger::Deadline(time) => {
-                if Some(last_ts) != self.last_ts {
+            Trigger::Deadline(time, after) => {
+                // Absences before elements that were left out last from the same event.
+                let absences = rule.trailing.iter().chain(left.ahead.iter().copied());
+                if Some(last_ts) != self.last_ts || absences.map(|a| a.within).max() != Some(after) {
                     return;
                 }
                 self.buffer.after(time)

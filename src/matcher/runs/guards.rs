@@ -5,9 +5,8 @@ use super::search::Search;
 use crate::base::id::GuardId;
 use crate::plan::eval::passes;
 use crate::plan::event::StoredEvent;
-use crate::plan::expr::Expr;
 use crate::plan::key::encode_scalar;
-use crate::plan::ruleset::{Lookback, RoleKind};
+use crate::plan::ruleset::{KeyComponent, Lookback, RoleKind};
 
 impl<'s> Search<'s> {
     /// Whether an event of a named class lies in `from..to`.
@@ -39,14 +38,16 @@ impl<'s> Search<'s> {
     }
 
     /// Whether the guard's key agrees with the components bound so far; one not bound yet does not agree.
-    fn agrees(&self, components: &[(usize, Expr)], event: &StoredEvent) -> bool {
+    fn agrees(&self, components: &[KeyComponent], event: &StoredEvent) -> bool {
         let view = self.env.stored(event);
         let context = self.env.context(Some(&view), &[], None);
-        components.iter().all(|(place, value)| {
-            let Some(agreed) = &self.components[*place] else { return false };
+        components.iter().all(|component| {
+            let Some(agreed) = &self.components[component.place] else { return false };
             let mut bytes = Vec::new();
-            let value = crate::plan::eval::eval(value, &context);
-            encode_scalar(value.get(), &mut bytes) && bytes[..] == agreed[..]
+            let value = crate::plan::eval::eval(&component.value, &context);
+            (component.optional || !value.get().is_missing())
+                && encode_scalar(value.get(), &mut bytes)
+                && bytes[..] == agreed[..]
         })
     }
 
@@ -96,7 +97,7 @@ impl<'s> Search<'s> {
         let rule = self.env.rule;
         for place in 0..self.components.len() {
             let set = rule.steps.iter().zip(&self.ids).any(|(step, ids)| {
-                step.components.iter().any(|(p, _)| *p == place) && ids.first().is_some_and(|first| *first < id)
+                step.components.iter().any(|c| c.place == place) && ids.first().is_some_and(|first| *first < id)
             });
             if !set {
                 self.components[place] = None;

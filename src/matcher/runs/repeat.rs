@@ -11,12 +11,12 @@ use super::forward::Left;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
 use crate::plan::key::encode_tuple;
-use crate::plan::ruleset::{Element, Group, Quantifier, RoleKind};
+use crate::plan::ruleset::{Element, Quantifier, RoleKind};
 use crate::syntax::ast::Pick;
 
 /// What follows a repetition.
 #[derive(Clone, Copy, Debug)]
-enum Next {
+pub(super) enum Next {
     /// An element chosen already, beginning here.
     Pin(Id),
     /// Another repetition; everything lies before this.
@@ -34,7 +34,7 @@ struct Segment {
 }
 
 impl<'s> Search<'s> {
-    fn next(&self, at: usize) -> Next {
+    pub(super) fn next(&self, at: usize) -> Next {
         let mut open = false;
         for later in at + 1..self.env.rule.elements.len() {
             match &self.pins[later] {
@@ -50,11 +50,11 @@ impl<'s> Search<'s> {
     }
 
     /// One past the last position that the match may bind.
-    fn end(&self) -> Id {
+    pub(super) fn end(&self) -> Id {
         match self.trigger {
             Trigger::Event(id) => id + 1,
             Trigger::Until(id) => id,
-            Trigger::Deadline(time) => self.buffer.after(time),
+            Trigger::Deadline(time, _) => self.buffer.after(time),
         }
     }
 
@@ -68,7 +68,8 @@ impl<'s> Search<'s> {
             Next::Pin(id) | Next::Open(id) => id,
             Next::End => self.end(),
         };
-        if quantifier.min == 0 && !matches!(next, Next::End) {
+        let decided_later = matches!(self.trigger, Trigger::Deadline(..));
+        if quantifier.min == 0 && (decided_later || !matches!(next, Next::End)) {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
         if self.env.rule.pick == Pick::All {
@@ -77,9 +78,14 @@ impl<'s> Search<'s> {
         }
         match left.last {
             Some(last) => {
-                let segments = self.segments(at, step, quantifier, last + 1, high, left.last);
-                for segment in segments {
-                    self.take(at, step, quantifier, &segment, &left, next);
+                for preset in self.presets(step, last + 1, high) {
+                    let before = std::mem::replace(&mut self.preset, preset);
+                    self.recompute_components();
+                    for segment in self.segments(at, step, quantifier, last + 1, high, left.last) {
+                        self.take(at, step, quantifier, &segment, &left, next);
+                    }
+                    self.preset = before;
+                    self.recompute_components();
                 }
             }
             None => self.first_repeat(at, step, quantifier, &left, high, next),
@@ -88,6 +94,8 @@ impl<'s> Search<'s> {
 
     /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
     fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
+        // With handed-over keys every key of the first step reaches back for itself.
+        let mut settled_keys: Vec<Vec<Option<Box<[u8]>>>> = Vec::new();
         let role = self.env.rule.steps[step.index()].role;
         let each = self.env.rule.pick == Pick::Each;
         let mut from = self.low;
@@ -96,6 +104,11 @@ impl<'s> Search<'s> {
             let Some(start) = start else { return };
             if self.done() || !self.spend() {
                 return;
+            }
+            let key = self.components_of(step, start);
+            if settled_keys.contains(&key) || self.is_used_up(&key, start) {
+                from = start + 1;
+                continue;
             }
             let mut segments = self.segments(at, step, q, start, high, None);
             let segment = if segments.is_empty() { Segment::default() } else { segments.swap_remove(0) };
@@ -106,7 +119,12 @@ impl<'s> Search<'s> {
             self.reached_too_far = false;
             let before = self.found.len();
             self.take(at, step, q, &segment, left, next);
-            let settled = self.found.len() > before || !self.reached_too_far;
+            let settled = self.found.len() > before || !(self.reached_too_far || self.is_cut(at, step, &segment));
+            if settled && !each && self.env.rule.handed_over && segment.until.is_none() && !self.is_contiguous(at, q) {
+                settled_keys.push(key);
+                from = start + 1;
+                continue;
+            }
             from = match segment.until {
                 _ if each || !settled => start + 1,
                 Some(until) => until,
@@ -114,6 +132,80 @@ impl<'s> Search<'s> {
                 None => return,
             };
         }
+    }
+
+    /// With handed-over keys, the events of a repeated step agree on the components that the step brings in: each
+    /// value that occurs is tried. For all others there is one way: as it is.
+    fn presets(&mut self, step: StepId, from: Id, high: Id) -> Vec<Vec<Option<Box<[u8]>>>> {
+        let def = &self.env.rule.steps[step.index()];
+        let open = def.components.iter().any(|c| self.components[c.place].is_none());
+        if !self.env.rule.handed_over || !open {
+            return vec![self.preset.clone()];
+        }
+        let mut presets: Vec<Vec<Option<Box<[u8]>>>> = Vec::new();
+        let ids: Vec<Id> = self.buffer.range(def.role, from, high).collect();
+        for id in ids {
+            let agrees = self.agree(step, id);
+            let components = self.components.clone();
+            self.recompute_components();
+            if agrees && !presets.contains(&components) {
+                presets.push(components);
+            }
+        }
+        presets
+    }
+
+    /// The key components that an event would bring as the first; nothing for keyed rules.
+    pub(super) fn components_of(&mut self, step: StepId, id: Id) -> Vec<Option<Box<[u8]>>> {
+        if !self.env.rule.handed_over {
+            return Vec::new();
+        }
+        self.agree(step, id);
+        let key = self.components.clone();
+        self.recompute_components();
+        key
+    }
+
+    /// Whether a match has used up an event for the key that it would begin.
+    pub(super) fn is_used_up(&self, components: &[Option<Box<[u8]>>], id: Id) -> bool {
+        if !self.env.rule.handed_over {
+            return false;
+        }
+        let parts = self.env.rule.key.iter().filter_map(|place| components[*place].as_deref());
+        let key: Box<[u8]> = parts.flatten().copied().collect();
+        self.used.get(&key).is_some_and(|used| self.buffer.event(id).at() <= *used)
+    }
+
+    /// Whether `cancel on` or the first step's own `without` cuts off a start whose candidate failed for another
+    /// reason: a later start may do.
+    fn is_cut(&mut self, at: usize, step: StepId, segment: &Segment) -> bool {
+        let Some(first) = segment.ids.first().copied() else { return false };
+        let mut bound = Vec::new();
+        let pins: Vec<(StepId, Id)> = self.pins.iter().flatten().flatten().copied().collect();
+        for (step, id) in segment.ids.iter().map(|id| (step, *id)).chain(pins) {
+            self.bound[step.index()].push(self.buffer.event(id));
+            self.ids[step.index()].push(id);
+            bound.push((step, id));
+            if self.env.rule.handed_over {
+                self.agree(step, id);
+            }
+        }
+        let ids: Vec<Id> = bound.iter().map(|(_, id)| *id).collect();
+        let end = match self.trigger {
+            Trigger::Event(id) | Trigger::Until(id) => id,
+            Trigger::Deadline(time, _) => self.buffer.after(time),
+        };
+        let last = segment.ids.last().copied().unwrap_or(first);
+        let cut = self.cancelled(first + 1, end, &ids)
+            || self.crosses(&self.env.rule.elements[at].without, first + 1, last, &segment.ids);
+        for (step, _) in bound.iter().rev() {
+            self.bound[step.index()].pop();
+            self.ids[step.index()].pop();
+        }
+        if self.env.rule.handed_over {
+            self.recompute_components();
+        }
+        cut
     }
 
     fn is_contiguous(&self, at: usize, q: &Quantifier) -> bool {
@@ -124,6 +216,9 @@ impl<'s> Search<'s> {
     fn leave_out(&mut self, at: usize, element: &'s Element, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id) {
         let segments = self.segments(at, step, q, left.last.map_or(self.low, |l| l + 1), high, left.last);
         let first = segments.first().and_then(|s| s.ids.first().copied());
+        if first.is_some() && matches!(self.next(at), Next::End) {
+            return;
+        }
         let mut left = left.clone();
         // The next element begins at or before the first event that would have been bound.
         left.limit = left.limit.into_iter().chain(first).min();
@@ -161,7 +256,15 @@ impl<'s> Search<'s> {
     }
 
     /// The qualifying events in `from..high`, split into segments.
-    fn segments(&mut self, at: usize, step: StepId, q: &Quantifier, from: Id, high: Id, prev: Option<Id>) -> Vec<Segment> {
+    fn segments(
+        &mut self,
+        at: usize,
+        step: StepId,
+        q: &Quantifier,
+        from: Id,
+        high: Id,
+        prev: Option<Id>,
+    ) -> Vec<Segment> {
         let rule = self.env.rule;
         let buffer = self.buffer;
         let def = &rule.steps[step.index()];
@@ -169,6 +272,13 @@ impl<'s> Search<'s> {
         let mut segments = Vec::new();
         let mut current = Segment::default();
         let until_role = def.until.map(|g| rule.guards[g.index()].role);
+        // Guards agree with the key that the first event brings, before it is bound.
+        if rule.handed_over
+            && prev.is_none()
+            && let Some(first) = buffer.range(def.role, from, high).next()
+        {
+            self.agree(step, first);
+        }
         // Roles whose events matter to the scan, merged in order.
         let mut scan: Vec<Id> = buffer.range(def.role, from, high).collect();
         if contiguous {
@@ -195,6 +305,9 @@ impl<'s> Search<'s> {
                 let segment = close(self, &mut current, Some(id));
                 segments.push(segment);
                 if prev.is_some() || segments.iter().any(|s| !s.ids.is_empty()) {
+                    if rule.handed_over {
+                        self.recompute_components();
+                    }
                     return segments;
                 }
                 continue;
@@ -217,12 +330,16 @@ impl<'s> Search<'s> {
         let segment = close(self, &mut current, None);
         segments.push(segment);
         segments.retain(|s| !s.ids.is_empty());
+        if rule.handed_over {
+            self.recompute_components();
+        }
         segments
     }
 
     /// Binds a segment, or prefixes of it where what follows may share it out, and goes on.
     fn take(&mut self, at: usize, step: StepId, q: &Quantifier, segment: &Segment, left: &Left<'s>, next: Next) {
         let element = &self.env.rule.elements[at];
+        let def = &self.env.rule.steps[step.index()];
         let Some(first) = segment.ids.first().copied() else { return };
         if !self.joint(element, left, first) {
             return;
@@ -236,13 +353,19 @@ impl<'s> Search<'s> {
             bound += 1;
             let whole = i + 1 == segment.ids.len();
             match (next, self.trigger) {
-                (Next::Pin(_), _) if whole && self.fits(q, step) => self.after_repeat(at, element, step, left, *id, None),
+                (Next::Pin(_), _) if whole && self.fits(q, step) => {
+                    self.after_repeat(at, element, step, left, *id, None)
+                }
                 (Next::Open(_), _) if self.fits(q, step) => {
                     let limit = segment.ids.get(i + 1).copied();
                     self.after_repeat(at, element, step, left, *id, limit);
                 }
                 (Next::End, Trigger::Event(end)) => {
-                    if self.count(q, step) >= q.min && self.having_holds() {
+                    let n = self.count(q, step);
+                    if q.max.is_some_and(|max| n > max) {
+                        break;
+                    }
+                    if n >= q.min && self.having_holds() {
                         // The first event at which it is satisfied completes it; later ones do not again.
                         if *id == end {
                             self.after_repeat(at, element, step, left, *id, None);
@@ -251,13 +374,15 @@ impl<'s> Search<'s> {
                     }
                 }
                 (Next::End, Trigger::Until(end)) if whole => {
-                    if segment.until.is_none_or(|until| until == end) && self.fits(q, step) {
+                    let ended = segment.until.is_none_or(|until| until == end);
+                    let ends = def.until.is_some_and(|guard| self.hits(guard, end));
+                    if ended && ends && self.fits(q, step) {
                         self.after_repeat(at, element, step, left, *id, None);
                     } else if segment.until.is_some_and(|until| until != end) {
                         self.reached_too_far = true;
                     }
                 }
-                (Next::End, Trigger::Deadline(_)) if whole && self.fits(q, step) => {
+                (Next::End, Trigger::Deadline(..)) if whole && self.fits(q, step) => {
                     self.after_repeat(at, element, step, left, *id, None);
                 }
                 _ => {}
@@ -305,10 +430,17 @@ impl<'s> Search<'s> {
                 return;
             }
             let since = before.map_or(id, |b| b + 1);
-            if let Some(until) = def.until
-                && (self.hits(until, id) || self.any_hit(&[until], since, id, &[]))
-            {
-                return;
+            if let Some(until) = def.until {
+                if self.env.rule.handed_over {
+                    self.agree(step, id);
+                }
+                let ended = self.hits(until, id) || self.any_hit(&[until], since, id, &[]);
+                if self.env.rule.handed_over {
+                    self.recompute_components();
+                }
+                if ended {
+                    return;
+                }
             }
             if own.is_empty() && !self.joint(element, left, id) {
                 continue;
@@ -344,201 +476,6 @@ impl<'s> Search<'s> {
                 self.subsets(at, step, q, left, id + 1, high, next);
             }
             self.unbind(step);
-        }
-    }
-
-    /// Finds the iterations of a repeated group, and goes on.
-    pub(super) fn group(&mut self, at: usize, group: &'s Group, left: Left<'s>) {
-        let next = self.next(at);
-        let high = match next {
-            Next::Pin(id) | Next::Open(id) => id,
-            Next::End => self.end(),
-        };
-        let element = &self.env.rule.elements[at];
-        if group.quantifier.min == 0 && !matches!(next, Next::End) {
-            let mut skip = left.clone();
-            let first = self.iterations(group, left.last.map_or(self.low, |l| l + 1), left.last, high).first().and_then(|i| i.last().copied());
-            skip.limit = skip.limit.into_iter().chain(first).min();
-            skip.ahead.extend(&element.ahead);
-            self.forward(at + 1, skip);
-        }
-        if left.last.is_some() {
-            self.iterate(at, group, &left, left.last.map_or(self.low, |l| l + 1), high, next);
-            return;
-        }
-        let Some((first_step, _)) = group.body.first() else { return };
-        let role = self.env.rule.steps[first_step.index()].role;
-        let starts: Vec<Id> = self.buffer.range(role, self.low, high).collect();
-        let each = self.env.rule.pick == Pick::Each || self.env.rule.pick == Pick::All;
-        for start in starts {
-            if self.buffer.first_used(start) {
-                continue;
-            }
-            self.reached_too_far = false;
-            let before = self.found.len();
-            let bound_any = self.iterate(at, group, &left, start, high, next);
-            if !each && bound_any && (self.found.len() > before || !self.reached_too_far) {
-                return;
-            }
-        }
-    }
-
-    /// Binds iterations from `from` on; whether there was one that begins there.
-    fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) -> bool {
-        let element = &self.env.rule.elements[at];
-        let iterations = self.iterations(group, from, left.last, high);
-        let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return false };
-        if !self.joint(element, left, first) {
-            return true;
-        }
-        let mut bound = 0;
-        let q = &group.quantifier;
-        for (i, iteration) in iterations.iter().enumerate() {
-            let mut prev = i.checked_sub(1).and_then(|i| iterations[i].last().copied()).or(left.last);
-            let mut ok = true;
-            for ((step, _), id) in group.body.iter().zip(iteration) {
-                ok = self.bind(*step, *id, prev);
-                if !ok {
-                    break;
-                }
-                prev = Some(*id);
-                bound += 1;
-            }
-            if !ok {
-                break;
-            }
-            let last = iteration.last().copied().unwrap_or(first);
-            let n = i as u64 + 1;
-            let fits = n >= q.min && q.max.is_none_or(|max| n <= max);
-            let whole = i + 1 == iterations.len();
-            let own: Vec<Id> = iterations[..=i].iter().flatten().copied().collect();
-            let since = left.last.unwrap_or(first);
-            let clear = !self.crosses(&element.without, since + 1, last, &own);
-            match (next, self.trigger) {
-                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(_)) if whole && fits && clear => {
-                    self.forward(at + 1, Left { last: Some(last), ..Left::default() });
-                }
-                (Next::Open(_), _) if fits && clear => {
-                    let limit = iterations.get(i + 1).and_then(|i| i.last().copied());
-                    self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
-                }
-                (Next::End, Trigger::Event(end)) if n >= q.min && self.having_holds() => {
-                    if last == end && clear {
-                        self.forward(at + 1, Left { last: Some(last), ..Left::default() });
-                    }
-                    break;
-                }
-                _ => {}
-            }
-            if self.done() {
-                break;
-            }
-        }
-        // Unbind in reverse of binding order.
-        let order: Vec<StepId> = group.body.iter().map(|(s, _)| *s).cycle().take(bound).collect();
-        for step in order.iter().rev() {
-            self.unbind(*step);
-        }
-        true
-    }
-
-    /// Iterations one after the other, each the earliest completion of the body after the one before.
-    fn iterations(&mut self, group: &'s Group, from: Id, prev: Option<Id>, high: Id) -> Vec<Vec<Id>> {
-        let mut all: Vec<Vec<Id>> = Vec::new();
-        let mut from = from;
-        let mut prev = prev;
-        let mut bound = 0;
-        while let Some(iteration) = self.one_iteration(group, from, prev, high, !all.is_empty()) {
-            let mut before = prev;
-            for ((step, _), id) in group.body.iter().zip(&iteration) {
-                if self.bind(*step, *id, before) {
-                    bound += 1;
-                }
-                before = Some(*id);
-            }
-            prev = iteration.last().copied();
-            from = prev.map_or(from, |l| l + 1);
-            all.push(iteration);
-            if self.exhausted {
-                break;
-            }
-        }
-        let order: Vec<StepId> = group.body.iter().map(|(s, _)| *s).cycle().take(bound).collect();
-        for step in order.iter().rev() {
-            self.unbind(*step);
-        }
-        all
-    }
-
-    fn one_iteration(&mut self, group: &'s Group, from: Id, prev: Option<Id>, high: Id, again: bool) -> Option<Vec<Id>> {
-        let (last, _) = group.body.last()?;
-        let role = self.env.rule.steps[last.index()].role;
-        let ends: Vec<Id> = self.buffer.range(role, from, high).collect();
-        let oldest = matches!(self.env.rule.pick, Pick::First | Pick::Each);
-        for end in ends {
-            let mut best: Option<Vec<Id>> = None;
-            let mut chosen = Vec::new();
-            self.body(group, &mut chosen, from, prev, end, again, &mut |ids| {
-                let better = match &best {
-                    None => true,
-                    Some(old) if oldest => ids < &old[..],
-                    Some(old) => ids.iter().rev().gt(old.iter().rev()),
-                };
-                if better {
-                    best = Some(ids.to_vec());
-                }
-            });
-            if best.is_some() {
-                return best;
-            }
-        }
-        None
-    }
-
-    /// All bindings of a group's body in `from..=end` that end at `end`.
-    #[allow(clippy::too_many_arguments)]
-    fn body(
-        &mut self,
-        group: &'s Group,
-        chosen: &mut Vec<Id>,
-        from: Id,
-        prev: Option<Id>,
-        end: Id,
-        again: bool,
-        take: &mut dyn FnMut(&[Id]),
-    ) {
-        if !self.spend() {
-            return;
-        }
-        let at = chosen.len();
-        let Some((step, link)) = group.body.get(at) else {
-            if chosen.last() == Some(&end) {
-                take(chosen);
-            }
-            return;
-        };
-        let role = self.env.rule.steps[step.index()].role;
-        let last = at + 1 == group.body.len();
-        let start = if last { end } else { from };
-        let ids: Vec<Id> = self.buffer.range(role, start, end + 1).collect();
-        for id in ids {
-            if let Some(prev) = prev
-                && at > 0
-            {
-                let gap = self.buffer.event(id).ts - self.buffer.event(prev).ts;
-                if link.within.is_some_and(|d| gap > d)
-                    || link.after.is_some_and(|d| gap < d)
-                    || (link.directly && self.named_between(prev + 1, id))
-                {
-                    continue;
-                }
-            }
-            if self.bind(*step, id, prev) {
-                chosen.push(id);
-                self.body(group, chosen, id + 1, Some(id), end, again, take);
-                chosen.pop();
-                self.unbind(*step);
-            }
         }
     }
 }

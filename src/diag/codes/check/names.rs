@@ -38,8 +38,8 @@ codes! {
 
     NOT_BUILT_YET "E0208" "this part of the language is not built yet",
         "The name is reserved for a later version of the language, so that rules written now keep their meaning.",
-        wrong "rule r {\n  match { a: login where ewma(bytes, 0.1) > 100 }\n}",
-        right "rule r {\n  match { a: login where mean(bytes, 1h) > 100 }\n}";
+        wrong "rule r {\n  match { a: login }\n  alert { host = first(a where x > 1).host }\n}",
+        right "rule r {\n  match { a: login where x > 1 }\n  alert { host = a.host }\n}";
 
     RESERVED_NAME "E0209" "the name is reserved",
         "`any` and `alert` are classes, `prev` and `key` are not steps, and every alert has `key`, `severity` and `rule`.",
@@ -188,8 +188,8 @@ codes! {
 
     WRONG_KEY "E0238" "this cannot be a key",
         "A key component is a field, or a function of one field.",
-        wrong "rule r {\n  by bucket = amount / 100\n  match { a: sale then b: refund } within 1h\n}",
-        right "rule r {\n  by bucket = round(amount, -2)\n  match { a: sale then b: refund } within 1h\n}";
+        wrong "rule r {\n  by time = @ts\n  match { a: sale then b: refund } within 1h\n}",
+        right "rule r {\n  by shop = lower(shop.name)\n  match { a: sale then b: refund } within 1h\n}";
 
     UNNAMED_KEY "E0239" "a computed key component has no name",
         "Steps agree on key components by name, and alerts show them. A field is its own name; a function of one needs a written one.",
@@ -209,12 +209,17 @@ codes! {
     DIRECTLY_HANDED_OVER "E0242" "`directly` needs one key for all steps",
         "\"Nothing in between\" is about the events of one key. Where the key changes from step to step there is no such order.",
         wrong "rule r {\n  match {\n    a: login   by ip = source.ip, user = user.name\n    then directly b: process by user = user.name\n  } within 1h\n}",
-        right "rule r {\n  match {\n    a: login   by ip = source.ip, user = user.name\n    then b: process without logout by user = user.name\n  } within 1h\n}";
+        right "rule r {\n  match {\n    a: login   by ip = source.ip, user = user.name\n    then b: process by user = user.name without logout\n  } within 1h\n}";
 
     UNCLEAR_KEY "E0243" "the rule's key is unclear",
         "The rule's key is that of its first step. A first element whose members have different keys, or which may bind nothing, leaves it open.",
         wrong "rule r {\n  match {\n    any { a: login by ip = source.ip  b: badge by user = user.name }\n    then c: process by ip = source.ip, user = user.name\n  } within 1h\n}",
         right "rule r {\n  match {\n    any { a: login by user = user.name  b: badge by user = user.name }\n    then c: process by host = host.id, user = user.name\n  } within 1h\n}";
+
+    LET_HIDDEN_BY_STEP "E0244" "a step hides a field that a `let` reads",
+        "A `let` stands for its expression. Where a step is called like the first part of a field in it, the expression would mean the step.",
+        wrong "let internal = cidr(source.ip, \"10.0.0.0/8\")\nrule r {\n  match { source: login then b: logout where internal } within 1h\n}",
+        right "let internal = cidr(source.ip, \"10.0.0.0/8\")\nrule r {\n  match { a: login then b: logout where internal } within 1h\n}";
 
     TEST_ORDER "E0251" "the events of a test are out of order",
         "Events of a test stand in the order of time.",

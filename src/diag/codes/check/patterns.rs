@@ -13,8 +13,8 @@ codes! {
 
     NOT_A_DURATION "E0303" "a constant duration is needed",
         "Bounds in time are known when the rule is compiled: `90s`, `1h30m`, `7 * 24h`. Durations from fields and tables are not built yet.",
-        wrong "rule r {\n  match { a: login then b: logout } within 10\n}",
-        right "rule r {\n  match { a: login then b: logout } within 10m\n}";
+        wrong "let window = 10\nrule r {\n  match { a: login then b: logout } within window\n}",
+        right "let window = 10m\nrule r {\n  match { a: login then b: logout } within window\n}";
 
     NOT_POSITIVE "E0304" "a duration or window is not above zero",
         "A bound of no time at all, or of no events, has no effect or can never be met.",
@@ -63,12 +63,12 @@ codes! {
 
     LAST_MAY_BE_EMPTY "E0313" "the last step may bind nothing",
         "A match completes as soon as its last step is satisfied. One that is satisfied by nothing never waits for an event.",
-        wrong "rule r {\n  by user\n  match { a: login then optional b: logout } within 1h\n}",
+        wrong "rule r {\n  by user\n  match { a: login then b: optional logout } within 1h\n}",
         right "rule r {\n  by user\n  match { a: login then b: logout } within 1h\n}";
 
     MAY_BIND_NOTHING "E0314" "a pattern may bind no event",
         "An absence at the end runs from the last bound event. If every step may bind nothing there is none.",
-        wrong "rule r {\n  by user\n  match { optional a: login then no logout within 1h }\n}",
+        wrong "rule r {\n  by user\n  match { a: optional login then no logout within 1h }\n}",
         right "rule r {\n  by user\n  match { a: login then no logout within 1h }\n}";
 
     WITHOUT_ON_FIRST "E0315" "`without` on the first step",
@@ -103,7 +103,7 @@ codes! {
 
     GROUP_TOO_RICH "E0321" "a repeated group holds more than single steps",
         "A repeated group is single steps joined by `then`, with bounds and `directly`. More is not built yet.",
-        wrong "rule r {\n  by user\n  match { g: at least 3 of { a: login then no badge within 1m then b: logout } } within 1h\n}",
+        wrong "rule r {\n  by user\n  match { at least 3 of { a: login then no badge within 1m then b: logout } } within 1h\n}",
         right "rule r {\n  by user\n  match { at least 3 of { a: login then b: logout } } within 1h\n}";
 
     WRONG_NEXT "E0322" "`next` before something else than a single step",

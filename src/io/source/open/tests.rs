@@ -53,7 +53,7 @@ fn opened(name: &str) -> (Vec<u8>, Option<String>) {
 }
 
 fn refused(name: &str) -> String {
-    open(name, BlockOptions::default()).err().expect("the input is to be refused").to_string()
+    open(name, BlockOptions::default()).map(|_| ()).expect_err("the input is to be refused").to_string()
 }
 
 fn lines() -> Vec<u8> {
@@ -146,7 +146,7 @@ fn reading_goes_on_where_an_earlier_run_had_come_to() {
         assert_eq!(Some(next.clone()), first.next_block().expect("the input is good"));
         assert!(next.bytes.starts_with(b"{\"n\":700,"));
         let far = Position { offset: plain.len() as u64 + 1, line: 5_001 };
-        let error = open_at(&path, far, options).err().expect("the input is too short").to_string();
+        let error = open_at(&path, far, options).map(|_| ()).expect_err("the input is too short").to_string();
         assert!(error.contains("it is not the file that the checkpoint was taken with"), "{error}");
     }
     assert!(open_at(STDIN, Position { offset: 1, line: 2 }, BlockOptions::default()).is_err());

@@ -1,0 +1,276 @@
+//! From a match to an alert: values, severity, evidence, id, and its place in the order of alerts.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Alert, BoundEvent, BoundStep, Evidence, Origin};
+use crate::base::{StepId, Timestamp, Value};
+use crate::matcher::matcher::Found;
+use crate::plan::call::value_text;
+use crate::plan::eval::{Ctx, eval};
+use crate::plan::event::{Seq, StoredEvent, StoredView};
+use crate::plan::key;
+use crate::plan::ruleset::{AlertExpr, Rule, Severity, SeverityRule, TemplatePiece};
+use crate::plan::{Expr, Ruleset};
+
+/// The place of an alert among all: time, events before deadlines, the completing event, rule, oldest binding first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// When.
+    pub time: Timestamp,
+    at_deadline: bool,
+    seq: Seq,
+    rule: u32,
+    bound: Vec<Origin>,
+}
+
+impl Ord for Order {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let head = |o: &Self| (o.time, o.at_deadline, o.seq, o.rule);
+        head(self).cmp(&head(other)).then_with(|| {
+            let differ = self.bound.iter().zip(&other.bound).map(|(a, b)| a.cmp(b)).find(|o| o.is_ne());
+            // A proper prefix is newer, so it comes later.
+            differ.unwrap_or_else(|| other.bound.len().cmp(&self.bound.len()))
+        })
+    }
+}
+
+impl PartialOrd for Order {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// An alert before suppression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Its place in the order.
+    pub order: Order,
+    /// What it says.
+    pub alert: Alert,
+    /// What `suppress` counts it under; `None` for rules that suppress nothing.
+    pub suppress: Option<Box<[u8]>>,
+    /// The events behind it, down to input events.
+    pub origins: Vec<Origin>,
+}
+
+/// Makes alerts of one rule set.
+#[derive(Debug)]
+pub struct Builder {
+    rules: Arc<Ruleset>,
+    evidence: Evidence,
+    /// Names of kept fields, by rule.
+    names: Vec<Vec<String>>,
+    tags: Vec<Arc<[String]>>,
+}
+
+impl Builder {
+    /// A builder.
+    pub fn new(rules: Arc<Ruleset>, evidence: Evidence) -> Self {
+        let names =
+            rules.rules.iter().map(|r| r.kept.iter().map(|f| rules.fields[f.index()].join(".")).collect()).collect();
+        let tags = rules.rules.iter().map(|r| r.meta.tags.iter().map(ToString::to_string).collect()).collect();
+        Self { rules, evidence, names, tags }
+    }
+
+    /// The alert of a match.
+    pub fn build(&self, found: Found) -> Draft {
+        let rule = &self.rules.rules[found.rule.index()];
+        let matched = &found.matched;
+        let mut bound: Vec<Vec<&StoredEvent>> = vec![Vec::new(); rule.steps.len()];
+        for (step, events) in &matched.bound {
+            bound[step.index()].extend(events.iter().map(|e| &**e));
+        }
+        let (key_bytes, key_values) = self.key(rule, &found, &bound);
+        let context: Ctx<'_, StoredView<'_>> = Ctx {
+            this: None,
+            stats: &[],
+            bound: &bound,
+            prev: None,
+            kept: &rule.kept,
+            key: &key_values,
+            tables: &self.rules.tables,
+        };
+        let mut values = Vec::with_capacity(rule.alert.len());
+        for (name, value) in &rule.alert {
+            values.push((name.to_string(), alert_value(value, &context)));
+        }
+        if let Some(risk) = &rule.risk {
+            values.push(("risk".to_owned(), eval(risk, &context).into_value()));
+        }
+        let severity = match &rule.severity {
+            SeverityRule::Fixed(severity) => *severity,
+            SeverityRule::Computed(e) => {
+                eval(e, &context).get().as_str().and_then(Severity::from_word).unwrap_or_default()
+            }
+        };
+        let suppress = rule.suppress.as_ref().map(|s| {
+            let mut bytes = Vec::new();
+            if s.by.is_empty() {
+                bytes.extend_from_slice(&key_bytes);
+            }
+            for e in &s.by {
+                key::encode_any(eval(e, &context).get(), &mut bytes);
+            }
+            bytes.into()
+        });
+        let mut places: Vec<Origin> = bound.iter().flatten().map(|e| Origin { ts: e.ts, seq: e.seq }).collect();
+        places.sort_unstable();
+        let mut origins: Vec<Origin> = bound
+            .iter()
+            .flatten()
+            .flat_map(|e| {
+                let own = e.origins.is_empty().then_some(Origin { ts: e.ts, seq: e.seq });
+                own.into_iter().chain(e.origins.iter().copied())
+            })
+            .collect();
+        origins.sort_unstable();
+        origins.dedup();
+        let id = id(rule, &key_bytes, &origins, matched.at_deadline.then_some(matched.time));
+        let notes = if matched.limited {
+            vec!["a limit was reached while this match was found: it may miss events".to_owned()]
+        } else {
+            Vec::new()
+        };
+        let key = rule
+            .key
+            .iter()
+            .zip(key_values.iter())
+            .map(|(place, value)| (rule.components[*place].to_string(), value.clone()));
+        let alert = Alert {
+            id,
+            rule: rule.id,
+            rule_name: Arc::clone(&rule.name),
+            title: rule.meta.title.clone(),
+            severity,
+            tags: Arc::clone(&self.tags[rule.id.index()]),
+            time: matched.time,
+            key: key.collect(),
+            values,
+            bound: self.evidence(rule, matched.bound.iter().map(|(s, e)| (s.index(), &e[..]))),
+            suppressed: 0,
+            notes,
+        };
+        let order = Order {
+            time: matched.time,
+            at_deadline: matched.at_deadline,
+            seq: if matched.at_deadline { Seq::default() } else { matched.seq },
+            rule: rule.id.0,
+            bound: places,
+        };
+        Draft { order, alert, suppress, origins }
+    }
+
+    /// The rule's key: the state's, or for handed-over keys that of the first step's event.
+    fn key(&self, rule: &Rule, found: &Found, bound: &[Vec<&StoredEvent>]) -> (Vec<u8>, Vec<Value>) {
+        if !rule.handed_over {
+            return (found.key.to_vec(), key::decode(&found.key, rule.components.len()));
+        }
+        let mut bytes = Vec::new();
+        let mut values = Vec::new();
+        let order: Vec<_> = rule.elements.iter().flat_map(crate::plan::ruleset::Element::steps).collect();
+        for place in &rule.key {
+            // The first bound event that brings the component; all that do agree.
+            let value = order.iter().find_map(|step| {
+                let event = bound[step.index()].first()?;
+                let component = rule.steps[step.index()].components.iter().find(|c| c.place == *place)?;
+                let view = StoredView { event, kept: &rule.kept };
+                let context = Ctx {
+                    this: Some(&view),
+                    stats: &[],
+                    bound: &[],
+                    prev: None,
+                    kept: &rule.kept,
+                    key: &[],
+                    tables: &self.rules.tables,
+                };
+                Some(eval(&component.value, &context).into_value())
+            });
+            let value = value.unwrap_or_default();
+            key::encode_scalar(value.as_ref(), &mut bytes);
+            values.push(value);
+        }
+        (bytes, values)
+    }
+
+    fn evidence<'e>(
+        &self,
+        rule: &Rule,
+        bound: impl Iterator<Item = (usize, &'e [Arc<StoredEvent>])>,
+    ) -> Vec<BoundStep> {
+        let names = &self.names[rule.id.index()];
+        let event = |e: &StoredEvent| {
+            let fields = if self.evidence == Evidence::Fields {
+                names
+                    .iter()
+                    .zip(&e.fields)
+                    .filter(|(_, v)| !v.as_ref().is_missing())
+                    .map(|(n, v)| (n.clone(), v.clone()))
+                    .collect()
+            } else {
+                Vec::new()
+            };
+            BoundEvent {
+                seq: e.seq,
+                ts: e.ts,
+                fields,
+                raw: e.raw.as_deref().map(ToOwned::to_owned),
+                origins: e.origins.to_vec(),
+            }
+        };
+        bound
+            .map(|(step, events)| BoundStep {
+                step: StepId::from(step),
+                name: rule.steps[step].name.as_ref().map(ToString::to_string),
+                events: events.iter().map(|e| event(e)).collect(),
+            })
+            .collect()
+    }
+}
+
+fn alert_value(value: &AlertExpr, context: &Ctx<'_, StoredView<'_>>) -> Value {
+    match value {
+        AlertExpr::Value(e) => evaluated(e, context),
+        AlertExpr::Template(pieces) => {
+            let mut text = String::new();
+            for piece in pieces {
+                match piece {
+                    TemplatePiece::Text(plain) => text.push_str(plain),
+                    // A missing value reads as nothing rather than spoiling the sentence.
+                    TemplatePiece::Value(e) => {
+                        text.push_str(&value_text(evaluated(e, context).as_ref()).unwrap_or_default());
+                    }
+                }
+            }
+            Value::Str(text.into())
+        }
+    }
+}
+
+fn evaluated<'a>(e: &'a Expr, context: &Ctx<'a, StoredView<'a>>) -> Value {
+    eval(e, context).into_value()
+}
+
+/// The deterministic id (language.md §3.12): 128 bits of xxh3 over length-prefixed parts.
+fn id(rule: &Rule, key: &[u8], origins: &[Origin], deadline: Option<Timestamp>) -> String {
+    let mut bytes = Vec::with_capacity(64 + key.len() + 8 * origins.len());
+    bytes.extend_from_slice(&(rule.name.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(rule.name.as_bytes());
+    bytes.extend_from_slice(&rule.fingerprint.to_le_bytes());
+    bytes.extend_from_slice(&(key.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(key);
+    bytes.extend_from_slice(&(origins.len() as u64).to_le_bytes());
+    for origin in origins {
+        bytes.extend_from_slice(&origin.seq.0.to_le_bytes());
+    }
+    match deadline {
+        Some(deadline) => {
+            bytes.push(1);
+            bytes.extend_from_slice(&deadline.0.to_le_bytes());
+        }
+        None => bytes.push(0),
+    }
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+}

@@ -1,0 +1,312 @@
+//! Behind the shards: puts alerts in order, runs the rules that read alerts, and suppresses.
+//!
+//! ```text
+//! shards ─► order by (time, event | deadline, seq, rule, binding) ─► rules on alerts, level by level ─► suppress ─► out
+//! ```
+//! An alert is an event at its completion time, after all input events of that time. So rules on alerts run only up
+//! to the watermark: what lies at it waits, together with the alerts of that time, until time has passed it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::build::{Builder, Draft};
+use super::suppress::Suppressor;
+use super::{Alert, Evidence};
+use crate::base::{Limits, RuleId, Timestamp, Value};
+use crate::decode::batch::{Batch, Decoder};
+use crate::matcher::Arrived;
+use crate::matcher::matcher::{Found, Matcher, SavedRule};
+use crate::plan::Ruleset;
+use crate::plan::event::Seq;
+
+/// What the collector counts for each rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentCounters {
+    /// Alerts sent.
+    pub sent: u64,
+    /// Alerts dropped by `suppress`.
+    pub suppressed: u64,
+    /// Alerts of shadow rules, counted only.
+    pub shadowed: u64,
+}
+
+/// One level of rules on alerts.
+#[derive(Debug)]
+struct Level {
+    matcher: Matcher,
+    /// Alerts seen so far, for their positions.
+    seen: u64,
+}
+
+/// The collector.
+#[derive(Debug)]
+pub struct Collector {
+    rules: Arc<Ruleset>,
+    builder: Builder,
+    decoder: Option<Decoder>,
+    levels: Vec<Level>,
+    /// Input events for rules on alerts, in order, not before the frontier.
+    inputs: Vec<(Arc<Batch>, u32)>,
+    /// Alerts not yet final.
+    held: Vec<Draft>,
+    suppressor: Suppressor,
+    counters: Vec<SentCounters>,
+    full_evidence: bool,
+}
+
+/// A saved collector.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedCollector {
+    held: Vec<Draft>,
+    suppressor: Suppressor,
+    /// By level, by rule.
+    levels: Vec<(u64, Vec<(RuleId, SavedRule)>)>,
+    counters: Vec<SentCounters>,
+}
+
+impl Collector {
+    /// A collector. `decoder` decodes alerts as events; it is needed only if rules read alerts.
+    pub fn new(
+        rules: Arc<Ruleset>,
+        evidence: Evidence,
+        limits: Limits,
+        decoder: Option<Decoder>,
+        clock: Option<fn() -> u64>,
+    ) -> Self {
+        let level = |_| Level { matcher: Matcher::new(Arc::clone(&rules), limits.clone(), clock), seen: 0 };
+        Self {
+            builder: Builder::new(Arc::clone(&rules), evidence),
+            decoder,
+            levels: (0..rules.levels).map(level).collect(),
+            inputs: Vec::new(),
+            held: Vec::new(),
+            suppressor: Suppressor::default(),
+            counters: vec![SentCounters::default(); rules.rules.len()],
+            full_evidence: evidence == Evidence::Full,
+            rules,
+        }
+    }
+
+    /// The builder, for shards that make their own drafts.
+    pub fn builder(&self) -> &Builder {
+        &self.builder
+    }
+
+    /// Counters by rule.
+    pub fn counters(&self) -> &[SentCounters] {
+        &self.counters
+    }
+
+    /// The matchers of rules on alerts.
+    pub fn matchers(&self) -> impl Iterator<Item = &Matcher> {
+        self.levels.iter().map(|l| &l.matcher)
+    }
+
+    /// Events held for rules on alerts.
+    pub fn inputs(&self) -> &[(Arc<Batch>, u32)] {
+        &self.inputs
+    }
+
+    /// Puts back an event held for rules on alerts.
+    pub fn restore_input(&mut self, batch: Arc<Batch>) {
+        self.inputs.extend((0..batch.records.len() as u32).map(|i| (Arc::clone(&batch), i)));
+    }
+
+    /// Takes an event in order, for rules on alerts.
+    pub fn input(&mut self, batch: &Arc<Batch>, record: u32) {
+        if !self.levels.is_empty() {
+            self.inputs.push((Arc::clone(batch), record));
+        }
+    }
+
+    /// Takes what the shards found up to `watermark`, and gives what is final.
+    pub fn collect(&mut self, mut drafts: Vec<Draft>, watermark: Timestamp, out: &mut Vec<Alert>) {
+        if self.levels.is_empty() {
+            drafts.sort_by(|a, b| a.order.cmp(&b.order));
+            for draft in drafts {
+                self.send(draft, out);
+            }
+            return;
+        }
+        self.held.append(&mut drafts);
+        self.rise(watermark, watermark, out);
+    }
+
+    /// The input has ended: everything held is final. Deadlines before `watermark` are decided.
+    pub fn finish(&mut self, watermark: Timestamp, out: &mut Vec<Alert>) {
+        if !self.levels.is_empty() {
+            self.rise(Timestamp::MAX, watermark, out);
+        }
+    }
+
+    /// Undecided absences of rules on alerts, by rule. Deciding them is how they are counted: nothing may follow.
+    pub fn pending(&mut self) -> Vec<u64> {
+        let mut pending = vec![0; self.rules.rules.len()];
+        for level in &mut self.levels {
+            let mut found = Vec::new();
+            level.matcher.advance(Timestamp::MAX, &mut found);
+            for f in found {
+                pending[f.rule.index()] += 1;
+            }
+        }
+        pending
+    }
+
+    /// Runs rules on alerts: events before `frontier`, deadlines before `deadlines`.
+    fn rise(&mut self, frontier: Timestamp, deadlines: Timestamp, out: &mut Vec<Alert>) {
+        // At the end of the input (`frontier` is MAX) the events at the last moment are final too.
+        let last = frontier == Timestamp::MAX;
+        let inside = |ts: Timestamp| last || ts < frontier;
+        let split = self.inputs.partition_point(|(batch, i)| inside(batch.records[*i as usize].ts));
+        let inputs: Vec<(Arc<Batch>, u32)> = self.inputs.drain(..split).collect();
+        let (mut ready, rest): (Vec<Draft>, Vec<Draft>) =
+            std::mem::take(&mut self.held).into_iter().partition(|d| inside(d.order.time));
+        self.held = rest;
+        ready.sort_by(|a, b| a.order.cmp(&b.order));
+        for level in 0..self.levels.len() {
+            let mut found = Vec::new();
+            self.run_level(level, &inputs, &ready, deadlines, &mut found);
+            ready.extend(found.into_iter().map(|f| self.builder.build(f)));
+            ready.sort_by(|a, b| a.order.cmp(&b.order));
+        }
+        for draft in ready {
+            self.send(draft, out);
+        }
+    }
+
+    fn run_level(
+        &mut self,
+        level: usize,
+        inputs: &[(Arc<Batch>, u32)],
+        alerts: &[Draft],
+        deadlines: Timestamp,
+        found: &mut Vec<Found>,
+    ) {
+        let rules = Arc::clone(&self.rules);
+        let of_level = |rule: RuleId| rules.rules[rule.index()].level as usize == level + 1;
+        let Level { matcher, seen } = &mut self.levels[level];
+        let (mut a, mut b) = (inputs.iter().peekable(), alerts.iter().peekable());
+        loop {
+            let input = a.peek().map(|(batch, i)| batch.records[*i as usize].ts);
+            let alert = b.peek().map(|d| d.order.time);
+            match (input, alert) {
+                (None, None) => break,
+                // Input events of a time come before its alerts.
+                (Some(ts), other) if other.is_none_or(|t| ts <= t) => {
+                    matcher.advance(ts.min(deadlines), found);
+                    if let Some((batch, i)) = a.next() {
+                        let record = &batch.records[*i as usize];
+                        for hit in &batch.hits[record.first_hit as usize..record.end_hit as usize] {
+                            if !of_level(hit.rule) {
+                                continue;
+                            }
+                            let event = Arrived {
+                                view: batch.view(record),
+                                ts,
+                                seq: batch.seq(record),
+                                roles: hit.roles,
+                                raw: self.full_evidence.then(|| batch.line(record)),
+                                origins: &[],
+                            };
+                            matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, found);
+                        }
+                    }
+                }
+                _ => {
+                    let Some(draft) = b.next() else { break };
+                    if rules.rules[draft.alert.rule.index()].shadow {
+                        continue;
+                    }
+                    matcher.advance(draft.order.time.min(deadlines), found);
+                    let Some(decoder) = &mut self.decoder else { continue };
+                    let json = event_json(&draft.alert);
+                    let Some(batch) = decoder.decode_alert(draft.alert.rule, json, draft.order.time) else { continue };
+                    let record = &batch.records[0];
+                    *seen += 1;
+                    let seq = Seq::alert(*seen);
+                    let mut view = batch.view(record);
+                    view.seq = seq;
+                    for hit in &batch.hits {
+                        if !of_level(hit.rule) {
+                            continue;
+                        }
+                        let event = Arrived {
+                            view,
+                            ts: draft.order.time,
+                            seq,
+                            roles: hit.roles,
+                            raw: self.full_evidence.then(|| batch.line(record)),
+                            origins: &draft.origins,
+                        };
+                        matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, found);
+                    }
+                }
+            }
+        }
+        matcher.advance(deadlines, found);
+    }
+
+    fn send(&mut self, draft: Draft, out: &mut Vec<Alert>) {
+        let rule = &self.rules.rules[draft.alert.rule.index()];
+        let counters = &mut self.counters[rule.id.index()];
+        let mut alert = draft.alert;
+        if let (Some(suppress), Some(key)) = (&rule.suppress, &draft.suppress) {
+            match self.suppressor.admit(rule.id.0, key, suppress.period, alert.time) {
+                Some(dropped) => alert.suppressed = dropped,
+                None => {
+                    counters.suppressed += 1;
+                    return;
+                }
+            }
+        }
+        if rule.shadow {
+            counters.shadowed += 1;
+            return;
+        }
+        counters.sent += 1;
+        out.push(alert);
+    }
+
+    /// What a state file keeps, but for [`Collector::inputs`].
+    pub fn save(&self) -> SavedCollector {
+        let level = |(at, level): (usize, &Level)| {
+            let rules = self.rules.rules.iter().filter(|r| r.level as usize == at + 1);
+            (level.seen, rules.map(|r| (r.id, level.matcher.save_rule(r.id))).collect())
+        };
+        SavedCollector {
+            held: self.held.clone(),
+            suppressor: self.suppressor.clone(),
+            levels: self.levels.iter().enumerate().map(level).collect(),
+            counters: self.counters.clone(),
+        }
+    }
+
+    /// Puts back what [`Collector::save`] gave. `rule` maps saved rules to those of this rule set.
+    pub fn restore(&mut self, saved: SavedCollector) {
+        self.held = saved.held;
+        self.suppressor = saved.suppressor;
+        self.counters = saved.counters;
+        for (level, (seen, rules)) in self.levels.iter_mut().zip(saved.levels) {
+            level.seen = seen;
+            for (rule, saved) in rules {
+                level.matcher.restore_rule(rule, saved, |_| true);
+            }
+        }
+    }
+}
+
+/// An alert as an event: its values by name, then `key`, `severity` and `rule`.
+fn event_json(alert: &Alert) -> String {
+    let mut object = serde_json::Map::new();
+    for (name, value) in &alert.values {
+        if !matches!(value, Value::Missing) {
+            object.insert(name.clone(), value.to_json());
+        }
+    }
+    let key = alert.key.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
+    object.insert("key".to_owned(), serde_json::Value::Object(key));
+    object.insert("severity".to_owned(), alert.severity.as_str().into());
+    object.insert("rule".to_owned(), alert.rule_name.to_string().into());
+    serde_json::Value::Object(object).to_string()
+}

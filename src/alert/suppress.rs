@@ -1,0 +1,68 @@
+//! `suppress d by …`: drops an alert if one with the same rule and values was *sent* less than `d` ago, and tells the
+//! next one how many were dropped (language.md §3.8).
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Duration, Timestamp};
+
+/// What was sent last, by rule and suppression key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Suppressor {
+    sent: HashMap<(u32, Box<[u8]>), Sent, foldhash::fast::FixedState>,
+    sweep_at: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Sent {
+    at: Timestamp,
+    period: Duration,
+    dropped: u64,
+}
+
+impl Suppressor {
+    /// Whether an alert is sent, and if so how many were dropped since the last one.
+    pub fn admit(&mut self, rule: u32, key: &[u8], period: Duration, time: Timestamp) -> Option<u64> {
+        let entry = self.sent.entry((rule, key.into()));
+        let sent = match entry {
+            hashbrown::hash_map::Entry::Vacant(slot) => {
+                slot.insert(Sent { at: time, period, dropped: 0 });
+                Some(0)
+            }
+            hashbrown::hash_map::Entry::Occupied(mut slot) => {
+                let last = slot.get_mut();
+                if time - last.at < period {
+                    last.dropped += 1;
+                    None
+                } else {
+                    let dropped = last.dropped;
+                    *last = Sent { at: time, period, dropped: 0 };
+                    Some(dropped)
+                }
+            }
+        };
+        if self.sent.len() > self.sweep_at.max(1024) {
+            // What was dropped must still be told; the rest is forgotten when its time is over.
+            self.sent.retain(|_, s| s.dropped > 0 || time - s.at < s.period);
+            self.sweep_at = self.sent.len() * 2;
+        }
+        sent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_from_the_last_one_sent() {
+        let mut s = Suppressor::default();
+        let mut at = |secs: i64| s.admit(0, b"k", Duration::from_secs(10), Timestamp(secs * 1_000_000_000));
+        assert_eq!(at(0), Some(0));
+        assert_eq!(at(6), None);
+        assert_eq!(at(9), None);
+        assert_eq!(at(10), Some(2));
+        assert_eq!(at(19), None);
+        assert_eq!(at(20), Some(1));
+    }
+}

@@ -1,0 +1,106 @@
+//! Outputs of a run: alerts to one or more places, rejected lines and late events to files of their own.
+
+use std::path::Path;
+
+use tripline::alert::Alert;
+use tripline::alert::format::{Format, Formatter};
+use tripline::config::{Output, OutputFormat, Target};
+use tripline::io::sink::{LineSink, SinkError};
+
+use crate::cli::exit::Stop;
+
+/// Characters of a rejected line that are kept.
+const REJECT_TEXT: usize = 512;
+
+/// Where alerts go.
+pub struct Outputs {
+    sinks: Vec<(LineSink, Formatter)>,
+}
+
+impl Outputs {
+    /// Opens the outputs. `inputs` are the names that alerts give for the places of events.
+    pub fn open(outputs: &[Output], color: bool, inputs: &[String]) -> Result<Self, Stop> {
+        let mut sinks = Vec::with_capacity(outputs.len());
+        for output in outputs {
+            let (sink, color) = match &output.target {
+                Target::Stdout => (LineSink::stdout(), color),
+                Target::File(path) => (LineSink::append(Path::new(path))?, false),
+            };
+            let format = match output.format {
+                OutputFormat::Json => Format::Json,
+                OutputFormat::Ecs => Format::Ecs,
+                OutputFormat::Pretty => Format::Pretty { color },
+            };
+            sinks.push((sink, Formatter::new(format, inputs.to_vec())));
+        }
+        Ok(Self { sinks })
+    }
+
+    /// Writes alerts everywhere.
+    pub fn deliver(&mut self, alerts: &[Alert]) -> Result<(), SinkError> {
+        self.sinks.iter_mut().try_for_each(|(sink, formatter)| sink.deliver(alerts, formatter))
+    }
+
+    /// Hands everything to the system.
+    pub fn flush(&mut self) -> Result<(), SinkError> {
+        self.sinks.iter_mut().try_for_each(|(sink, _)| sink.flush())
+    }
+}
+
+/// A file for lines, if one is wanted.
+pub struct Record {
+    sink: Option<LineSink>,
+}
+
+impl Record {
+    /// Opens the file.
+    pub fn open(path: Option<&Path>) -> Result<Self, Stop> {
+        Ok(Self { sink: path.map(LineSink::append).transpose()? })
+    }
+
+    /// Whether anything is kept.
+    pub fn wanted(&self) -> bool {
+        self.sink.is_some()
+    }
+
+    /// Writes a line as it came.
+    pub fn line(&mut self, text: &str) -> Result<(), SinkError> {
+        self.sink.as_mut().map_or(Ok(()), |sink| sink.line(text.trim_end_matches(['\r', '\n'])))
+    }
+
+    /// Writes a rejected line with its place and the reason.
+    pub fn rejected(&mut self, rejected: &RejectedPlace<'_>) -> Result<(), SinkError> {
+        let Some(sink) = &mut self.sink else { return Ok(()) };
+        let mut record = serde_json::json!({
+            "input": rejected.input,
+            "line": rejected.line,
+            "offset": rejected.offset,
+            "column": rejected.column,
+            "reason": rejected.reason,
+        });
+        let cut = rejected.text.char_indices().nth(REJECT_TEXT).map_or(rejected.text.len(), |(at, _)| at);
+        record["text"] = rejected.text[..cut].into();
+        sink.line(&record.to_string())
+    }
+
+    /// Hands everything to the system.
+    pub fn flush(&mut self) -> Result<(), SinkError> {
+        self.sink.as_mut().map_or(Ok(()), LineSink::flush)
+    }
+}
+
+/// A line that gave no event, and where it is.
+pub struct RejectedPlace<'a> {
+    /// The name of the input.
+    pub input: &'a str,
+    /// Its number, from 1.
+    pub line: u64,
+    /// Bytes of the input before it.
+    pub offset: u64,
+    /// Bytes of the line before the problem.
+    pub column: u32,
+    /// The stable name of the reason.
+    pub reason: &'a str,
+    /// The line.
+    pub text: &'a str,
+}

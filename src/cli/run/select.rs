@@ -1,0 +1,103 @@
+//! What a run works on: which rules over which inputs.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tripline::compile::CompileOptions;
+use tripline::plan::Ruleset;
+use tripline::plan::lower::classes_of;
+use tripline::syntax::ast::File;
+
+use crate::cli::args::RunArgs;
+use crate::cli::exit::Stop;
+use crate::cli::paths::{rule_files, rules_and_inputs, selected};
+use crate::cli::rules::{self, RuleTexts, accept, compile_texts, declared_rules};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Terminal;
+
+/// Rules and inputs, from the command line or else the configuration.
+pub struct Chosen {
+    /// Rule files and directories.
+    pub rules: Vec<PathBuf>,
+    /// Names of inputs.
+    pub inputs: Vec<String>,
+}
+
+/// Tells rules from inputs. What the command line does not name comes from the configuration; an input that nobody
+/// names is stdin.
+pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
+    let sorted = rules_and_inputs(&args.paths);
+    let mut rules = sorted.rules;
+    if rules.is_empty() && args.rule.is_empty() {
+        rules = settings.config.rules.iter().map(|path| settings.path(path)).collect();
+    }
+    if rules.is_empty() && args.rule.is_empty() {
+        return Err(Stop::usage(
+            "no rules: name .trip files or directories of them, write a rule with --rule, or set `rules` in the \
+             configuration",
+        ));
+    }
+    let mut inputs = sorted.others;
+    if inputs.is_empty() {
+        inputs = settings.config.inputs.iter().map(|path| settings.path(path)).collect();
+    }
+    if inputs.is_empty() {
+        inputs.push(PathBuf::from("-"));
+    }
+    let mut names = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let name = input.into_os_string().into_string();
+        let name = name.map_err(|name| Stop::usage(format!("{}: the path is not UTF-8", name.display())))?;
+        if names.contains(&name) {
+            return Err(Stop::usage(format!("{name} is named twice as an input")));
+        }
+        names.push(name);
+    }
+    if names.len() > usize::from(u16::MAX >> 1) {
+        return Err(Stop::usage("at most 32,767 inputs can be read at once"));
+    }
+    Ok(Chosen { rules, inputs: names })
+}
+
+/// Compiles the rules; with `--only`, those and the rules whose alerts they read.
+pub fn compile(
+    args: &RunArgs,
+    paths: &[PathBuf],
+    options: &CompileOptions,
+    terminal: Terminal,
+) -> Result<Arc<Ruleset>, Stop> {
+    let mut texts = RuleTexts::read(&rule_files(paths)?)?;
+    for rule in &args.rule {
+        texts.add_inline(rule);
+    }
+    let compiled = compile_texts(&texts, options);
+    let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
+    if ruleset.rules.is_empty() {
+        return Err(Stop::usage("no rules: the files declare none"));
+    }
+    if args.only.is_empty() {
+        return Ok(ruleset);
+    }
+    rules::require_names(&args.only, &compiled.files)?;
+    let options = CompileOptions { only: Some(wanted(&args.only, &compiled.files)), ..options.clone() };
+    let narrowed = compile_texts(&texts, &options);
+    accept(narrowed.ruleset, &[], &texts.sources, terminal)
+}
+
+/// The rules that patterns mean, and all rules on whose alerts they build.
+fn wanted(patterns: &[String], files: &[File]) -> BTreeSet<String> {
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    let mut open: Vec<String> =
+        declared_rules(files).map(|rule| rule.name.name.clone()).filter(|name| selected(name, patterns)).collect();
+    while let Some(name) = open.pop() {
+        if !wanted.insert(name.clone()) {
+            continue;
+        }
+        for rule in declared_rules(files).filter(|rule| rule.name.name == name) {
+            let classes = classes_of(rule);
+            open.extend(classes.iter().filter_map(|class| class.name.strip_prefix("alert.")).map(str::to_owned));
+        }
+    }
+    wanted
+}

@@ -1,0 +1,246 @@
+//! The summary at the end of a run, on stderr.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use tripline::base::Timestamp;
+use tripline::session::{RuleSummary, Summary};
+
+use crate::cli::terminal::{paint, style};
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Bytes of all inputs.
+    pub bytes: u64,
+    /// Events.
+    pub events: u64,
+    /// Alerts that were written.
+    pub alerts: u64,
+    /// Wall-clock time.
+    pub elapsed: Duration,
+    /// How far event time came.
+    pub time: Option<Timestamp>,
+    /// Rejected lines by reason, none if 0.
+    pub rejects: Vec<(String, u64)>,
+    /// Late events.
+    pub late: u64,
+    /// The lateness that would have kept them.
+    pub needed_lateness: tripline::base::Duration,
+    /// Events too far in the future.
+    pub quarantined: u64,
+    /// Events outside `--from` and `--to`.
+    pub outside: u64,
+    /// Events that got the time of their arrival.
+    pub untimed: u64,
+    /// Rules in their order.
+    pub rules: Vec<RuleTotals>,
+}
+
+impl Totals {
+    /// From the engine's counts.
+    pub fn new(counts: &Summary, elapsed: Duration, time: Option<Timestamp>) -> Self {
+        Self {
+            bytes: counts.bytes,
+            events: counts.events,
+            alerts: counts.rules.iter().map(|rule| rule.sent).sum(),
+            elapsed,
+            time,
+            rejects: counts.rejects.iter().map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
+            late: counts.late,
+            needed_lateness: counts.needed_lateness,
+            quarantined: counts.quarantined,
+            outside: counts.outside,
+            untimed: counts.untimed,
+            rules: counts.rules.iter().map(RuleTotals::new).collect(),
+        }
+    }
+}
+
+impl RuleTotals {
+    fn new(rule: &RuleSummary) -> Self {
+        Self {
+            name: rule.name.clone(),
+            numbers: vec![
+                ("events", rule.events),
+                ("matches", rule.matches),
+                ("suppressed", rule.suppressed),
+                ("shadow", rule.shadowed),
+                ("alerts", rule.sent),
+                ("open", rule.open),
+                ("pending", rule.pending),
+                ("no key", rule.no_key),
+                ("evicted", rule.evicted),
+                ("limited", rule.limited),
+            ],
+            spent: (rule.nanos > 0).then(|| Duration::from_nanos(rule.nanos)),
+        }
+    }
+}
+
+/// What one rule did.
+#[derive(Clone, Debug, Default)]
+pub struct RuleTotals {
+    /// Its name.
+    pub name: String,
+    /// The numbers, by their column.
+    pub numbers: Vec<(&'static str, u64)>,
+    /// Time spent, if it was measured.
+    pub spent: Option<Duration>,
+}
+
+/// The summary as text.
+pub fn render(totals: &Totals, color: bool) -> String {
+    let mut out = String::new();
+    let seconds = totals.elapsed.as_secs_f64().max(1e-6);
+    let rate = totals.events as f64 / seconds;
+    line(
+        &mut out,
+        &format!(
+            "{} from {} ({}) in {:.2} s, {} events/s",
+            paint(color, style::BOLD, &counted(totals.alerts, "alert")),
+            counted(totals.events, "event"),
+            bytes(totals.bytes),
+            seconds,
+            grouped(rate as u64)
+        ),
+    );
+    if let Some(time) = totals.time {
+        line(&mut out, &format!("event time came to {time}"));
+    }
+    table(&totals.rules, color, &mut out);
+    let warn = |text: &str| paint(color, style::YELLOW, text);
+    let rejected: u64 = totals.rejects.iter().map(|(_, n)| n).sum();
+    if rejected > 0 {
+        let reasons: Vec<String> = totals.rejects.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
+        line(&mut out, &warn(&format!("{} rejected: {}", counted(rejected, "line"), reasons.join(", "))));
+    }
+    if totals.late > 0 {
+        let text = format!(
+            "{} came too late; --lateness {} would have kept them",
+            counted(totals.late, "event"),
+            totals.needed_lateness
+        );
+        line(&mut out, &warn(&text));
+    }
+    if totals.quarantined > 0 {
+        let text = format!("{} too far in the future, set aside", counted(totals.quarantined, "event"));
+        line(&mut out, &warn(&text));
+    }
+    if totals.untimed > 0 {
+        let text = format!("{} without a usable time, which got that of arrival", counted(totals.untimed, "event"));
+        line(&mut out, &warn(&text));
+    }
+    if totals.outside > 0 {
+        line(&mut out, &format!("{} outside --from and --to", counted(totals.outside, "event")));
+    }
+    out
+}
+
+/// Rules with their numbers; a column in which every number is 0 is left out.
+fn table(rules: &[RuleTotals], color: bool, out: &mut String) {
+    let Some(first) = rules.first() else { return };
+    let columns: Vec<usize> = (0..first.numbers.len())
+        .filter(|n| rules.iter().any(|rule| rule.numbers.get(*n).is_some_and(|(_, value)| *value > 0)))
+        .collect();
+    if columns.is_empty() {
+        line(out, "no rule took an event");
+        return;
+    }
+    let spent = rules.iter().any(|rule| rule.spent.is_some());
+    let wide = rules.iter().map(|rule| rule.name.chars().count()).max().unwrap_or(0).max(4);
+    let mut head = format!("{:<wide$}", "rule");
+    for &n in &columns {
+        let name = first.numbers[n].0;
+        head.push_str(&format!("  {name:>width$}", width = width(rules, n)));
+    }
+    if spent {
+        head.push_str("      time");
+    }
+    line(out, &paint(color, style::DIM, &head));
+    for rule in rules {
+        let mut row = format!("{:<wide$}", rule.name);
+        for &n in &columns {
+            let value = rule.numbers.get(n).map_or(0, |(_, value)| *value);
+            let shown = if value == 0 { "-".to_owned() } else { grouped(value) };
+            row.push_str(&format!("  {shown:>width$}", width = width(rules, n)));
+        }
+        if let Some(spent) = rule.spent {
+            row.push_str(&format!("  {:>6.2} s", spent.as_secs_f64()));
+        }
+        line(out, &row);
+    }
+}
+
+fn width(rules: &[RuleTotals], column: usize) -> usize {
+    let numbers = rules.iter().filter_map(|rule| rule.numbers.get(column));
+    numbers.map(|(name, value)| name.chars().count().max(grouped(*value).len())).max().unwrap_or(0)
+}
+
+/// `1,234,567`
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 event`, `2,000 events`
+fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
+fn bytes(n: u64) -> String {
+    if n < 10_000 { format!("{n} bytes") } else { format!("{:.1} MB", n as f64 / 1e6) }
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{}", text.trim_end()).expect("a String takes any text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn the_table_leaves_out_columns_without_numbers() {
+        let rule = |name: &str, events, late| RuleTotals {
+            name: name.to_owned(),
+            numbers: vec![("events", events), ("evicted", late), ("alerts", 2)],
+            spent: None,
+        };
+        let totals = Totals {
+            bytes: 123_456,
+            events: 1000,
+            alerts: 4,
+            elapsed: Duration::from_secs(2),
+            rejects: vec![("truncated".to_owned(), 2)],
+            late: 3,
+            needed_lateness: tripline::base::Duration::from_secs(90),
+            rules: vec![rule("a", 1000, 0), rule("longer", 0, 0)],
+            ..Totals::default()
+        };
+        assert_eq!(
+            render(&totals, false),
+            "4 alerts from 1,000 events (0.1 MB) in 2.00 s, 500 events/s\n\
+             rule    events  alerts\n\
+             a        1,000       2\n\
+             longer       -       2\n\
+             2 lines rejected: 2 truncated\n\
+             3 events came too late; --lateness 1m30s would have kept them\n"
+        );
+    }
+}

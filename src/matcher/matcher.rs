@@ -1,0 +1,314 @@
+//! One shard: the states of its keys, its timers, and the order in which events and deadlines move them.
+//!
+//! Events before deadlines at the same time: a deadline is decided once the watermark has passed it, or when an event
+//! after it comes (language.md §3.3). Each key has one timer at most, at the next time that concerns it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::arrived::{Arrived, Match, RuleEnv};
+use super::past::{Past, narrow};
+use super::state::{KeyTable, RunState, Slot};
+use crate::base::{Limits, RuleId, Timestamp, Value};
+use crate::plan::eval::passes;
+use crate::plan::event::StoredView;
+use crate::plan::ruleset::{ElementKind, StrategyKind};
+use crate::plan::{Ruleset, key};
+use crate::time::wheel::Wheel;
+
+/// A match with its rule and key.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The rule.
+    pub rule: RuleId,
+    /// The encoded key of the state; empty for handed-over keys.
+    pub key: Box<[u8]>,
+    /// The match.
+    pub matched: Match,
+}
+
+/// What happened to a rule so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleCounters {
+    /// Events that had a role in it.
+    pub events: u64,
+    /// Matches.
+    pub matches: u64,
+    /// Held events that a limit dropped.
+    pub evicted: u64,
+    /// Matches found while a limit bit.
+    pub limited: u64,
+    /// Nanoseconds spent, extrapolated from samples; 0 without a clock.
+    pub nanos: u64,
+}
+
+/// A timer's target: rule, slot, generation.
+type Target = (u32, u32, u32);
+
+/// The states of one shard.
+#[derive(Debug)]
+pub struct Matcher {
+    rules: Arc<Ruleset>,
+    limits: Limits,
+    tables: Vec<KeyTable>,
+    wheel: Wheel<Target>,
+    counters: Vec<RuleCounters>,
+    scratch: Vec<Match>,
+    clock: Option<fn() -> u64>,
+    tick: u32,
+}
+
+/// One key of a saved matcher.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedKey {
+    key: Box<[u8]>,
+    run: RunState,
+    past: Option<Box<Past>>,
+}
+
+/// A saved rule: its keys and counters.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct SavedRule {
+    /// Keys that hold something.
+    pub keys: Vec<SavedKey>,
+    /// Its counters.
+    pub counters: RuleCounters,
+}
+
+impl Matcher {
+    /// A matcher that holds nothing. `clock` gives nanoseconds for sampling the time that rules take.
+    pub fn new(rules: Arc<Ruleset>, limits: Limits, clock: Option<fn() -> u64>) -> Self {
+        Self {
+            tables: rules.rules.iter().map(|_| KeyTable::default()).collect(),
+            counters: vec![RuleCounters::default(); rules.rules.len()],
+            wheel: Wheel::default(),
+            scratch: Vec::new(),
+            rules,
+            limits,
+            clock,
+            tick: 0,
+        }
+    }
+
+    /// Whether a rule is of a level: 0 are rules on events.
+    #[inline]
+    pub fn is_level(&self, rule: RuleId, level: u32) -> bool {
+        self.rules.rules[rule.index()].level == level
+    }
+
+    /// Counters by rule.
+    pub fn counters(&self) -> &[RuleCounters] {
+        &self.counters
+    }
+
+    /// Partial matches and events held, and keys that hold them, by rule.
+    pub fn open(&self) -> Vec<(usize, usize)> {
+        self.tables.iter().map(|t| (t.iter().map(|s| s.run.len()).sum(), t.len())).collect()
+    }
+
+    /// Decides every deadline before `watermark`.
+    pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Found>) {
+        while let Some((time, (rule, slot, generation))) = self.wheel.pop_before(watermark) {
+            self.ring(time, rule, slot, generation, out);
+        }
+    }
+
+    fn ring(&mut self, time: Timestamp, rule_at: u32, slot_at: u32, generation: u32, out: &mut Vec<Found>) {
+        let rule = &self.rules.rules[rule_at as usize];
+        let table = &mut self.tables[rule_at as usize];
+        let Some(slot) = table.get_mut(slot_at) else { return };
+        if slot.generation != generation || slot.armed != time {
+            return;
+        }
+        slot.armed = Timestamp::MAX;
+        let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
+        let counters = &mut self.counters[rule_at as usize];
+        match &mut slot.run {
+            RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
+            RunState::Runs(run) => run.on_deadline(&env, time, &mut self.scratch),
+            RunState::Counter(_) | RunState::Stateless => {}
+        }
+        for matched in self.scratch.drain(..) {
+            counters.matches += 1;
+            counters.limited += u64::from(matched.limited);
+            out.push(Found { rule: RuleId(rule_at), key: slot.key.clone(), matched });
+        }
+        // Everything after this is later than `time`: what ends there can go.
+        let now = Timestamp(time.0.saturating_add(1));
+        match &mut slot.run {
+            RunState::LatestRun(run) => run.prune(&env, now),
+            RunState::Runs(run) => run.prune(&env, now),
+            RunState::Counter(run) => run.prune(&env, now),
+            RunState::Stateless => {}
+        }
+        if slot.past.as_ref().is_some_and(|p| p.expires(&env).is_some_and(|at| at <= time)) {
+            slot.past = None;
+        }
+        settle(&env, table, slot_at, rule_at, &mut self.wheel);
+    }
+
+    /// Takes an event for one key of one rule. Deadlines before it must have been decided.
+    pub fn on_hit(&mut self, rule_id: RuleId, key_bytes: &[u8], hash: u64, event: &Arrived<'_>, out: &mut Vec<Found>) {
+        let at = rule_id.index();
+        let rule = &self.rules.rules[at];
+        let counters = &mut self.counters[at];
+        counters.events += 1;
+        self.tick = self.tick.wrapping_add(1);
+        let started = if self.tick % SAMPLE == 0 { self.clock.map(|c| c()) } else { None };
+        let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
+        let table = &mut self.tables[at];
+        let needs_past = rule.hints.needs_past;
+
+        if rule.strategy == StrategyKind::Stateless && !needs_past {
+            stateless(&env, event, event.roles, &[], &mut self.scratch);
+        } else {
+            let slot_at = match table.find(key_bytes, hash) {
+                Some(slot) => slot,
+                // Nothing is held, and the event cannot begin anything: no state is made.
+                None if !needs_past && event.roles & rule.hints.begins == 0 => {
+                    sampled(counters, started, self.clock);
+                    return;
+                }
+                None => table.find_or_insert(key_bytes, hash, || empty_state(rule.strategy)),
+            };
+            if let Some(slot) = table.get_mut(slot_at) {
+                let mut stats = Vec::new();
+                let mut roles = event.roles;
+                if needs_past {
+                    let past = slot.past.get_or_insert_default();
+                    stats = past.statistics(&env, event);
+                    roles = narrow(&env, event, &stats, Some(past));
+                } else if rule.hints.judged_on_arrival {
+                    roles = narrow(&env, event, &[], None);
+                }
+                let narrowed = Arrived { roles, ..*event };
+                let (out, evicted) = (&mut self.scratch, &mut counters.evicted);
+                match &mut slot.run {
+                    RunState::Stateless => stateless(&env, event, roles, &stats, out),
+                    RunState::Counter(run) => run.on_event(&env, &narrowed, &stats, out, evicted),
+                    RunState::LatestRun(run) => {
+                        run.prune(&env, event.ts);
+                        run.on_event(&env, &narrowed, &stats, out, evicted);
+                    }
+                    RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
+                }
+                if let Some(past) = &mut slot.past {
+                    past.add(&env, event);
+                }
+            }
+            settle(&env, table, slot_at, rule_id.0, &mut self.wheel);
+        }
+        for matched in self.scratch.drain(..) {
+            counters.matches += 1;
+            counters.limited += u64::from(matched.limited);
+            out.push(Found { rule: rule_id, key: key_bytes.into(), matched });
+        }
+        sampled(counters, started, self.clock);
+    }
+
+    /// What a state file keeps of a rule.
+    pub fn save_rule(&self, rule: RuleId) -> SavedRule {
+        let keys = self.tables[rule.index()]
+            .sorted()
+            .into_iter()
+            .map(|slot| SavedKey { key: slot.key.clone(), run: slot.run.clone(), past: slot.past.clone() })
+            .collect();
+        SavedRule { keys, counters: self.counters[rule.index()] }
+    }
+
+    /// Puts back what [`Matcher::save_rule`] gave, if `mine` says that the key's hash is of this shard.
+    pub fn restore_rule(&mut self, rule_id: RuleId, saved: SavedRule, mine: impl Fn(u64) -> bool) {
+        let at = rule_id.index();
+        let rule = &self.rules.rules[at];
+        self.counters[at] = saved.counters;
+        for saved in saved.keys {
+            let hash = if saved.key.is_empty() { key::hash(&rule_id.0.to_le_bytes()) } else { key::hash(&saved.key) };
+            if !mine(hash) {
+                continue;
+            }
+            let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+            let mut run = saved.run;
+            if let RunState::Runs(runs) = &mut run {
+                runs.restored(&env);
+            }
+            let slot_at = self.tables[at].find_or_insert(&saved.key, hash, || RunState::Stateless);
+            if let Some(slot) = self.tables[at].get_mut(slot_at) {
+                slot.run = run;
+                slot.past = saved.past;
+            }
+            settle(&env, &mut self.tables[at], slot_at, rule_id.0, &mut self.wheel);
+        }
+    }
+}
+
+/// One event in so many is timed.
+const SAMPLE: u32 = 64;
+
+fn sampled(counters: &mut RuleCounters, started: Option<u64>, clock: Option<fn() -> u64>) {
+    if let (Some(started), Some(clock)) = (started, clock) {
+        counters.nanos += clock().saturating_sub(started) * u64::from(SAMPLE);
+    }
+}
+
+fn empty_state(strategy: StrategyKind) -> RunState {
+    match strategy {
+        StrategyKind::Stateless => RunState::Stateless,
+        StrategyKind::Counter => RunState::Counter(Box::default()),
+        StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
+        StrategyKind::Runs => RunState::Runs(Box::default()),
+    }
+}
+
+/// A rule of one step: the event alone decides.
+fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value], out: &mut Vec<Match>) {
+    let ElementKind::Single(step) = env.rule.elements[0].kind else { return };
+    if roles & (1 << env.rule.steps[step.index()].role) == 0 {
+        return;
+    }
+    let stored = event.store(env, stats);
+    if let Some(having) = &env.rule.having {
+        let mut bound = vec![Vec::new(); env.rule.steps.len()];
+        bound[step.index()].push(&*stored);
+        if !passes(having, &env.context::<StoredView<'_>>(None, &bound, None)) {
+            return;
+        }
+    }
+    out.push(Match {
+        time: event.ts,
+        at_deadline: false,
+        seq: event.seq,
+        bound: vec![(step, vec![stored])],
+        limited: false,
+    });
+}
+
+/// After a change: frees the slot if it is empty, else sets its timer.
+fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, wheel: &mut Wheel<Target>) {
+    let Some(slot) = table.get_mut(slot_at) else { return };
+    if slot.run.is_empty() && slot.past.is_none() {
+        table.remove(slot_at);
+        return;
+    }
+    let Slot { run, past, armed, generation, .. } = slot;
+    let wakes = match run {
+        RunState::Stateless => None,
+        RunState::Counter(run) => run.expires(env),
+        RunState::LatestRun(run) => run.wakes(env),
+        RunState::Runs(run) => run.wakes(env),
+    };
+    let forgets = past.as_ref().and_then(|p| p.expires(env));
+    // A key is looked at again when its partial matches ask for it, or else when its past is over.
+    let next = if run.is_empty() { forgets } else { wakes.into_iter().chain(forgets).min() };
+    if let Some(next) = next
+        && next < *armed
+    {
+        *armed = next;
+        wheel.insert(next, (rule, slot_at, *generation));
+    }
+}
+
+/// Kept small on purpose: a key costs this and what its strategy boxes.
+const _: () = assert!(std::mem::size_of::<Slot>() <= 80);

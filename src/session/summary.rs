@@ -1,0 +1,128 @@
+//! Counts of a run, by rule and in total.
+
+use crate::alert::collect::SentCounters;
+use crate::base::Duration;
+use crate::decode::Reject;
+use crate::decode::batch::BatchStats;
+use crate::matcher::matcher::{Matcher, RuleCounters};
+use crate::plan::Ruleset;
+use crate::time::sequencer::OrderStats;
+
+/// Counts of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSummary {
+    /// Its name.
+    pub name: String,
+    /// Events that had a role in it.
+    pub events: u64,
+    /// Matches, suppressed ones included.
+    pub matches: u64,
+    /// Alerts sent.
+    pub sent: u64,
+    /// Alerts dropped by `suppress`.
+    pub suppressed: u64,
+    /// Alerts counted only, because the rule is in shadow.
+    pub shadowed: u64,
+    /// Partial matches and events held.
+    pub open: u64,
+    /// Keys that hold something.
+    pub keys: u64,
+    /// Absences undecided at the end.
+    pub pending: u64,
+    /// Events it could not use for want of a key.
+    pub no_key: u64,
+    /// Held events that a limit dropped.
+    pub evicted: u64,
+    /// Matches found while a limit bit.
+    pub limited: u64,
+    /// Nanoseconds spent, from samples; 0 if not measured.
+    pub nanos: u64,
+}
+
+/// Counts of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// By rule, in the order of the rule set.
+    pub rules: Vec<RuleSummary>,
+    /// Events read.
+    pub events: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Rejected lines: reason and count, without zeros.
+    pub rejects: Vec<(&'static str, u64)>,
+    /// Events without a time of their own, which got their arrival time.
+    pub untimed: u64,
+    /// Keys that occurred twice in an object.
+    pub duplicate_keys: u64,
+    /// Late events.
+    pub late: u64,
+    /// The lateness that would have kept them.
+    pub needed_lateness: Duration,
+    /// Events too far in the future.
+    pub quarantined: u64,
+    /// Events outside `--from` and `--to`.
+    pub outside: u64,
+}
+
+impl Summary {
+    /// Zeros for every rule.
+    pub fn new(rules: &Ruleset) -> Self {
+        let rules = rules.rules.iter().map(|r| RuleSummary { name: r.name.to_string(), ..RuleSummary::default() });
+        Self { rules: rules.collect(), ..Self::default() }
+    }
+
+    /// Adds what was read.
+    pub fn add_input(&mut self, stats: &BatchStats, no_key: &[u64], order: &OrderStats) {
+        self.events += stats.events;
+        self.bytes += stats.bytes;
+        self.untimed += stats.untimed;
+        self.duplicate_keys += stats.scan.duplicate_keys;
+        for (reason, count) in Reject::ALL.iter().zip(stats.rejects) {
+            if count > 0 {
+                self.rejects.push((reason.name(), count));
+            }
+        }
+        for (rule, count) in self.rules.iter_mut().zip(no_key) {
+            rule.no_key += count;
+        }
+        self.late += order.late;
+        self.needed_lateness = self.needed_lateness.max(order.needed_lateness);
+        self.quarantined += order.quarantined;
+        self.outside += order.outside;
+    }
+
+    /// Adds what a matcher did.
+    pub fn add_matcher(&mut self, rules: &Ruleset, matcher: &Matcher) {
+        debug_assert_eq!(rules.rules.len(), self.rules.len());
+        self.add_counters(matcher.counters(), &matcher.open());
+    }
+
+    /// Adds the counters of one shard, and what it holds: events and keys by rule.
+    pub fn add_counters(&mut self, counters: &[RuleCounters], open: &[(usize, usize)]) {
+        for ((rule, counters), (open, keys)) in self.rules.iter_mut().zip(counters).zip(open) {
+            rule.events += counters.events;
+            rule.matches += counters.matches;
+            rule.evicted += counters.evicted;
+            rule.limited += counters.limited;
+            rule.nanos += counters.nanos;
+            rule.open += *open as u64;
+            rule.keys += *keys as u64;
+        }
+    }
+
+    /// Adds what was sent.
+    pub fn add_sent(&mut self, counters: &[SentCounters]) {
+        for (rule, counters) in self.rules.iter_mut().zip(counters) {
+            rule.sent += counters.sent;
+            rule.suppressed += counters.suppressed;
+            rule.shadowed += counters.shadowed;
+        }
+    }
+
+    /// Adds undecided absences.
+    pub fn add_pending(&mut self, pending: &[u64]) {
+        for (rule, pending) in self.rules.iter_mut().zip(pending) {
+            rule.pending += pending;
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Cases beyond one example a code: what is accepted, and that one root cause gives one diagnostic.
+
+mod check;
+
+use check::{codes, compiles, plain, problems};
+
+/// A rule over `user` with this pattern and these further clauses.
+fn rule(pattern: &str, clauses: &str) -> String {
+    format!("rule r {{\n  by user\n  match {{ {pattern} }}{clauses}\n}}\n")
+}
+
+fn expect(cases: &[(&str, &str, &[&str])]) {
+    let mut failures = String::new();
+    for (pattern, clauses, wanted) in cases {
+        let text = rule(pattern, clauses);
+        let found = codes(&text);
+        if found != *wanted {
+            failures
+                .push_str(&format!("{text}wanted {wanted:?}, found {found:?}\n{}\n", plain(&text, &problems(&text))));
+        }
+        lets_through_only_what_compiles(&text, &found, &mut failures);
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+/// A text without errors must reach the plan.
+fn lets_through_only_what_compiles(text: &str, found: &[&str], failures: &mut String) {
+    if found.iter().any(|code| code.starts_with('E')) {
+        return;
+    }
+    if let Err(problems) = compiles(text) {
+        failures.push_str(&format!("{text}\npasses the checker and does not compile:\n{problems}\n"));
+    }
+}
+
+#[test]
+fn scopes() {
+    expect(&[
+        // A step may be called like the field it compares.
+        ("status: request where status == 404", "", &[]),
+        // Own history of a repeated step.
+        ("a: at least 3 of x where count(a) < 2 or v > last(a).v", " within 1h", &[]),
+        ("a: one or more of x where v > a.v", " within 1h", &["E0215"]),
+        ("a: x where count(a) > 1 then b: y", " within 1h", &["E0217"]),
+        ("a: x then b: one or more of y where v > prev.v and v > a.v then c: z where v > last(b).v", " within 1h", &[]),
+        ("a: x then b: one or more of y then c: z where v > b.v", " within 1h", &["E0215"]),
+        // Guards read earlier names and the guarded step.
+        ("a: x then b: y unless z where v == b.v and w == a.w in last 1h", " within 1h", &[]),
+        ("a: x then b: y without z where v == b.v and w == a.w", " within 1h", &[]),
+        ("a: x then b: one or more of y without z where v == b.v then c: q", " within 1h", &["E0215"]),
+        ("a: x then b: one or more of y unless z where v == b.v in last 5m then c: q", " within 1h", &[]),
+        ("a: x then b: one or more of y until u where v == last(b).v then c: q", " within 1h", &[]),
+        ("a: x then no z where v == a.v within 5m then b: y", " within 1h", &[]),
+        ("a: x then no z where v == b.v within 5m then b: y", " within 1h", &["E0216"]),
+        ("a: x then b: y", " within 1h\n  cancel on z where v == a.v or w == b.w", &[]),
+        ("a: one or more of x then b: y", " within 1h\n  cancel on z where v == a.v", &["E0215"]),
+        ("a: x then b: y where v == c.v then c: z", " within 1h", &["E0216"]),
+        // Members of `any` may be missing afterwards, which is fine.
+        ("any { a: x  b: y } then c: z where v == a.v", " within 1h", &[]),
+        ("any { a: x  b: y where v == a.v } then c: z", " within 1h", &["E0217"]),
+        ("a: x then b: optional y then c: z where v == b.v", " within 1h\n  alert { v = b.v }", &[]),
+        // Steps of a repeated group are single inside and repeated outside.
+        ("at least 2 of { a: x then b: y where v == a.v } then c: z where v == last(a).v", " within 1h", &[]),
+        ("at least 2 of { a: x then b: y } then c: z where v == a.v", " within 1h", &["E0215"]),
+        ("at least 2 of { a: x where v == b.v then b: y }", " within 1h", &["E0216"]),
+        ("all { a: x  b: y } without z where v == a.v", " within 1h\n  having a.v == b.v", &[]),
+        ("a: x where @ts > 0s", "", &["E0212"]),
+        ("a: x then b: y where b.v > 1", " within 1h", &["E0217"]),
+    ]);
+}
+
+#[test]
+fn alert_scope() {
+    expect(&[
+        ("a: x then b: y", " within 1h\n  alert { u = user  m = \"{user} {a.v} {b.@ts - a.@ts}\" }", &[]),
+        ("a: x then b: y", " within 1h\n  alert { m = \"{v}\" }", &["E0218"]),
+        ("a: x then b: y", " within 1h\n  having @ts > a.@ts", &["E0218"]),
+        ("a: at least 3 of x", " within 1h\n  alert { n = count(a)  m = \"{n} events\" }", &["E0218"]),
+        ("a: x then b: y", " within 1h\n  suppress 1h by user, a.host", &[]),
+        ("a: x then b: y", " within 1h\n  suppress 1h by host", &["E0218"]),
+        (
+            "a: at least 3 of x",
+            " within 1h\n  having sum(a.v) > 3 and avg(a.v) < 9\n  alert { l = list(a.v)  n = count(distinct a.v) }",
+            &[],
+        ),
+        ("a: x then b: y", " within 1h\n  having min(a.v) > 1 and count(b) == 1", &[]),
+        ("a: at least 3 of x", " within 1h\n  having count(a where v > 3 and a.w < 2) > 3", &[]),
+        ("a: at least 3 of x", " within 1h\n  having count(a where max(a.v) > 3) > 3", &["E0222"]),
+        ("a: x", "\n  severity if(a.v > 3, \"high\", \"low\")\n  risk a.v * 10", &[]),
+        ("a: x", "\n  severity if(a.v > 3, \"high\", \"lowly\")", &["E0231"]),
+        ("a: x", "\n  severity if(a.v > 3, high, \"low\")", &["E0231"]),
+        ("a: x", "\n  risk \"much\"", &["E0211"]),
+        ("a: x where zscore(v, 1h) > 3", "\n  alert { z = zscore(a.v, 1h) }", &[]),
+        ("a: at least 3 of x", " within 1h\n  alert { z = zscore(a.v, 1h) }", &["E0224"]),
+        ("a: x", "\n  alert { z = zscore(v, 1h) }", &["E0224"]),
+    ]);
+}
+
+#[test]
+fn kinds() {
+    expect(&[
+        ("a: x where v == \"5\" and w == 5 and z == true", "", &[]),
+        ("a: x where len(v) == \"5\"", "", &["E0212"]),
+        ("a: x where lower(v) > 5", "", &["E0212"]),
+        ("a: x where v + \"s\" == \"as\"", "", &["E0211"]),
+        ("a: x where concat(v, \"s\") == \"as\"", "", &[]),
+        ("a: x then b: y where (@ts - a.@ts) / 1h > 3", " within 4h", &[]),
+        ("a: x then b: y where @ts - a.@ts > 3m", " within 4h", &[]),
+        ("a: x where hour(@ts) >= 22 or weekday(@ts) in (6, 7)", "", &[]),
+        ("a: x where hour(v + 1) >= 22", "", &["E0210"]),
+        (
+            "a: x where abs(v) > 3 and round(v, 2) > 1 and sqrt(v) < 3 and not contains(lower(v ?? \"\"), \"x\"i)",
+            "",
+            &[],
+        ),
+        ("a: x where not contains(lower(w ?? \"\"), \"x\"i)", "", &[]),
+        ("a: x where v in (\"a\"i, \"b\") and w like \"*.exe\"i and z =~ /^a/i", "", &[]),
+        ("a: x where len(v) in (\"a\", \"b\")", "", &["E0212"]),
+        ("a: x where v == (\"a\", \"b\")", "", &["E0212"]),
+        ("a: x where (not v) > 3", "", &["E0212"]),
+        ("a: x where v[0] == 3 and v[0].w == 4 and split(v, \",\")[1] == \"x\"", "", &[]),
+        ("a: x where true", "", &["E0214"]),
+        ("a: x where v == 1 or 2 > 1", "", &["E0214"]),
+        ("a: x where if(v > 1, w, z) == 3", "", &[]),
+        ("a: x where foo(v) == 3", "", &["E0207"]),
+        ("a: x where v == 1 and (w == 2 or cont(v, 3))", "", &["E0207"]),
+        ("a: x where number(v) > 3 and string(w) == \"3\" and hash(v, w) == \"a\"", "", &[]),
+        (
+            "a: x then b: y where distance_km(a.lat, a.lon, lat, lon) > 5 and distance_km(a.loc, loc) > 5",
+            " within 1h",
+            &[],
+        ),
+        ("a: x then b: y where speed_kmh(a.lat, a.lon, a.@ts, lat, lon) > 5", " within 1h", &["E0210"]),
+        ("a: x where in_polygon(lat, lon, ((1, 2), (3, 4), (-5, 6.5)))", "", &[]),
+        ("a: x where in_polygon(lat, lon, ((1, 2), (3, 4)))", "", &["E0229"]),
+        ("a: x where cidr(ip, \"10.0.0.0/8\", \"fd00::/8\")", "", &[]),
+        ("a: x where cidr(ip, \"10.0.0.1\")", "", &["E0228"]),
+        ("a: x where v > mean(v, 24h) * 3 and count(v, 24h) > 10 and last(v, 3 events) == v", "", &[]),
+        ("a: x where v > mean(v, 0 events)", "", &["E0304"]),
+        ("a: x where v > mean(mean(v, 1h), 1h)", "", &["E0223"]),
+        ("a: x unless y where v > mean(v, 1h) in last 5m", "", &["E0223"]),
+        ("a: x where v > mean(v)", "", &["E0210"]),
+        ("a: x where v > max(v, w)", "", &["E0222"]),
+    ]);
+}
+
+#[test]
+fn negations() {
+    expect(&[
+        ("a: x where v != \"a\"", "", &["W0506"]),
+        ("a: x where not (v == \"a\")", "", &["W0506"]),
+        ("a: x where v not in (\"a\", \"b\")", "", &["W0506"]),
+        ("a: x where v not like \"a*\"", "", &["W0506"]),
+        ("a: x where not contains(v, \"a\")", "", &["W0506"]),
+        ("a: x where not v", "", &["W0506"]),
+        ("a: x where exists(v) and v != \"a\"", "", &[]),
+        ("a: x where v != \"a\" and v like \"b*\"", "", &[]),
+        ("a: x where (v ?? \"\") != \"a\"", "", &[]),
+        ("a: x where not exists(v)", "", &[]),
+        ("a: x where user != \"root\"", "", &[]),
+        ("a: x where v != \"a\" and v != \"b\"", "", &["W0506"]),
+        ("a: x then b: y where v != a.v", " within 1h", &["W0506"]),
+        ("a: x where v == 1 or w != 2", "", &[]),
+    ]);
+}
+
+#[test]
+fn bounds() {
+    expect(&[
+        ("a: x then b: y", " within 0s", &["E0304"]),
+        ("a: x then b: y", " within 2 * 30m", &[]),
+        ("a: x then b: y", " within -5m", &["E0304"]),
+        ("a: x then within 10m b: y", " within 5m", &["W0503"]),
+        ("a: x then after 6m b: y", " within 5m", &["E0306"]),
+        ("a: x then after 5m b: y", " within 5m", &[]),
+        ("a: x then no z within 5m then b: y", " within 5m", &["E0306"]),
+        ("a: x then no z within 5m then b: y", " within 301s", &[]),
+        ("a: x then no z within 5m", " within 1m", &["E0317"]),
+        ("a: x then b: y then no z within 5m", " within 1m", &[]),
+        ("a: x then after 5m within 1m b: y", " within 1h", &["E0305"]),
+        ("a: x then no z within 5m then within 5m b: y", " within 1h", &["E0307"]),
+        ("a: x then b: y", "", &["W0501"]),
+        ("a: x then within 5m b: y", "", &[]),
+        ("a: x then directly b: y", "", &[]),
+        ("a: x then no y within 5m", "", &[]),
+        ("a: at least 3 of x", "", &["W0501"]),
+        ("all { a: x  b: y }", "", &["W0501"]),
+        ("a: x then b: y", "\n  pick all", &["W0501"]),
+        ("a: x then b: y", " within 1h\n  pick all\n  after match no skip", &[]),
+        ("a: x unless y in last 0s", "", &["E0304"]),
+    ]);
+}
+
+#[test]
+fn structure() {
+    expect(&[
+        ("a: x", "\n  pick first", &["E0316"]),
+        ("a: x", "\n  after match skip to next", &["E0316"]),
+        ("a: at least 3 of x", " within 5m\n  pick first", &["E0316"]),
+        ("a: at least 3 of x", " within 5m\n  after match no skip", &[]),
+        ("a: at least 3 of x", " within 5m\n  after match skip to next", &["E0316"]),
+        ("a: at least 3 of x", " within 5m\n  cancel on y", &[]),
+        ("a: x", "\n  cancel on y", &["E0316"]),
+        ("a: at least 3 of x until y", " within 5m\n  pick first", &[]),
+        ("a: x", " within 5m", &["E0317"]),
+        ("a: at least 3 of x without y", " within 5m", &[]),
+        ("a: x without y then b: z", " within 5m", &["E0315"]),
+        ("a: 0..3 of x then b: z", " within 5m", &[]),
+        ("a: exactly 0 of x then b: z", " within 5m", &["E0308"]),
+        ("a: at least 0 of x then b: z", " within 5m", &["E0308"]),
+        ("a: x then b: at least 0 of y", " within 5m", &["E0308"]),
+        ("a: x then b: zero or more of y", " within 5m", &["E0313"]),
+        ("a: x then b: zero or more of y then no z within 5m", " within 5m", &[]),
+        ("a: at least 200000 of x", " within 5m", &["E0308"]),
+        ("a: x then b: y then directly no y within 5m", " within 5m", &["E0311"]),
+        ("no y within 5m then a: x", " within 50m", &["E0310"]),
+        ("a: x then no y then b: z", " within 5m", &[]),
+        ("a: x then no y then { b: z then c: w }", " within 5m", &["E0325", "W0509"]),
+        ("a: x then next b: z", " within 5m", &[]),
+        ("a: x then directly next b: z", " within 5m", &["E0316"]),
+        ("a: x then any { b: y without z  c: w }", " within 5m", &["E0324"]),
+        ("any { a: x  b: x }", "", &["W0504"]),
+        ("any { a: x where v == 1  b: x where v == 2 }", "", &[]),
+        ("a: x if y in last 5m unless y in last 10m", "", &["E0323"]),
+        ("a: x if y in last 10m unless y in last 5m", "", &[]),
+        ("a: x where v == 1 and v == 2", "", &["W0505"]),
+        ("a: x where v >= 5 and v <= 5", "", &[]),
+        ("a: x where v == 4 and 5 < v", "", &["W0505"]),
+        ("a: consecutive at least 3 of x", " within 5m", &[]),
+        ("at least 2 of { a: x then within 1m b: y then directly c: z }", " within 5m", &[]),
+        ("at least 2 of { a: x then b: y without z }", " within 5m", &["E0321"]),
+        ("a: x then b: one or more of y until y where v == 2 then c: z", " within 5m", &[]),
+    ]);
+}
+
+#[test]
+fn keys() {
+    let cases: &[(&str, &[&str])] = &[
+        ("rule r { match { a: x by k = f then b: y by k = f, l = g then c: z by l = g } within 1h }", &[]),
+        ("rule r { match { a: x by k = f then b: y by l = g } within 1h }", &["E0241"]),
+        ("rule r { match { a: x by k = f then b: y } within 1h }", &["E0241"]),
+        ("rule r { by k = f match { a: x then b: y by k = g } within 1h }", &[]),
+        ("rule r { by k = f match { a: x then directly b: y by k = g } within 1h }", &[]),
+        ("rule r { by k = f match { a: x then directly b: y by l = g } within 1h }", &["E0242"]),
+        ("rule r { by k = f match { a: optional x then b: y by l = g } within 1h }", &["E0243"]),
+        ("rule r { by k = f, l = g match { a: x then b: y } within 1h cancel on z by k = h }", &[]),
+        ("rule r { by k = f, l = g match { a: x then b: y } within 1h cancel on z by m = h }", &["E0240"]),
+        ("rule r { by k = f match { a: x then b: y by l = g } within 1h cancel on z by l = g }", &["E0240"]),
+        ("rule r { by user, user = name match { a: x then b: y } within 1h }", &["E0203"]),
+        ("rule r { by host.id?, zone = lower(zone.name) match { a: x then b: y } within 1h }", &[]),
+        ("rule r { by tag = tags[0] match { a: x then b: y } within 1h }", &[]),
+        ("rule r { by k = f match { a: x then b: y } within 1h alert { k = k  f = f } }", &[]),
+        ("rule r { by k = f match { a: x then b: y by l = g } within 1h alert { l = l } }", &["E0218"]),
+    ];
+    let mut failures = String::new();
+    for (text, wanted) in cases {
+        let found = codes(text);
+        if found != *wanted {
+            failures.push_str(&format!("{text}\nwanted {wanted:?}\n{}\n", plain(text, &problems(text))));
+        }
+        lets_through_only_what_compiles(text, &found, &mut failures);
+    }
+    assert!(failures.is_empty(), "{failures}");
+}
+
+#[test]
+fn tests_and_declarations() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "rule r { by u match { a: x } alert { v = a.v  t = a.@ts } }\ntest r { 0s x { u: 1, v: 2 } expect alert at 0s { v == 2 and t == 0s and key.u == 1 and u == 1 and severity == \"medium\" } }",
+            &[],
+        ),
+        (
+            "rule r { match { a: x } alert { n = count(a) } }\ntest r { 0s x { u: 1 } expect alert { n == \"2\" } }",
+            &["E0212"],
+        ),
+        ("rule r { match { a: x } }\ntest r { 0s x { u: 1 } }", &["E0253"]),
+        ("rule r { match { a: x } }\ntest s { 0s x { u: 1 } expect alert }", &["E0205"]),
+        ("rule r { match { a: login } }\ntest r { 0s logni { u: 1 } expect no alert }", &["W0508"]),
+        ("rule r { match { a: login } }\ntest r { 0s logout { u: 1 } expect no alert }", &[]),
+        ("rule r { match { a: x } }\ntest r { 0s x { u: 1 } x 5 every 1s 3s x { u: 1 } expect 6 alerts }", &["E0251"]),
+        ("let a = b\nlet b = a\nrule r { match { s: x where a == 1 } }", &["E0233"]),
+        ("let z = zscore(v, 1h)\nrule r { match { s: x where z > 3 } }", &[]),
+        ("let z = zscore(v, 1h)\nrule r { match { s: x unless y where z > 3 in last 1h } }", &["E0223"]),
+        ("let big = v > 3\nrule r { match { s: x } having big }", &["E0218"]),
+        ("let limit = 3\nrule r { match { s: x where v > limit } having s.v > limit }", &[]),
+        ("rule a { match { s: x } }\nrule b { match { s: alert.a } }\nrule c { match { s: alert } }", &[]),
+        ("rule a { match { s: alert.a } }", &["E0234"]),
+        ("rule a { match { s: x } }\nrule a { match { s: x } }", &["E0201"]),
+        ("rule a { match { s: x } severity high severity low }", &["E0302"]),
+        ("rule a { match { s: x } limits { runs_per_key = 0 } }", &["E0232"]),
+        ("rule a { match { s: x } shadow false }", &["E0316"]),
+        ("rule a { match { s: x } enabled true }", &[]),
+        ("table t from \"t.csv\" key a, b\nrule r { match { s: x where (v, w) in @t and @t[v, w].q > 3 } }", &[]),
+        ("table t from \"t.csv\" key a, b\nrule r { match { s: x where v in @t } }", &["E0230"]),
+        ("table tab from \"t.csv\" key a\nrule r { match { s: x where v in @tba } }", &["E0206"]),
+    ];
+    let mut failures = String::new();
+    for (text, wanted) in cases {
+        let found = codes(text);
+        if found != *wanted {
+            failures.push_str(&format!("{text}\nwanted {wanted:?}\n{}\n", plain(text, &problems(text))));
+        }
+        lets_through_only_what_compiles(text, &found, &mut failures);
+    }
+    assert!(failures.is_empty(), "{failures}");
+}

@@ -1,0 +1,124 @@
+//! Commands that work on rules without events: check, explain, graph.
+
+mod cli;
+
+use cli::Place;
+
+const BRUTE_FORCE: &str = r#"event auth = event.category == "authentication"
+
+rule brute_force "Failures, then <in>" {
+  severity high
+  by source.ip
+  match {
+    fail: at least 5 of auth where event.outcome == "failure"
+    then ok: auth where event.outcome == "success"
+  } within 10m
+  alert { attempts = count(fail) }
+}
+
+rule silent "No heartbeat" {
+  by host
+  match { last: heartbeat then no heartbeat within 5m }
+}
+"#;
+
+#[test]
+fn check_counts_what_it_finds() {
+    let place = Place::new("check");
+    place.file("rules/a.trip", BRUTE_FORCE).file("rules/.hidden/b.trip", "nonsense");
+    assert_eq!(place.run(&["check", "rules"]).expect(0).out, "2 rules in 1 file: no problems\n");
+
+    place.file("bad.trip", "rule r {\n  sevrity high\n  match { a: A }\n}\n");
+    let bad = place.run(&["check", "bad.trip", "--color", "never"]);
+    assert!(bad.expect(2).out.contains("--> bad.trip:2:3"), "{}", bad.out);
+    assert!(bad.out.contains("did you mean `severity`?"), "{}", bad.out);
+    assert!(bad.out.ends_with("1 rule in 1 file: 1 error\n"), "{}", bad.out);
+}
+
+#[test]
+fn check_writes_for_tools() {
+    let place = Place::new("check-formats");
+    place.file("bad.trip", "rule r {\n  sevrity high\n  match { a: A }\n}\n");
+    let json = place.run(&["check", "bad.trip", "--format", "json"]);
+    let findings = json.expect(2).alerts();
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0]["labels"][0]["line"], 2);
+    assert_eq!(findings[0]["fix"]["replacement"], "severity");
+    let sarif = place.run(&["check", "bad.trip", "--format", "sarif"]);
+    let document: serde_json::Value = serde_json::from_str(&sarif.expect(2).out).expect("one document");
+    assert_eq!(document["version"], "2.1.0");
+    assert_eq!(document["runs"][0]["results"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn warnings_can_be_denied() {
+    let place = Place::new("check-warnings");
+    place.file("r.trip", "rule r { match { a: A then b: B } }\n");
+    let warned = place.run(&["check", "r.trip"]);
+    assert!(warned.expect(0).out.contains("1 warning"), "{}", warned.out);
+    place.run(&["check", "r.trip", "--deny-warnings"]).expect(2);
+}
+
+#[test]
+fn a_directory_without_rules_and_a_file_that_is_no_text_are_errors() {
+    let place = Place::new("check-none");
+    place.file("empty/readme.txt", "none");
+    assert!(place.run(&["check", "empty"]).expect(2).err.contains("no .trip file"));
+    std::fs::write(place.path("latin1.trip"), b"rule r {\n  title \"caf\xe9\"\n}").expect("a file");
+    assert!(place.run(&["check", "latin1.trip"]).expect(2).err.contains("latin1.trip:2: is not UTF-8"));
+}
+
+#[test]
+fn explain_says_what_a_rule_does() {
+    let place = Place::new("explain");
+    place.file("r.trip", BRUTE_FORCE);
+    let text = place.run(&["explain", "r.trip", "brute_force", "--plan"]).expect(0).out.clone();
+    for part in [
+        "brute_force  Failures, then <in>",
+        "1. fail: at least 5 of auth where event.outcome == \"failure\"",
+        "2. then ok: auth where event.outcome == \"success\"",
+        "All of it within 10m",
+        "attempts = count(fail)",
+        "strategy    latest-run",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("silent"));
+    let both = place.run(&["explain", "r.trip"]).expect(0).out.clone();
+    assert!(both.contains("for 5m no heartbeat"), "{both}");
+}
+
+#[test]
+fn graph_draws_in_three_languages() {
+    let place = Place::new("graph");
+    place.file("r.trip", BRUTE_FORCE);
+    let mermaid = place.run(&["graph", "r.trip", "brute_force"]).expect(0).out.clone();
+    assert!(mermaid.contains("flowchart TD"), "{mermaid}");
+    assert!(mermaid.contains("s0 -->|\"auth where event.outcome == #34;failure#34;\"| s1"), "{mermaid}");
+    let dot = place.run(&["graph", "r.trip", "silent", "--format", "dot"]).expect(0).out.clone();
+    assert!(dot.starts_with("digraph") && dot.contains("5m pass without it"), "{dot}");
+    let svg = place.run(&["graph", "r.trip", "--only", "brute*", "--format", "svg"]).expect(0).out.clone();
+    assert!(svg.starts_with("<svg") && svg.contains("Failures, then &lt;in&gt;"), "{svg}");
+    assert!(place.run(&["graph", "r.trip", "--format", "svg"]).expect(2).err.contains("name one of them"));
+}
+
+#[test]
+fn a_name_that_no_rule_has_is_an_error() {
+    let place = Place::new("graph-name");
+    place.file("r.trip", BRUTE_FORCE);
+    let err = place.run(&["graph", "r.trip", "brute_forse"]).expect(2).err.clone();
+    assert!(err.contains("did you mean `brute_force`?"), "{err}");
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let place = Place::new("pipe-explain");
+    place.file("r.trip", BRUTE_FORCE);
+    // A reader that is gone before anything is written.
+    let mut command = place.command(&["rule"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = command.stdout(writer).stderr(std::process::Stdio::piped()).output().expect("it runs");
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}

@@ -1,0 +1,302 @@
+//! Property tests: what the engine says of random rules and streams is what the definition says.
+//!
+//! `PROPTEST_CASES` is the number of cases over the whole file, `PROPTEST_SEED` the first seed. A failure prints its
+//! seed and the case, made as small as it could be.
+
+#[path = "oracle/mod.rs"]
+mod oracle;
+
+use oracle::engine::{self, Way};
+use oracle::event::{Event, Ms};
+use oracle::random::Random;
+use oracle::rule::Rule;
+use oracle::select::{self, Outcome, Settings};
+use oracle::{case, gen_rule, gen_stream, parse, render, shrink};
+
+/// How many cases a property gets: its share, in percent, of the whole.
+fn budget(percent: u64) -> u64 {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000u64);
+    (cases * percent / 100).max(1)
+}
+
+fn first_seed() -> u64 {
+    std::env::var("PROPTEST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// Tests `fails`, which says what is wrong with a case, on random cases. `PROPTEST_FAILURES` is how many failures
+/// to find before giving up, one unless said; `PROPTEST_SKIP` leaves out rules whose text has one of its words
+/// (separated by `|`), to look past what is known.
+fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option<String>) {
+    let wanted = std::env::var("PROPTEST_FAILURES").ok().and_then(|n| n.parse().ok()).unwrap_or(1usize);
+    let skip = std::env::var("PROPTEST_SKIP").unwrap_or_default();
+    let skip: Vec<&str> = skip.split('|').filter(|word| !word.is_empty()).collect();
+    let mut found: Vec<String> = vec![];
+    for seed in first_seed()..first_seed() + budget(percent) {
+        let mut r = Random::new(seed ^ (salt << 40));
+        let rule = gen_rule::rule(&mut r);
+        let text = render::text(&rule);
+        if skip.iter().any(|word| text.contains(word)) {
+            continue;
+        }
+        let events = gen_stream::interesting(&mut r, &rule);
+        if fails(&rule, &events, seed).is_some() {
+            let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events, seed).is_some());
+            let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
+            let why = fails(&rule, &events, seed).expect("it still fails");
+            found.push(format!("PROPTEST_SEED={seed}\n{}-- {stream}\n{why}\n", render::text(&rule)));
+            if found.len() == wanted {
+                break;
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} cases fail:\n{}", found.len(), found.join("\n"));
+}
+
+fn settings(seed: u64) -> Settings {
+    Settings { lateness: 0, flush: seed % 3 == 0 }
+}
+
+fn shown(rule: &Rule, outcome: &Outcome) -> String {
+    let names: Vec<Option<String>> = rule.steps().iter().map(|s| s.name.clone()).collect();
+    let alerts: Vec<String> = outcome.alerts.iter().map(|a| case::show(a, &names)).collect();
+    format!("{}; pending {}", alerts.join(" "), outcome.pending)
+}
+
+fn differ(rule: &Rule, expected: &Outcome, got: &Outcome) -> Option<String> {
+    (expected != got).then(|| format!("expected {}\n     got {}", shown(rule, expected), shown(rule, got)))
+}
+
+/// Rules print and read back; times may be shifted; events of other classes change nothing but contiguity.
+#[test]
+fn the_definition_itself() {
+    check(4, 1, &|rule, events, seed| {
+        if parse::rule(&render::text(rule)) != *rule {
+            return Some(format!("reads back as {}", render::text(&parse::rule(&render::text(rule)))));
+        }
+        let plain = select::run(rule, events, settings(seed));
+        let shift: Ms = 7_777_000;
+        let moved: Vec<Event> = events.iter().map(|e| Event { ts: e.ts + shift, ..e.clone() }).collect();
+        let mut later = select::run(rule, &moved, settings(seed));
+        later.alerts.iter_mut().for_each(|a| a.time -= shift);
+        differ(rule, &plain, &later)
+    });
+}
+
+/// Arrival in any order that `lateness` allows gives the same alerts.
+#[test]
+fn the_definition_waits_for_late_events() {
+    check(2, 2, &|rule, events, seed| {
+        let mut r = Random::new(seed);
+        let lateness = 2000;
+        let settings = Settings { lateness, flush: true };
+        let mut arrivals = gen_stream::shuffled(&mut r, events, lateness);
+        let lines: Vec<usize> = arrivals.iter().map(|e| e.seq).collect();
+        shrink::renumber(&mut arrivals);
+        let expected = select::run(rule, events, settings);
+        let mut got = select::run(rule, &arrivals, settings);
+        got.alerts.iter_mut().flat_map(|a| &mut a.bound).flatten().for_each(|seq| *seq = lines[*seq - 1]);
+        differ(rule, &expected, &got)
+    });
+}
+
+/// The generator is worth its time: most rules have alerts on some streams, every construct on some.
+#[test]
+fn the_generator_reaches_every_construct() {
+    let constructs = [
+        "then directly",
+        "then next",
+        "then after",
+        "then within",
+        "at least",
+        "exactly",
+        "..",
+        "one or more",
+        "zero or more",
+        "optional",
+        "distinct",
+        "consecutive",
+        "all {",
+        "any {",
+        "of {",
+        "no X",
+        "without",
+        "unless",
+        " if ",
+        "until",
+        "cancel on",
+        "having",
+        "pick first",
+        "pick all",
+        "pick each",
+        "skip to next",
+        "no skip",
+        "suppress",
+        "by k?",
+        "prev.",
+        "count(",
+        "zscore(",
+        "events)",
+        " or ",
+        "in last",
+        "by k, j",
+        " by j",
+    ];
+    let mut seen = vec![0usize; constructs.len()];
+    let mut alerting = 0;
+    let mut alerts = 0;
+    let cases = 6000;
+    for seed in 0..cases {
+        let mut r = Random::new(seed);
+        let rule = gen_rule::rule(&mut r);
+        let events = gen_stream::interesting(&mut r, &rule);
+        let outcome = select::run(&rule, &events, settings(seed));
+        if outcome.alerts.is_empty() {
+            continue;
+        }
+        alerting += 1;
+        alerts += outcome.alerts.len();
+        let text = render::text(&rule);
+        for (n, construct) in seen.iter_mut().zip(&constructs) {
+            *n += usize::from(text.contains(construct));
+        }
+    }
+    let table: Vec<String> = constructs.iter().zip(&seen).map(|(c, n)| format!("{c}: {n}")).collect();
+    println!("{alerting} of {cases} cases alert, {alerts} alerts\n{}", table.join("\n"));
+    assert!(alerting * 10 > cases as usize * 3, "{alerting} of {cases} cases alert");
+    for (construct, n) in constructs.iter().zip(&seen) {
+        assert!(*n >= 5, "`{construct}` in {n} alerting cases of {cases}");
+    }
+}
+
+/// The engine in every way given, against the oracle.
+fn engine_differs(rule: &Rule, events: &[Event], settings: Settings, ways: &[Way]) -> Option<String> {
+    let expected = counted(select::run(rule, events, settings));
+    let text = render::file(rule);
+    let names = names(rule);
+    ways.iter().find_map(|&way| match engine::run(&text, &names, events, settings, way) {
+        Err(why) => Some(format!("{way:?}: {why}")),
+        Ok(got) => differ(rule, &expected, &got).map(|d| format!("{way:?}: {d}")),
+    })
+}
+
+fn names(rule: &Rule) -> Vec<Option<String>> {
+    rule.steps().iter().map(|s| s.name.clone()).collect()
+}
+
+/// The engine says how many events were late, not which.
+fn counted(mut outcome: Outcome) -> Outcome {
+    outcome.late.iter_mut().for_each(|line| *line = 0);
+    outcome
+}
+
+/// A discarded case: `pick all` may have two candidates of the same events, which are one alert to some.
+fn ambiguous(outcome: &Outcome) -> bool {
+    let flat = |a: &select::Alert| {
+        let mut all: Vec<usize> = a.bound.iter().flatten().copied().collect();
+        all.sort_unstable();
+        (a.time, a.key.clone(), all)
+    };
+    outcome.alerts.iter().enumerate().any(|(i, a)| outcome.alerts[..i].iter().any(|b| flat(a) == flat(b)))
+}
+
+#[test]
+fn the_chosen_strategy_says_what_the_definition_says() {
+    check(35, 3, &|rule, events, seed| {
+        let settings = settings(seed);
+        if ambiguous(&select::run(rule, events, settings)) {
+            return None;
+        }
+        engine_differs(rule, events, settings, &[Way::Chosen])
+    });
+}
+
+#[test]
+fn the_general_strategy_says_what_the_definition_says() {
+    check(25, 4, &|rule, events, seed| {
+        let settings = settings(seed);
+        if ambiguous(&select::run(rule, events, settings)) {
+            return None;
+        }
+        engine_differs(rule, events, settings, &[Way::Runs])
+    });
+}
+
+#[test]
+fn a_restored_session_goes_on_as_if_nothing_had_been() {
+    check(10, 5, &|rule, events, seed| {
+        let settings = settings(seed);
+        if ambiguous(&select::run(rule, events, settings)) {
+            return None;
+        }
+        engine_differs(rule, events, settings, &[Way::Restored, Way::RunsRestored])
+    });
+}
+
+#[test]
+fn lateness_puts_events_in_order() {
+    check(8, 6, &|rule, events, seed| {
+        let mut r = Random::new(seed);
+        let lateness = *r.choose(&[500, 1000, 2000, 5000]);
+        let settings = Settings { lateness, flush: seed % 2 == 0 };
+        let mut arrivals = gen_stream::shuffled(&mut r, events, lateness + 500);
+        shrink::renumber(&mut arrivals);
+        if ambiguous(&select::run(rule, &arrivals, settings)) {
+            return None;
+        }
+        engine_differs(rule, &arrivals, settings, &[Way::Chosen, Way::Restored])
+    });
+}
+
+/// Events of no class that a rule names, and events of another key, change nothing.
+#[test]
+fn what_is_irrelevant_changes_nothing() {
+    check(8, 7, &|rule, events, seed| {
+        let settings = settings(seed);
+        let expected = counted(select::run(rule, events, settings));
+        let any = rule.steps().iter().any(|s| s.classes.iter().any(|c| c == "any"));
+        let keyed = !rule.handed_over() && rule.by.iter().any(|k| k.field == "k" && k.name == "k");
+        let own = rule.by.len() == 1 || !render::text(rule).contains(" by ");
+        if any || ambiguous(&expected) {
+            return None;
+        }
+        let mut r = Random::new(seed);
+        let mut more: Vec<Event> = vec![];
+        for event in events {
+            if r.percent(40) {
+                more.push(Event { seq: 0, class: "Q".into(), ..event.clone() });
+            }
+            if keyed && own && r.percent(40) {
+                more.push(Event { seq: 0, k: Some("other".into()), ..event.clone() });
+            }
+            more.push(event.clone());
+        }
+        let lines: Vec<usize> = more.iter().map(|e| e.seq).collect();
+        shrink::renumber(&mut more);
+        let mut got = match engine::run(&render::file(rule), &names(rule), &more, settings, Way::Chosen) {
+            Ok(got) => got,
+            Err(why) => return Some(why),
+        };
+        got.alerts.retain(|a| a.key.iter().all(|(_, v)| v != "\"other\""));
+        got.alerts.iter_mut().flat_map(|a| &mut a.bound).flatten().for_each(|seq| *seq = lines[*seq - 1]);
+        got.pending = expected.pending;
+        differ(rule, &expected, &got)
+    });
+}
+
+#[test]
+fn shifted_times_shift_the_alerts() {
+    check(8, 8, &|rule, events, seed| {
+        let settings = settings(seed);
+        let shift: Ms = 86_400_000 * 365 + 1;
+        let mut expected = counted(select::run(rule, events, settings));
+        expected.alerts.iter_mut().for_each(|a| a.time += shift);
+        if ambiguous(&expected) {
+            return None;
+        }
+        let moved: Vec<Event> = events.iter().map(|e| Event { ts: e.ts + shift, ..e.clone() }).collect();
+        match engine::run(&render::file(rule), &names(rule), &moved, settings, Way::Chosen) {
+            Ok(got) => differ(rule, &expected, &got),
+            Err(why) => Some(why),
+        }
+    });
+}

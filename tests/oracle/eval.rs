@@ -1,0 +1,255 @@
+//! Truth of conditions: classes, keys, expressions over a current event and the names bound so far.
+
+use super::event::{Event, Val};
+use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::rule::{Guard, KeyComp, Rule, Step};
+
+/// Key components with their values; a missing value of an optional component is `null`.
+pub type Env = Vec<(String, String)>;
+
+/// What is bound: for each step id the events' indexes, in order.
+pub type Binds = Vec<Vec<usize>>;
+
+/// A rule over a whole stream, events in order `(ts, seq)`.
+pub struct World<'a> {
+    pub rule: &'a Rule,
+    pub events: &'a [Event],
+}
+
+/// Where an expression is read.
+#[derive(Clone, Copy)]
+pub struct At<'b> {
+    /// The current event, for bare fields.
+    pub event: Option<usize>,
+    pub binds: &'b Binds,
+    /// What `prev` is.
+    pub prev: Option<usize>,
+    /// The step whose condition this is, for statistics.
+    pub step: Option<&'b Step>,
+}
+
+impl World<'_> {
+    /// Whether the event is of one of the classes.
+    pub fn is_class(&self, event: usize, classes: &[String]) -> bool {
+        classes.iter().any(|class| {
+            if class == "any" {
+                return true;
+            }
+            match self.rule.classes.iter().find(|(name, _)| name == class) {
+                Some((_, cond)) => {
+                    let none = vec![];
+                    self.truth(cond, At { event: Some(event), binds: &none, prev: None, step: None }) == Some(true)
+                }
+                None => self.events[event].class == *class,
+            }
+        })
+    }
+
+    /// The event's key under these components; `None` if a part is missing.
+    pub fn key(&self, comps: &[KeyComp], event: usize) -> Option<Env> {
+        comps
+            .iter()
+            .map(|c| match self.events[event].field(&c.field) {
+                Val::Missing if c.optional => Some((c.name.clone(), "null".to_string())),
+                Val::Missing => None,
+                Val::Num(n) => Some((c.name.clone(), format!("{n}"))),
+                Val::Str(s) => Some((c.name.clone(), format!("\"{s}\""))),
+                other => panic!("no key: {other:?}"),
+            })
+            .collect()
+    }
+
+    /// Whether a guard is met by an event: class, key and condition.
+    /// `guarded` are the components of the step it guards, `env` their values.
+    pub fn meets(&self, guard: &Guard, event: usize, guarded: &[KeyComp], env: &Env, binds: &Binds) -> bool {
+        self.is_class(event, &guard.classes)
+            && self.key(&self.rule.guard_comps(guard, guarded), event).is_some_and(|key| agree(env, &key))
+            && guard
+                .cond
+                .as_ref()
+                .is_none_or(|c| self.truth(c, At { event: Some(event), binds, prev: None, step: None }) == Some(true))
+    }
+
+    /// Three-valued truth: `None` is missing.
+    pub fn truth(&self, expr: &Expr, at: At<'_>) -> Option<bool> {
+        match self.value(expr, at) {
+            Val::Bool(b) => Some(b),
+            _ => None,
+        }
+    }
+
+    pub fn value(&self, expr: &Expr, at: At<'_>) -> Val {
+        let list = |name: &str| -> &[usize] {
+            let step = self.rule.step_named(name).unwrap_or_else(|| panic!("no step named {name}"));
+            at.binds.get(step.id).map_or(&[], |l| l)
+        };
+        let of = |index: Option<&usize>, field: &str| index.map_or(Val::Missing, |&i| self.events[i].field(field));
+        match expr {
+            Expr::Num(n) => Val::Num(*n),
+            Expr::Str(s) => Val::Str(s.clone()),
+            Expr::Bool(b) => Val::Bool(*b),
+            Expr::Span(d) => Val::Span(*d),
+            Expr::Field(f) => of(at.event.as_ref(), f),
+            Expr::Of(Sel::Plain | Sel::First, name, f) => of(list(name).first(), f),
+            Expr::Of(Sel::Last, name, f) => of(list(name).last(), f),
+            Expr::Prev(f) => of(at.prev.as_ref(), f),
+            Expr::Count(name, cond) => {
+                let holds = |&&i: &&usize| {
+                    cond.as_ref().is_none_or(|c| self.truth(c, At { event: Some(i), ..at }) == Some(true))
+                };
+                Val::Num(list(name).iter().filter(holds).count() as f64)
+            }
+            Expr::CountDistinct(name, f) => {
+                let mut seen: Vec<Val> = vec![];
+                for value in list(name).iter().map(|&i| self.events[i].field(f)) {
+                    if value != Val::Missing && !seen.contains(&value) {
+                        seen.push(value);
+                    }
+                }
+                Val::Num(seen.len() as f64)
+            }
+            Expr::Agg(agg, name, f) => {
+                let numbers = list(name).iter().filter_map(|&i| number(&self.events[i].field(f))).collect();
+                aggregate(*agg, numbers)
+            }
+            Expr::Stat(stat, f, window) => self.statistic(*stat, f, *window, at),
+            Expr::Exists(a) => Val::Bool(self.value(a, at) != Val::Missing),
+            Expr::Not(a) => self.truth(a, at).map_or(Val::Missing, |b| Val::Bool(!b)),
+            Expr::Bin(op, a, b) => self.binary(*op, a, b, at),
+            Expr::In(a, items) => {
+                let value = self.value(a, at);
+                if value == Val::Missing {
+                    return Val::Missing;
+                }
+                Val::Bool(items.iter().any(|item| self.value(item, at) == value))
+            }
+        }
+    }
+
+    fn binary(&self, op: Op, a: &Expr, b: &Expr, at: At<'_>) -> Val {
+        let logic = |t: Option<bool>| t.map_or(Val::Missing, Val::Bool);
+        match op {
+            Op::And => logic(match (self.truth(a, at), self.truth(b, at)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            }),
+            Op::Or => logic(match (self.truth(a, at), self.truth(b, at)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            }),
+            Op::Default => match self.value(a, at) {
+                Val::Missing => self.value(b, at),
+                value => value,
+            },
+            _ => combine(op, self.value(a, at), self.value(b, at)),
+        }
+    }
+
+    /// A running statistic: over the earlier events of the step's class and key, without the current one.
+    fn statistic(&self, stat: Stat, field: &str, window: Window, at: At<'_>) -> Val {
+        let (Some(current), Some(step)) = (at.event, at.step) else { panic!("a statistic outside a step") };
+        let comps = self.rule.comps(step);
+        let key = self.key(&comps, current);
+        let mut past: Vec<usize> = (0..current)
+            .filter(|&i| self.is_class(i, &step.classes) && key.is_some() && self.key(&comps, i) == key)
+            .collect();
+        match window {
+            Window::Time(d) => past.retain(|&i| self.events[i].ts >= self.events[current].ts - d),
+            Window::Events(n) => drop(past.drain(..past.len().saturating_sub(n))),
+        }
+        let xs: Vec<f64> = past.iter().filter_map(|&i| number(&self.events[i].field(field))).collect();
+        match stat {
+            Stat::Count => Val::Num(xs.len() as f64),
+            Stat::Sum => aggregate(Agg::Sum, xs),
+            Stat::Min => aggregate(Agg::Min, xs),
+            Stat::Max => aggregate(Agg::Max, xs),
+            Stat::Mean => aggregate(Agg::Avg, xs),
+            Stat::Stddev => aggregate(Agg::Stddev, xs),
+            Stat::Last => xs.last().map_or(Val::Missing, |x| Val::Num(*x)),
+            Stat::Zscore => {
+                let mean = aggregate(Agg::Avg, xs.clone());
+                match (number(&self.events[current].field(field)), mean, aggregate(Agg::Stddev, xs)) {
+                    (Some(x), Val::Num(mean), Val::Num(sd)) if sd > 0.0 => Val::Num((x - mean) / sd),
+                    _ => Val::Missing,
+                }
+            }
+        }
+    }
+}
+
+/// Two keys agree if they agree on every component that both have.
+pub fn agree(a: &Env, b: &Env) -> bool {
+    b.iter().all(|(name, value)| a.iter().all(|(n, v)| n != name || v == value))
+}
+
+/// The components of both.
+pub fn join(a: &Env, b: &Env) -> Env {
+    let mut out = a.clone();
+    out.extend(b.iter().filter(|(name, _)| a.iter().all(|(n, _)| n != name)).cloned());
+    out
+}
+
+fn number(v: &Val) -> Option<f64> {
+    match v {
+        Val::Num(n) => Some(*n),
+        _ => None,
+    }
+}
+
+/// Over no numbers every aggregate is missing; a sample standard deviation needs two.
+fn aggregate(agg: Agg, mut xs: Vec<f64>) -> Val {
+    if xs.is_empty() {
+        return Val::Missing;
+    }
+    let n = xs.len() as f64;
+    let sum: f64 = xs.iter().sum();
+    Val::Num(match agg {
+        Agg::Sum => sum,
+        Agg::Avg => sum / n,
+        Agg::Min => xs.iter().copied().fold(f64::INFINITY, f64::min),
+        Agg::Max => xs.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Agg::Stddev if xs.len() < 2 => return Val::Missing,
+        Agg::Stddev => (xs.iter().map(|x| (x - sum / n) * (x - sum / n)).sum::<f64>() / (n - 1.0)).sqrt(),
+        Agg::Median => {
+            xs.sort_by(f64::total_cmp);
+            let half = xs.len() / 2;
+            if xs.len() % 2 == 1 { xs[half] } else { (xs[half - 1] + xs[half]) / 2.0 }
+        }
+    })
+}
+
+/// Comparisons and arithmetic of two values; anything that does not fit is missing.
+fn combine(op: Op, a: Val, b: Val) -> Val {
+    use Val::{Num, Span, Time};
+    if a == Val::Missing || b == Val::Missing {
+        return Val::Missing;
+    }
+    let order = match (&a, &b) {
+        (Num(a), Num(b)) => a.partial_cmp(b),
+        (Val::Str(a), Val::Str(b)) => Some(a.cmp(b)),
+        (Time(a), Time(b)) | (Span(a), Span(b)) => Some(a.cmp(b)),
+        _ => None,
+    };
+    let ordered = |f: fn(std::cmp::Ordering) -> bool| order.map_or(Val::Missing, |o| Val::Bool(f(o)));
+    match (op, a, b) {
+        (Op::Eq, a, b) => Val::Bool(a == b),
+        (Op::Ne, a, b) => Val::Bool(a != b),
+        (Op::Lt, ..) => ordered(|o| o.is_lt()),
+        (Op::Le, ..) => ordered(|o| o.is_le()),
+        (Op::Gt, ..) => ordered(|o| o.is_gt()),
+        (Op::Ge, ..) => ordered(|o| o.is_ge()),
+        (Op::Add, Num(a), Num(b)) => Num(a + b),
+        (Op::Sub, Num(a), Num(b)) => Num(a - b),
+        (Op::Mul, Num(a), Num(b)) => Num(a * b),
+        (Op::Div, Num(a), Num(b)) if b != 0.0 => Num(a / b),
+        (Op::Sub, Time(a), Time(b)) => Span(a - b),
+        (Op::Add, Time(a), Span(b)) => Time(a + b),
+        (Op::Sub, Time(a), Span(b)) => Time(a - b),
+        (Op::Add, Span(a), Span(b)) => Span(a + b),
+        (Op::Sub, Span(a), Span(b)) => Span(a - b),
+        (Op::Div, Span(a), Span(b)) if b != 0 => Num(a as f64 / b as f64),
+        _ => Val::Missing,
+    }
+}

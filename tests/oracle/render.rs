@@ -1,0 +1,259 @@
+//! Writes the oracle's rules as rule text.
+
+use super::event::duration;
+use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::rule::*;
+
+/// The whole text: `event` declarations and one rule `r`.
+pub fn file(rule: &Rule) -> String {
+    wrap(&text(rule))
+}
+
+/// Puts clauses into a rule, leaving `event` lines before it.
+pub fn wrap(clauses: &str) -> String {
+    let (mut head, mut body) = (String::new(), String::new());
+    for line in clauses.lines() {
+        let target = if line.trim_start().starts_with("event ") { &mut head } else { &mut body };
+        target.push_str(line);
+        target.push('\n');
+    }
+    format!("{head}rule r {{\n{body}}}\n")
+}
+
+/// The clauses, one a line.
+pub fn text(rule: &Rule) -> String {
+    let mut out = String::new();
+    for (name, cond) in &rule.classes {
+        out += &format!("event {name} = {}\n", expr(cond));
+    }
+    if !rule.by.is_empty() {
+        out += &format!("by {}\n", key_items(&rule.by));
+    }
+    out += "match { ";
+    for (i, (joint, elem)) in rule.body.iter().enumerate() {
+        if i > 0 {
+            out += " ";
+            out += &joint_text(joint);
+            out += " ";
+        }
+        out += &elem_text(elem);
+    }
+    out += " }";
+    if let Some(d) = rule.within {
+        out += &format!(" within {}", bound(d));
+    }
+    out += "\n";
+    if let Some(h) = &rule.having {
+        out += &format!("having {}\n", expr(h));
+    }
+    match rule.pick {
+        Pick::Latest => {}
+        Pick::First => out += "pick first\n",
+        Pick::All => out += "pick all\n",
+        Pick::Each => out += "pick each\n",
+    }
+    match rule.skip {
+        Skip::PastLast => {}
+        Skip::ToNext => out += "after match skip to next\n",
+        Skip::NoSkip => out += "after match no skip\n",
+    }
+    if !rule.cancel.is_empty() {
+        out += &format!("cancel on {}\n", guards(&rule.cancel));
+    }
+    if let Some((d, by)) = &rule.suppress {
+        out += &format!("suppress {}", duration(*d));
+        if !by.is_empty() {
+            out += &format!(" by {}", by.join(", "));
+        }
+        out += "\n";
+    }
+    out
+}
+
+fn bound(b: Bound) -> String {
+    format!("{}{}", if b.open { "< " } else { "" }, duration(b.d))
+}
+
+fn key_items(items: &[KeyComp]) -> String {
+    let one = |k: &KeyComp| {
+        let mark = if k.optional { "?" } else { "" };
+        if k.name == k.field { format!("{}{mark}", k.field) } else { format!("{} = {}{mark}", k.name, k.field) }
+    };
+    items.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn joint_text(joint: &Joint) -> String {
+    let mut out = "then".to_string();
+    if joint.directly {
+        out += " directly";
+    }
+    if joint.next {
+        out += " next";
+    }
+    if let Some(d) = joint.after {
+        out += &format!(" after {}", duration(d));
+    }
+    if let Some(d) = joint.within {
+        out += &format!(" within {}", bound(d));
+    }
+    out
+}
+
+fn elem_text(elem: &Elem) -> String {
+    let steps = |m: &[Step]| m.iter().map(step).collect::<Vec<_>>().join("  ");
+    match elem {
+        Elem::Step(s) => step(s),
+        Elem::Absence { events, within } => {
+            let bound = within.map_or(String::new(), |d| format!(" within {}", duration(d)));
+            format!("no {}{bound}", guards(events))
+        }
+        Elem::Any { members } => format!("any {{ {} }}", steps(members)),
+        Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
+        Elem::All { members, without } => format!("all {{ {} }} without {}", steps(members), guards(without)),
+        Elem::Group { count, body } => {
+            let mut out = count_text(*count) + "of { ";
+            for (i, (joint, s)) in body.iter().enumerate() {
+                if i > 0 {
+                    out += &format!(" {} ", joint_text(joint));
+                }
+                out += &step(s);
+            }
+            out + " }"
+        }
+    }
+}
+
+fn count_text(count: Count) -> String {
+    match count {
+        Count::AtLeast(n) => format!("at least {n} "),
+        Count::Exactly(n) => format!("exactly {n} "),
+        Count::Range(n, m) => format!("{n}..{m} "),
+        Count::OneOrMore => "one or more ".to_string(),
+        Count::ZeroOrMore => "zero or more ".to_string(),
+        Count::Optional => "optional ".to_string(),
+    }
+}
+
+fn classes(names: &[String]) -> String {
+    if names.len() == 1 { names[0].clone() } else { format!("({})", names.join(" or ")) }
+}
+
+fn step(s: &Step) -> String {
+    let mut out = s.name.as_ref().map_or(String::new(), |n| format!("{n}: "));
+    if let Some(q) = &s.quant {
+        if q.consecutive {
+            out += "consecutive ";
+        }
+        out += &count_text(q.count);
+        if !q.distinct.is_empty() {
+            out += &format!("distinct {} ", q.distinct.join(", "));
+        }
+        if q.count != Count::Optional {
+            out += "of ";
+        }
+    }
+    out += &classes(&s.classes);
+    if let Some(c) = &s.cond {
+        out += &format!(" where {}", expr(c));
+    }
+    if !s.by.is_empty() {
+        out += &format!(" by {}", key_items(&s.by));
+    }
+    for last in &s.last {
+        let word = if last.unless { "unless" } else { "if" };
+        out += &format!(" {word} {} in last {}", guards(&last.events), bound(last.d));
+    }
+    if !s.without.is_empty() {
+        out += &format!(" without {}", guards(&s.without));
+    }
+    if let Some(u) = &s.until {
+        out += &format!(" until {}", guards(std::slice::from_ref(u)));
+    }
+    out
+}
+
+fn guards(guards: &[Guard]) -> String {
+    let one = |g: &Guard| {
+        let mut out = classes(&g.classes);
+        if let Some(c) = &g.cond {
+            out += &format!(" where {}", expr(c));
+        }
+        if !g.by.is_empty() {
+            out += &format!(" by {}", key_items(&g.by));
+        }
+        out
+    };
+    guards.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// An expression, with parentheses around every operation inside another.
+pub fn expr(e: &Expr) -> String {
+    let inner = |e: &Expr| match e {
+        Expr::Bin(..) | Expr::Not(_) | Expr::In(..) => format!("({})", expr(e)),
+        other => expr(other),
+    };
+    match e {
+        Expr::Num(n) => format!("{n}"),
+        Expr::Str(s) => format!("\"{s}\""),
+        Expr::Bool(b) => format!("{b}"),
+        Expr::Span(d) => duration(*d),
+        Expr::Field(f) => f.clone(),
+        Expr::Of(Sel::Plain, n, f) => format!("{n}.{f}"),
+        Expr::Of(Sel::First, n, f) => format!("first({n}).{f}"),
+        Expr::Of(Sel::Last, n, f) => format!("last({n}).{f}"),
+        Expr::Prev(f) => format!("prev.{f}"),
+        Expr::Count(n, None) => format!("count({n})"),
+        Expr::Count(n, Some(c)) => format!("count({n} where {})", expr(c)),
+        Expr::CountDistinct(n, f) => format!("count(distinct {n}.{f})"),
+        Expr::Agg(a, n, f) => {
+            let name = match a {
+                Agg::Min => "min",
+                Agg::Max => "max",
+                Agg::Sum => "sum",
+                Agg::Avg => "avg",
+                Agg::Stddev => "stddev",
+                Agg::Median => "median",
+            };
+            format!("{name}({n}.{f})")
+        }
+        Expr::Stat(s, f, w) => {
+            let name = match s {
+                Stat::Count => "count",
+                Stat::Sum => "sum",
+                Stat::Min => "min",
+                Stat::Max => "max",
+                Stat::Last => "last",
+                Stat::Mean => "mean",
+                Stat::Stddev => "stddev",
+                Stat::Zscore => "zscore",
+            };
+            match w {
+                Window::Time(d) => format!("{name}({f}, {})", duration(*d)),
+                Window::Events(n) => format!("{name}({f}, {n} events)"),
+            }
+        }
+        Expr::Exists(a) => format!("exists({})", expr(a)),
+        Expr::Not(a) => format!("not {}", inner(a)),
+        Expr::In(a, items) => {
+            format!("{} in ({})", inner(a), items.iter().map(expr).collect::<Vec<_>>().join(", "))
+        }
+        Expr::Bin(op, a, b) => {
+            let sign = match op {
+                Op::Or => "or",
+                Op::And => "and",
+                Op::Eq => "==",
+                Op::Ne => "!=",
+                Op::Lt => "<",
+                Op::Le => "<=",
+                Op::Gt => ">",
+                Op::Ge => ">=",
+                Op::Default => "??",
+                Op::Add => "+",
+                Op::Sub => "-",
+                Op::Mul => "*",
+                Op::Div => "/",
+            };
+            format!("{} {sign} {}", inner(a), inner(b))
+        }
+    }
+}

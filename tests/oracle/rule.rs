@@ -1,0 +1,253 @@
+//! Rules of the oracle. Plain data; only what the first ring of the language has and the oracle judges.
+
+use super::event::Ms;
+use super::expr::Expr;
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Rule {
+    /// `event big = v > 3`
+    pub classes: Vec<(String, Expr)>,
+    pub by: Vec<KeyComp>,
+    /// Elements, each with the joint before it; the first joint is empty.
+    pub body: Vec<(Joint, Elem)>,
+    pub within: Option<Bound>,
+    pub having: Option<Expr>,
+    pub pick: Pick,
+    pub skip: Skip,
+    pub cancel: Vec<Guard>,
+    pub suppress: Option<(Ms, Vec<String>)>,
+}
+
+/// `within 5s`, or open: `within < 5s`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    pub d: Ms,
+    pub open: bool,
+}
+
+impl Bound {
+    pub fn closed(d: Ms) -> Self {
+        Self { d, open: false }
+    }
+
+    pub fn holds(self, gap: Ms) -> bool {
+        gap < self.d || gap == self.d && !self.open
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyComp {
+    pub name: String,
+    pub field: String,
+    /// `?`: missing is a key.
+    pub optional: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum Pick {
+    #[default]
+    Latest,
+    First,
+    All,
+    Each,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum Skip {
+    #[default]
+    PastLast,
+    ToNext,
+    NoSkip,
+}
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Joint {
+    pub directly: bool,
+    pub next: bool,
+    pub after: Option<Ms>,
+    pub within: Option<Bound>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Elem {
+    Step(Step),
+    /// `no X, Y within d`
+    Absence {
+        events: Vec<Guard>,
+        within: Option<Ms>,
+    },
+    All {
+        members: Vec<Step>,
+        without: Vec<Guard>,
+    },
+    Any {
+        members: Vec<Step>,
+    },
+    Group {
+        count: Count,
+        body: Vec<(Joint, Step)>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Step {
+    /// Position among the rule's steps, in written order. Set by [`Rule::number`].
+    pub id: usize,
+    pub name: Option<String>,
+    pub quant: Option<Quant>,
+    pub classes: Vec<String>,
+    pub cond: Option<Expr>,
+    pub by: Vec<KeyComp>,
+    pub last: Vec<Last>,
+    pub without: Vec<Guard>,
+    pub until: Option<Guard>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quant {
+    pub consecutive: bool,
+    pub count: Count,
+    pub distinct: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Count {
+    AtLeast(usize),
+    Exactly(usize),
+    Range(usize, usize),
+    OneOrMore,
+    ZeroOrMore,
+    Optional,
+}
+
+impl Count {
+    /// Least and greatest number.
+    pub fn bounds(self) -> (usize, usize) {
+        match self {
+            Self::AtLeast(n) => (n, usize::MAX),
+            Self::Exactly(n) => (n, n),
+            Self::Range(n, m) => (n, m),
+            Self::OneOrMore => (1, usize::MAX),
+            Self::ZeroOrMore => (0, usize::MAX),
+            Self::Optional => (0, 1),
+        }
+    }
+
+    pub fn admits(self, n: usize) -> bool {
+        let (least, most) = self.bounds();
+        least <= n && n <= most
+    }
+}
+
+/// `unless X in last d`, `if X in last d`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Last {
+    pub unless: bool,
+    pub events: Vec<Guard>,
+    pub d: Bound,
+}
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Guard {
+    pub classes: Vec<String>,
+    pub cond: Option<Expr>,
+    pub by: Vec<KeyComp>,
+}
+
+impl Step {
+    /// Repeated: binds a list of events, not one or none.
+    pub fn repeated(&self) -> bool {
+        self.quant.as_ref().is_some_and(|q| q.count != Count::Optional)
+    }
+
+    pub fn optional(&self) -> bool {
+        self.quant.as_ref().is_some_and(|q| q.count == Count::Optional)
+    }
+}
+
+impl Elem {
+    /// The steps in it, in written order.
+    pub fn steps(&self) -> Vec<&Step> {
+        match self {
+            Self::Step(s) => vec![s],
+            Self::Absence { .. } => vec![],
+            Self::All { members, .. } | Self::Any { members } => members.iter().collect(),
+            Self::Group { body, .. } => body.iter().map(|(_, s)| s).collect(),
+        }
+    }
+
+    pub fn steps_mut(&mut self) -> Vec<&mut Step> {
+        match self {
+            Self::Step(s) => vec![s],
+            Self::Absence { .. } => vec![],
+            Self::All { members, .. } | Self::Any { members } => members.iter_mut().collect(),
+            Self::Group { body, .. } => body.iter_mut().map(|(_, s)| s).collect(),
+        }
+    }
+
+    /// Whether a candidate may bind nothing to it.
+    pub fn may_be_empty(&self) -> bool {
+        match self {
+            Self::Step(s) => s.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0),
+            Self::Absence { .. } => true,
+            Self::All { .. } | Self::Any { .. } => false,
+            Self::Group { count, .. } => count.bounds().0 == 0,
+        }
+    }
+}
+
+impl Rule {
+    pub fn steps(&self) -> Vec<&Step> {
+        self.body.iter().flat_map(|(_, e)| e.steps()).collect()
+    }
+
+    /// Gives the steps their ids.
+    pub fn number(&mut self) {
+        for (id, step) in self.body.iter_mut().flat_map(|(_, e)| e.steps_mut()).enumerate() {
+            step.id = id;
+        }
+    }
+
+    pub fn step_named(&self, name: &str) -> Option<&Step> {
+        self.steps().into_iter().find(|s| s.name.as_deref() == Some(name))
+    }
+
+    /// The key components of a step: the rule's, overridden and extended by its own.
+    pub fn comps(&self, step: &Step) -> Vec<KeyComp> {
+        let mut out = self.by.clone();
+        for own in &step.by {
+            match out.iter_mut().find(|c| c.name == own.name) {
+                Some(slot) => *slot = own.clone(),
+                None => out.push(own.clone()),
+            }
+        }
+        out
+    }
+
+    /// The components by which a guard is compared, where it guards a step with components `guarded`.
+    pub fn guard_comps(&self, guard: &Guard, guarded: &[KeyComp]) -> Vec<KeyComp> {
+        if !guard.by.is_empty() {
+            return guard.by.clone();
+        }
+        guarded.iter().map(|c| self.by.iter().find(|r| r.name == c.name).unwrap_or(c).clone()).collect()
+    }
+
+    /// Whether the pattern is a sliding count: one repeated step with `within` and without `until`.
+    pub fn sliding(&self) -> Option<&Step> {
+        match &self.body[..] {
+            [(_, Elem::Step(s))] if s.repeated() && s.until.is_none() && self.within.is_some() => Some(s),
+            _ => None,
+        }
+    }
+
+    /// Steps do not all have the same component names.
+    pub fn handed_over(&self) -> bool {
+        let names = |s: &Step| {
+            let mut n: Vec<String> = self.comps(s).into_iter().map(|c| c.name).collect();
+            n.sort();
+            n
+        };
+        let steps = self.steps();
+        steps.windows(2).any(|w| names(w[0]) != names(w[1]))
+    }
+}

@@ -1,0 +1,215 @@
+//! From candidates to alerts: completions in time order, `pick`, `after match`, pending absences, order, `suppress`.
+
+use super::candidates::{Candidate, Done, Search};
+use super::eval::{Binds, Env, World};
+use super::event::{Event, Ms};
+use super::rule::{Elem, Pick, Rule, Skip};
+use super::sliding;
+
+/// An alert of the oracle. Events are named by their line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alert {
+    pub time: Ms,
+    pub key: Env,
+    /// For each step, by id, the lines it bound.
+    pub bound: Vec<Vec<usize>>,
+    pub suppressed: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Outcome {
+    pub alerts: Vec<Alert>,
+    /// Alerts that undecided absences would still give.
+    pub pending: usize,
+    /// Lines behind the watermark.
+    pub late: Vec<usize>,
+}
+
+/// Settings of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Settings {
+    pub lateness: Ms,
+    /// At the end, time goes on until everything is decided.
+    pub flush: bool,
+}
+
+/// What a rule says to events in order of arrival; `seq` is their line.
+pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
+    let mut events: Vec<Event> = vec![];
+    let mut late = vec![];
+    let mut newest: Option<Ms> = None;
+    for event in arrivals {
+        if newest.is_some_and(|n| event.ts < n - settings.lateness) {
+            late.push(event.seq);
+            continue;
+        }
+        newest = Some(newest.map_or(event.ts, |n| n.max(event.ts)));
+        events.push(event.clone());
+    }
+    events.sort_by_key(|e| (e.ts, e.seq));
+    let world = World { rule, events: &events };
+    // The end of the input puts everything in order: time has come as far as the newest event.
+    let watermark = newest.unwrap_or(0);
+
+    let mut decided: Vec<(Done, Env, Binds)> = vec![];
+    let mut pending = 0;
+    for key in keys(&world) {
+        let all = match rule.sliding() {
+            Some(step) => sliding::count(&world, step, &key),
+            None => reported(&world, &key),
+        };
+        for candidate in all {
+            match candidate.done {
+                Done::Deadline(t) if t >= watermark && !settings.flush => pending += 1,
+                done => decided.push((done, key.clone(), candidate.binds)),
+            }
+        }
+    }
+    decided.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| older_first(&a.2, &b.2)));
+    let mut alerts: Vec<Alert> = decided
+        .into_iter()
+        .map(|(done, key, binds)| Alert {
+            time: match done {
+                Done::Event(e) => events[e].ts,
+                Done::Deadline(t) => t,
+            },
+            key,
+            bound: binds.into_iter().map(|l| l.into_iter().map(|i| events[i].seq).collect()).collect(),
+            suppressed: 0,
+        })
+        .collect();
+    suppress(rule, &mut alerts);
+    Outcome { alerts, pending, late }
+}
+
+/// The values of the rule's key that occur on first events.
+fn keys(world: &World<'_>) -> Vec<Env> {
+    let first = world.rule.body.iter().find(|(_, e)| !matches!(e, Elem::Absence { .. })).expect("a step");
+    let mut out: Vec<Env> = vec![];
+    // An optional first element lets another step open; in a keyed rule its key is the same components.
+    for step in if world.rule.handed_over() { first.1.steps() } else { world.rule.steps() } {
+        for e in 0..world.events.len() {
+            if let Some(key) = world.key(&world.rule.comps(step), e)
+                && !out.contains(&key)
+            {
+                out.push(key);
+            }
+        }
+    }
+    out
+}
+
+/// The candidates of one key that are reported, completion by completion.
+fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
+    let rule = world.rule;
+    let mut search = Search { world, key: key.clone(), used: None, reported: vec![] };
+    let mut out: Vec<Candidate> = vec![];
+    let mut after: Option<Done> = None;
+    loop {
+        let all = search.all();
+        let Some(done) = all.iter().map(|c| c.done).filter(|d| after.is_none_or(|a| *d > a)).min() else {
+            return out;
+        };
+        let mut chosen = pick(rule, all.into_iter().filter(|c| c.done == done).collect());
+        if rule.skip == Skip::ToNext {
+            chosen = oldest_per_first(chosen);
+        }
+        chosen.sort_by(|a, b| older_first(&a.binds, &b.binds));
+        match rule.skip {
+            Skip::PastLast => search.used = Some(done),
+            Skip::ToNext => search.reported.extend(chosen.iter().map(|c| c.bound()[0])),
+            Skip::NoSkip => {}
+        }
+        out.extend(chosen);
+        after = Some(done);
+    }
+}
+
+/// Which of the candidates that complete together are reported.
+fn pick(rule: &Rule, all: Vec<Candidate>) -> Vec<Candidate> {
+    match rule.pick {
+        Pick::All => all,
+        Pick::Each => oldest_per_first(all),
+        Pick::Latest => best(all, true),
+        Pick::First => best(all, false),
+    }
+}
+
+fn oldest_per_first(all: Vec<Candidate>) -> Vec<Candidate> {
+    let mut firsts: Vec<usize> = all.iter().map(|c| c.bound()[0]).collect();
+    firsts.sort_unstable();
+    firsts.dedup();
+    firsts.into_iter().flat_map(|f| best(all.iter().filter(|c| c.bound()[0] == f).cloned().collect(), false)).collect()
+}
+
+fn best(all: Vec<Candidate>, latest: bool) -> Vec<Candidate> {
+    all.into_iter().reduce(|a, b| if newer(&b.binds, &a.binds, latest) { b } else { a }).into_iter().collect()
+}
+
+/// Whether `a` wins over `b`: under `latest` the newest binding, else the oldest.
+pub fn newer(a: &Binds, b: &Binds, latest: bool) -> bool {
+    use std::cmp::Ordering;
+    let list = |binds: &Binds| {
+        let mut all: Vec<usize> = binds.iter().flatten().copied().collect();
+        all.sort_unstable();
+        if latest {
+            all.reverse();
+        }
+        all
+    };
+    let (la, lb) = (list(a), list(b));
+    for (x, y) in la.iter().zip(&lb) {
+        match x.cmp(y) {
+            Ordering::Equal => {}
+            Ordering::Greater => return latest,
+            Ordering::Less => return !latest,
+        }
+    }
+    // A proper prefix is newer.
+    if la.len() != lb.len() {
+        return (la.len() < lb.len()) == latest;
+    }
+    for (x, y) in a.iter().zip(b) {
+        if x.len() != y.len() {
+            return x.len() > y.len();
+        }
+    }
+    a < b
+}
+
+/// Alerts of one completion stand oldest binding first.
+fn older_first(a: &Binds, b: &Binds) -> std::cmp::Ordering {
+    use std::cmp::Ordering;
+    if a == b {
+        Ordering::Equal
+    } else if newer(a, b, false) {
+        Ordering::Less
+    } else {
+        Ordering::Greater
+    }
+}
+
+/// Drops what comes less than the period after the last alert sent for the same values, and counts it.
+fn suppress(rule: &Rule, alerts: &mut Vec<Alert>) {
+    let Some((period, by)) = &rule.suppress else { return };
+    let mut sent: Vec<(Env, Ms, usize)> = vec![];
+    alerts.retain_mut(|alert| {
+        let mut values = alert.key.clone();
+        values.retain(|(name, _)| by.is_empty() || by.contains(name));
+        match sent.iter_mut().find(|(v, ..)| *v == values) {
+            Some((_, last, dropped)) if alert.time - *last < *period => {
+                *dropped += 1;
+                false
+            }
+            Some((_, last, dropped)) => {
+                alert.suppressed = std::mem::take(dropped);
+                *last = alert.time;
+                true
+            }
+            None => {
+                sent.push((values, alert.time, 0));
+                true
+            }
+        }
+    });
+}

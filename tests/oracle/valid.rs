@@ -1,0 +1,269 @@
+//! What `check` refuses, as far as the generator and the shrinker could make it.
+
+use super::expr::{Expr, Sel};
+use super::rule::*;
+
+/// Why a rule is none; `None` if it is one.
+pub fn refusal(rule: &Rule) -> Option<&'static str> {
+    let Some((_, first)) = rule.body.first() else { return Some("no pattern") };
+    let (_, last) = rule.body.last().expect("not empty");
+    if matches!(first, Elem::Absence { .. }) {
+        return Some("begins with an absence");
+    }
+    if first.may_be_empty() && !first.steps().iter().all(|s| s.optional()) {
+        return Some("begins with nothing");
+    }
+    if let Elem::Step(s) = first {
+        if s.optional() && !matches!(rule.body.get(1), Some((_, Elem::Step(s))) if s.quant.is_none()) {
+            return Some("an optional first step before anything but a single one");
+        }
+        if !s.repeated() && !s.without.is_empty() {
+            return Some("`without` on a first single step");
+        }
+    }
+    if !matches!(last, Elem::Absence { .. }) && last.may_be_empty() {
+        return Some("ends with nothing");
+    }
+    for (i, (joint, elem)) in rule.body.iter().enumerate() {
+        let following = rule.body.get(i + 1).map(|(_, e)| e);
+        if let Some(why) = element(rule, i, joint, elem, following) {
+            return Some(why);
+        }
+    }
+    names(rule).or_else(|| whole(rule))
+}
+
+fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<&Elem>) -> Option<&'static str> {
+    let plain = joint == &Joint::default();
+    if joint.after.is_some_and(|a| joint.within.is_some_and(|w| !w.holds(a))) {
+        return Some("an empty gap");
+    }
+    match elem {
+        Elem::Absence { events, within } => {
+            if !plain {
+                return Some("a joint before an absence");
+            }
+            if within.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
+                return Some("`no X` without a step after it");
+            }
+            if events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
+                return Some("a comma after `by`");
+            }
+        }
+        Elem::Step(s) => {
+            if joint.next && (s.quant.is_some() || s.cond.as_ref().is_some_and(Expr::reads_prev)) {
+                return Some("`next` on more than a single step");
+            }
+            if joint.next && s.cond.as_ref().is_some_and(Expr::has_stat) {
+                return Some("a statistic in a guard");
+            }
+            if i == 0 && s.cond.as_ref().is_some_and(Expr::reads_prev) && !s.repeated() {
+                return Some("`prev` of a first step");
+            }
+            if s.quant.as_ref().is_some_and(|q| q.consecutive) && joint.directly {
+                return Some("`consecutive` says nothing after `directly`");
+            }
+            if s.quant.as_ref().is_some_and(|q| q.consecutive && q.count.bounds().0 == 0) {
+                return Some("runs of nothing");
+            }
+            if s.until.is_some() && !s.repeated() {
+                return Some("`until` on a single step");
+            }
+            if rule.handed_over() && s.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0) {
+                return Some("an empty step that hands its key over");
+            }
+        }
+        Elem::All { members, .. } => {
+            if members.len() < 2 || joint.next || joint.directly {
+                return Some("`all` of one, or behind a joint the oracle leaves out");
+            }
+        }
+        Elem::Any { members } => {
+            if members.len() < 2 || joint.next {
+                return Some("`any` of one");
+            }
+        }
+        Elem::Group { count, .. } => {
+            if joint.next || joint.directly {
+                return Some("a joint before a group that the oracle leaves out");
+            }
+            if rule.pick == Pick::All || matches!(following, Some(Elem::Absence { .. })) || count.bounds().0 == 0 {
+                return Some("a group that the oracle leaves out");
+            }
+            let after = rule.body.get(i + 2).map(|(_, e)| e);
+            if following.is_some_and(Elem::may_be_empty) && matches!(after, Some(Elem::Absence { .. })) {
+                return Some("a group before an absence");
+            }
+        }
+    }
+    None
+}
+
+/// Every name is read after it is bound, and in the way it is bound.
+fn names(rule: &Rule) -> Option<&'static str> {
+    let mut bound: Vec<(String, bool)> = vec![];
+    let reads = |e: &Expr, bound: &[(String, bool)]| {
+        let mut fine = true;
+        e.walk(&mut |e| {
+            let many = match e {
+                Expr::Of(Sel::Plain, n, _) => Some((n, false)),
+                Expr::Of(_, n, _) | Expr::Agg(_, n, _) | Expr::CountDistinct(n, _) => Some((n, true)),
+                Expr::Count(n, Some(_)) => Some((n, true)),
+                Expr::Count(n, None) => {
+                    fine &= bound.iter().any(|(b, _)| b == n);
+                    None
+                }
+                _ => None,
+            };
+            fine &= many.is_none_or(|(n, many)| bound.iter().any(|(b, m)| b == n && *m == many));
+        });
+        fine
+    };
+    let guards = |gs: &[Guard], bound: &[(String, bool)]| {
+        gs.iter().all(|g| g.cond.as_ref().is_none_or(|c| reads(c, bound) && !c.reads_prev() && !c.has_stat()))
+    };
+    for (_, elem) in &rule.body {
+        let before = bound.clone();
+        let mut fine = true;
+        for step in elem.steps() {
+            let inside = matches!(elem, Elem::Group { .. });
+            let mut scope = if inside { bound.clone() } else { before.clone() };
+            let own = step.name.clone().map(|n| (n, step.repeated()));
+            if step.repeated() {
+                scope.extend(own.clone());
+            }
+            fine &= step.cond.as_ref().is_none_or(|c| reads(c, &scope));
+            if !step.repeated() {
+                scope.extend(own.clone());
+            } else {
+                scope.clone_from(&before);
+            }
+            fine &= step.last.iter().all(|l| guards(&l.events, &scope)) && guards(&step.without, &scope);
+            fine &= step.until.as_ref().is_none_or(|u| guards(std::slice::from_ref(u), &before));
+            bound.extend(own);
+        }
+        if let Elem::Group { .. } = elem {
+            bound[before.len()..].iter_mut().for_each(|(_, many)| *many = true);
+        }
+        fine &= match elem {
+            Elem::Absence { events, .. } => guards(events, &before),
+            Elem::All { without, .. } => guards(without, &before),
+            _ => true,
+        };
+        if !fine {
+            return Some("a name out of scope");
+        }
+    }
+    if !rule.having.as_ref().is_none_or(|h| reads(h, &bound)) || !guards(&rule.cancel, &bound) {
+        return Some("a name out of scope");
+    }
+    None
+}
+
+fn whole(rule: &Rule) -> Option<&'static str> {
+    let steps = rule.steps();
+    let single = rule.body.len() == 1 && matches!(&rule.body[0].1, Elem::Step(s) if !s.repeated());
+    if single && (rule.within.is_some() || !rule.cancel.is_empty() || rule.skip != Skip::PastLast) {
+        return Some("a clause without effect on a single step");
+    }
+    let alone = rule.body.len() == 1 && matches!(&rule.body[0].1, Elem::Any { .. });
+    if alone && (rule.within.is_some() || !rule.cancel.is_empty()) {
+        return Some("a clause without effect on a single step");
+    }
+    if single && rule.pick != Pick::Latest {
+        return Some("`pick` on a single step");
+    }
+    if let Some(step) = rule.sliding() {
+        let own = step
+            .cond
+            .as_ref()
+            .is_some_and(|c| c.reads_prev() || c.names().iter().any(|n| Some(n) == step.name.as_ref()));
+        if rule.pick != Pick::Latest || rule.skip == Skip::ToNext || own {
+            return Some("a sliding count with what it does not have");
+        }
+    }
+    if rule.handed_over()
+        && (rule.body.iter().any(|(j, _)| j.directly)
+            || steps.iter().any(|s| s.quant.as_ref().is_some_and(|q| q.consecutive || q.count.bounds().0 == 0)))
+    {
+        return Some("contiguity with a handed-over key");
+    }
+    let names = |s: &Step| rule.comps(s).into_iter().map(|c| c.name).collect::<Vec<_>>();
+    if rule.handed_over() {
+        if !rule.by.is_empty() || rule.body.iter().any(|(_, e)| !matches!(e, Elem::Step(_) | Elem::Absence { .. })) {
+            return Some("a key handed over in a way the oracle leaves out");
+        }
+        let shares = |i: usize| steps[..i].iter().any(|s| names(s).iter().any(|n| names(steps[i]).contains(n)));
+        if !(1..steps.len()).all(shares) {
+            return Some("a step that shares no component");
+        }
+    }
+    let own_fields = rule.by.len() == 1 && steps.iter().any(|s| !s.by.is_empty());
+    if own_fields
+        && (rule.body.iter().any(|(j, _)| j.directly)
+            || steps.iter().any(|s| {
+                s.quant.as_ref().is_some_and(|q| q.consecutive) || s.cond.as_ref().is_some_and(Expr::has_stat)
+            }))
+    {
+        return Some("contiguity or statistics over keys from different fields");
+    }
+    if let Some(why) = gaps(rule) {
+        return Some(why);
+    }
+    // Own `by` of guards names components of the rule's.
+    let mut guards: Vec<&Guard> = rule.cancel.iter().collect();
+    for (_, elem) in &rule.body {
+        for s in elem.steps() {
+            guards.extend(s.last.iter().flat_map(|l| &l.events).chain(&s.without).chain(&s.until));
+        }
+        match elem {
+            Elem::Absence { events, .. } => guards.extend(events),
+            Elem::All { without, .. } => guards.extend(without),
+            _ => {}
+        }
+    }
+    if guards.iter().any(|g| g.by.iter().any(|c| rule.by.iter().all(|k| k.name != c.name))) {
+        return Some("a guard's component that the rule does not have");
+    }
+    // A repeated first step that `skip to next` or contiguity would cut: readings of the page differ.
+    let first = rule.body[0].1.steps();
+    if rule.skip == Skip::ToNext
+        && first.iter().any(|s| s.until.is_some() || s.quant.as_ref().is_some_and(|q| q.consecutive))
+    {
+        return Some("`skip to next` into runs");
+    }
+    // `cancel on` that reads the repeated first step would depend on where it starts.
+    if first.iter().any(|s| s.repeated()) || matches!(rule.body[0].1, Elem::Group { .. }) {
+        let own: Vec<&String> = first.iter().filter_map(|s| s.name.as_ref()).collect();
+        let reads = |g: &Guard| g.cond.as_ref().is_some_and(|c| c.names().iter().any(|n| own.contains(&n)));
+        if rule.cancel.iter().any(reads) {
+            return Some("`cancel on` over a repeated first step");
+        }
+    }
+    None
+}
+
+/// Gaps that leave no room.
+fn gaps(rule: &Rule) -> Option<&'static str> {
+    let (mut least, mut waiting, mut strict) = (0, 0, false);
+    for (joint, elem) in &rule.body {
+        if let Elem::Absence { within, .. } = elem {
+            waiting = waiting.max(within.unwrap_or(0));
+            continue;
+        }
+        if joint.within.is_some_and(|w| waiting > 0 && w.d <= waiting) {
+            return Some("a gap inside an absence");
+        }
+        strict |= waiting > 0;
+        least += waiting.max(joint.after.unwrap_or(0));
+        waiting = 0;
+    }
+    if rule.within.is_some_and(|w| !w.holds(least) || strict && least == w.d) {
+        return Some("gaps longer than the whole");
+    }
+    // Each event of the step ends it.
+    let ends = |s: &Step| {
+        s.until.as_ref().is_some_and(|u| u.cond.is_none() && s.classes.iter().any(|c| u.classes.contains(c)))
+    };
+    rule.steps().into_iter().any(ends).then_some("a repetition that ends before it begins")
+}
