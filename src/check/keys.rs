@@ -261,6 +261,14 @@ impl<'a> Checker<'a> {
             let first = sets.next().unwrap_or_default();
             sets.fold(first, |a, b| if all { &a | &b } else { &a & &b })
         };
+        // What looks at neighbours, or at one window a key, has no place for events of other keys.
+        let contiguous = |node: &crate::check::model::Node<'a>| match &node.kind {
+            NodeKind::Step(i) => model.steps[*i].step.quantifier.as_ref().is_some_and(|q| q.consecutive),
+            NodeKind::Group(_, steps) => steps.iter().any(|(j, _)| j.is_some_and(|j| j.directly)),
+            _ => false,
+        };
+        let strict = model.nodes.iter().any(|n| n.then.is_some_and(|t| t.directly) || contiguous(n));
+        self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding());
         let mut last = BTreeSet::new();
         for (at, node) in model.nodes.iter().enumerate() {
             match &node.kind {
@@ -299,6 +307,22 @@ impl<'a> Checker<'a> {
     fn guards_by(&mut self, guards: &'a [Guard], guarded: &BTreeSet<String>) {
         for guard in guards {
             self.key_list(&guard.by);
+            let named: BTreeSet<String> = guard.by.iter().map(|item| component(item).name).collect();
+            if let (true, Some(item)) = (self.whole_guard_keys && named.is_subset(guarded), guard.by.first())
+                && named != *guarded
+            {
+                let missing: BTreeSet<String> = guarded.difference(&named).cloned().collect();
+                self.out.push(
+                    Diagnostic::error(
+                        codes::PARTIAL_GUARD_KEY,
+                        "this guard's key leaves out a part of the rule's key",
+                        item.span,
+                        format!("without {}", list(&missing)),
+                    )
+                    .note("a sliding count, `directly` and `consecutive` look at the events of one whole key")
+                    .help("name all components of the key here, or make the rule's key smaller"),
+                );
+            }
             for item in &guard.by {
                 let name = component(item).name;
                 if name.is_empty() || guarded.contains(&name) {

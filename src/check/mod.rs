@@ -78,6 +78,7 @@ pub fn check_recovered(
         lets: BTreeMap::new(),
         judged_classes: BTreeSet::new(),
         alerts: BTreeMap::new(),
+        whole_guard_keys: false,
     };
     checker.declarations();
     for rule in checker.names.all_rules.clone() {
@@ -135,6 +136,8 @@ pub(crate) struct Checker<'a> {
     judged_classes: BTreeSet<String>,
     /// What alerts of each rule hold.
     pub(crate) alerts: BTreeMap<String, AlertShape>,
+    /// Guards of the rule at hand must agree on its whole key.
+    pub(crate) whole_guard_keys: bool,
 }
 
 impl<'a> Checker<'a> {

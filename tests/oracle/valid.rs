@@ -178,6 +178,15 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     if rule.within.is_some() && binding == 1 && rule.body.iter().all(|(_, e)| bare(e)) {
         return Some("`within` on one event");
     }
+    // What looks at neighbours, or at one window a key, has guards that agree on the whole key.
+    let contiguous = rule.body.iter().any(|(j, e)| {
+        j.directly
+            || matches!(e, Elem::Group { body, .. } if body.iter().any(|(j, _)| j.directly))
+            || matches!(e, Elem::Step(s) if s.quant.as_ref().is_some_and(|q| q.consecutive))
+    });
+    if (contiguous || rule.sliding().is_some()) && partial_guard(rule) {
+        return Some("a guard with a part of the key");
+    }
     if rule.skip == Skip::ToNext && matches!(rule.body[0].1, Elem::Group { .. }) {
         return Some("`skip to next` into a group");
     }
@@ -279,4 +288,22 @@ fn gaps(rule: &Rule) -> Option<&'static str> {
             .is_some_and(|u| (u.cond.is_none() || u.cond == s.cond) && s.classes.iter().any(|c| u.classes.contains(c)))
     };
     rule.steps().into_iter().any(ends).then_some("a repetition that ends before it begins")
+}
+
+/// Whether a guard with a `by` of its own leaves out a component of the rule's `by`.
+fn partial_guard(rule: &Rule) -> bool {
+    let partial = |guards: &[Guard]| {
+        guards.iter().any(|g| !g.by.is_empty() && rule.by.iter().any(|k| !g.by.iter().any(|own| own.name == k.name)))
+    };
+    let of_body = rule.body.iter().any(|(_, e)| match e {
+        Elem::Absence { events, .. } => partial(events),
+        Elem::All { without, .. } => partial(without),
+        _ => false,
+    });
+    let of_steps = rule.steps().iter().any(|s| {
+        partial(&s.without)
+            || s.last.iter().any(|l| partial(&l.events))
+            || s.until.iter().any(|u| partial(std::slice::from_ref(u)))
+    });
+    of_body || of_steps || partial(&rule.cancel)
 }

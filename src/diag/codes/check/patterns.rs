@@ -125,4 +125,9 @@ codes! {
         "`no X` without `within` lasts until the next step's event, so a step must follow it in the same braces.",
         wrong "rule r {\n  by user\n  match { a: login then no logout then all { b: badge  c: click } } within 1h\n}",
         right "rule r {\n  by user\n  match { a: login then all { b: badge  c: click } without logout } within 1h\n}";
+
+    PARTIAL_GUARD_KEY "E0326" "a guard's key leaves out a part of the rule's key",
+        "A sliding count has one window for each key, and contiguity is between the events of one key. A guard there agrees on the whole key.",
+        wrong "rule r {\n  by user, host\n  match { a: at least 5 of failure without login by user } within 5m\n}",
+        right "rule r {\n  by user, host\n  match { a: at least 5 of failure without login } within 5m\n}";
 }
