@@ -300,3 +300,41 @@ fn shifted_times_shift_the_alerts() {
         }
     });
 }
+
+/// Longer streams than the definition can be searched on: the strategies, and saved states, agree with each other.
+#[test]
+fn the_strategies_agree_on_long_streams() {
+    let (mut alerts, mut differences) = (0, vec![]);
+    for seed in first_seed()..first_seed() + budget(1) / 4 {
+        let mut r = Random::new(seed ^ (10 << 40));
+        let rule = gen_rule::rule(&mut r);
+        if matches!(rule.pick, oracle::rule::Pick::All) {
+            continue;
+        }
+        let (mut events, mut start) = (vec![], 0);
+        while events.len() < 150 {
+            let mut more = gen_stream::stream(&mut r, &rule);
+            more.retain(|e| e.class != "Z");
+            more.iter_mut().for_each(|e| e.ts += start);
+            start = more.last().map_or(start, |e| e.ts) + *r.choose(&[0, 1000, 1000, 30_000]);
+            events.extend(more);
+        }
+        shrink::renumber(&mut events);
+        let text = render::file(&rule);
+        let names = names(&rule);
+        let run =
+            |way| engine::run(&text, &names, &events, settings(seed), way).unwrap_or_else(|e| panic!("{text}{e}"));
+        let chosen = run(Way::Chosen);
+        for way in [Way::Runs, Way::RestoredSometimes] {
+            if let Some(difference) = differ(&rule, &chosen, &run(way)) {
+                let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
+                differences
+                    .push(format!("PROPTEST_SEED={seed} {way:?}\n{}-- {stream}\n{difference}", render::text(&rule)));
+                break;
+            }
+        }
+        alerts += chosen.alerts.len();
+    }
+    assert!(differences.is_empty(), "{} differ, the first:\n{}", differences.len(), differences[0]);
+    assert!(alerts > 0);
+}

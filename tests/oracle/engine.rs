@@ -24,7 +24,9 @@ pub enum Way {
     Runs,
     /// The state is saved, and restored into a new session, after every event.
     Restored,
-    /// The same with the most general strategy.
+    /// The same after every tenth event.
+    RestoredSometimes,
+    /// The same after every event, with the most general strategy.
     RunsRestored,
 }
 
@@ -33,8 +35,13 @@ impl Way {
         matches!(self, Self::Runs | Self::RunsRestored).then_some(StrategyKind::Runs)
     }
 
-    fn restores(self) -> bool {
-        matches!(self, Self::Restored | Self::RunsRestored)
+    /// Whether the state is saved before the event of this line.
+    fn restores(self, line: usize) -> bool {
+        match self {
+            Self::Chosen | Self::Runs => false,
+            Self::Restored | Self::RunsRestored => true,
+            Self::RestoredSometimes => line % 10 == 0,
+        }
     }
 }
 
@@ -63,13 +70,13 @@ pub fn run(
     let mut session = Session::new(Arc::clone(&rules), config());
     let mut alerts = vec![];
     for event in arrivals {
-        if way.restores() {
+        if way.restores(event.seq) {
             session = restored(&session, &rules, config())?;
         }
         session.push_line(&event.json(BASE));
         alerts.extend(session.drain());
     }
-    if way.restores() {
+    if way.restores(0) {
         session = restored(&session, &rules, config())?;
     }
     session.finish(if settings.flush { AtEnd::Flush } else { AtEnd::Pending });
