@@ -1,7 +1,7 @@
 //! Rules against sample data: which fields they read are there, and what they would silently skip.
 //!
 //! Speed is secondary: events are whole JSON values. Class membership is found by a small evaluator of its own
-//! ([`eval`]); a class it cannot judge is left out, never guessed.
+//! (`eval`); a class it cannot judge is left out, never guessed.
 
 mod eval;
 mod reads;
