@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::base::Limits;
 use crate::base::id::TableId;
-use crate::check::{check, has_errors};
+use crate::check::{check_recovered, has_errors};
 use crate::diag::{Code, Diagnostic};
 use crate::plan::Ruleset;
 use crate::plan::lower::{Input, lower};
@@ -67,10 +67,7 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
         files.push((id, file));
         diagnostics.extend(problems);
     }
-    // What a broken file declares is not known, so names cannot be judged before all files are read.
-    if !has_errors(&diagnostics) {
-        diagnostics.extend(check(&files, sources, &options.limits));
-    }
+    diagnostics.extend(check_recovered(&files, sources, &options.limits, &diagnostics));
     let files: Vec<File> = files.into_iter().map(|(_, file)| file).collect();
     let declarations = declare(&files, load, &mut diagnostics);
     let mut ruleset = None;
@@ -86,6 +83,7 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
             }
         }
     }
+    diagnostics.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start)));
     Compiled { ruleset, diagnostics, files }
 }
 

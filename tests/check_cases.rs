@@ -75,6 +75,7 @@ fn alert_scope() {
         ("a: x then b: y", " within 1h\n  alert { u = user  m = \"{user} {a.v} {b.@ts - a.@ts}\" }", &[]),
         ("a: x then b: y", " within 1h\n  alert { m = \"{v}\" }", &["E0218"]),
         ("a: x then b: y", " within 1h\n  having @ts > a.@ts", &["E0218"]),
+        ("a: at least 3 of x", " within 1h\n  alert { n = count(a)  m = \"{n} events\" }", &["E0218"]),
         ("a: x then b: y", " within 1h\n  suppress 1h by user, a.host", &[]),
         ("a: x then b: y", " within 1h\n  suppress 1h by host", &["E0218"]),
         (

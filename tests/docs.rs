@@ -263,8 +263,21 @@ fn headings(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Holds a block of the read-me against what the program printed.
+fn same(printed: &Block, shown: &str) {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let text = fs::read_to_string(&printed.page).expect("README.md");
+        fs::write(&printed.page, text.replace(&printed.text, shown)).expect("README.md is writable");
+        return;
+    }
+    assert_eq!(
+        shown.trim_end(),
+        printed.text.trim_end(),
+        "README.md prints something else; UPDATE_GOLDEN=1 rewrites it"
+    );
+}
+
 /// The read-me's first rule with the two slips that it names gives the findings that it prints.
-#[test]
 fn the_error_in_the_read_me_is_real() {
     let page = root().join("README.md");
     let all = blocks(&page);
@@ -277,16 +290,7 @@ fn the_error_in_the_read_me_is_real() {
     fs::write(folder.join("first.trip"), wrong).expect("the example is writable");
     let run = tripline([std::ffi::OsStr::new("check"), folder.join("first.trip").as_os_str()]);
     let shown = format!("{}{}", run.stdout, run.stderr).replace(&format!("{}/", folder.display()), "");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let text = fs::read_to_string(&page).expect("README.md");
-        fs::write(&page, text.replace(&printed.text, &shown)).expect("README.md is writable");
-        return;
-    }
-    assert_eq!(
-        shown.trim_end(),
-        printed.text.trim_end(),
-        "README.md prints other findings; UPDATE_GOLDEN=1 rewrites it"
-    );
+    same(printed, &shown);
     assert!(!run.success);
 }
 
@@ -300,4 +304,37 @@ fn the_architecture_names_every_module() {
             assert!(page.contains(&format!("| `src/{name}` |")), "docs/architecture.md does not name src/{name}");
         }
     }
+}
+
+/// The two tests that may rewrite the read-me are one, so that they never do it at the same time.
+#[test]
+fn the_output_in_the_read_me_is_real() {
+    the_error_in_the_read_me_is_real();
+    the_alert_in_the_read_me_is_real();
+}
+
+fn the_alert_in_the_read_me_is_real() {
+    let all = blocks(&root().join("README.md"));
+    let printed = all.iter().find(|block| block.info == "text" && block.text.contains(" HIGH ")).expect("an alert");
+    let options = ["--only", "brute_force_success", "--output", "pretty", "--quiet"];
+    let run = tripline(["run", "rules", "rules/samples/demo.ndjson"].into_iter().chain(options));
+    same(printed, &format!("{}\n", run.stdout.trim_end()));
+}
+
+/// Every command and every flag that the program knows is on the page about the command line.
+#[test]
+fn the_page_on_the_command_line_names_every_flag() {
+    let page = fs::read_to_string(root().join("docs/cli.md")).expect("docs/cli.md");
+    let mut missing = Vec::new();
+    for command in ["run", "check", "test", "fmt", "explain", "graph", "rule", "completions"] {
+        assert!(page.contains(&format!("tripline {command}")), "docs/cli.md does not show tripline {command}");
+        let help = tripline([command, "--help"]).stdout;
+        let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix('-').map(|_| line.trim_start()));
+        for flag in flags.flat_map(|line| line.split([' ', ',', '=', '['])).filter(|word| word.starts_with("--")) {
+            if !["--help", "--version"].contains(&flag) && !page.contains(flag) {
+                missing.push(format!("{command} {flag}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "docs/cli.md does not name {missing:?}");
 }

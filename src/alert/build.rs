@@ -170,24 +170,27 @@ impl Builder {
         }
         let mut bytes = Vec::new();
         let mut values = Vec::new();
-        let first = rule.elements[0].steps().into_iter().find_map(|s| bound[s.index()].first().map(|e| (s, *e)));
-        if let Some((step, event)) = first {
-            let view = StoredView { event, kept: &rule.kept };
-            let context = Ctx {
-                this: Some(&view),
-                stats: &[],
-                bound: &[],
-                prev: None,
-                kept: &rule.kept,
-                key: &[],
-                tables: &self.rules.tables,
-            };
-            for place in &rule.key {
-                let part = rule.steps[step.index()].components.iter().find(|c| c.place == *place);
-                let value = part.map_or(Value::Missing, |c| eval(&c.value, &context).into_value());
-                key::encode_scalar(value.as_ref(), &mut bytes);
-                values.push(value);
-            }
+        let order: Vec<_> = rule.elements.iter().flat_map(crate::plan::ruleset::Element::steps).collect();
+        for place in &rule.key {
+            // The first bound event that brings the component; all that do agree.
+            let value = order.iter().find_map(|step| {
+                let event = bound[step.index()].first()?;
+                let component = rule.steps[step.index()].components.iter().find(|c| c.place == *place)?;
+                let view = StoredView { event, kept: &rule.kept };
+                let context = Ctx {
+                    this: Some(&view),
+                    stats: &[],
+                    bound: &[],
+                    prev: None,
+                    kept: &rule.kept,
+                    key: &[],
+                    tables: &self.rules.tables,
+                };
+                Some(eval(&component.value, &context).into_value())
+            });
+            let value = value.unwrap_or_default();
+            key::encode_scalar(value.as_ref(), &mut bytes);
+            values.push(value);
         }
         (bytes, values)
     }

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::base::Limits;
 use crate::base::function::Kinds;
 use crate::diag::codes::check as codes;
-use crate::diag::{Diagnostic, Level};
+use crate::diag::{Code, Diagnostic, Level};
 use crate::syntax::ast::{ClassRef, File, RuleDecl};
 use crate::syntax::source::{SourceId, SourceMap, Span};
 
@@ -40,6 +40,33 @@ use scope::{AlertShape, Place, Scope};
 
 /// Every problem of the files of one rule set, errors and warnings, in the order of the text.
 pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -> Vec<Diagnostic> {
+    check_recovered(files, sources, limits, &[])
+}
+
+/// What can be said of names that a broken text may have declared: nothing.
+const NEEDS_ALL_NAMES: [Code; 8] = [
+    codes::UNKNOWN_RULE,
+    codes::UNKNOWN_TABLE,
+    codes::UNKNOWN_ALERT_FIELD,
+    codes::NO_EVENT,
+    codes::NOT_A_DURATION,
+    codes::TEST_UNKNOWN_VALUE,
+    codes::UNDECLARED_CLASS,
+    codes::CLASS_AS_FIELD,
+];
+
+/// Like [`check`], for trees that the parser has recovered from errors: a rule or test with an error inside is passed
+/// over, and so is every judgement that would need to know all names. `syntax` is what the parser reported.
+pub fn check_recovered(
+    files: &[(SourceId, File)],
+    sources: &SourceMap,
+    limits: &Limits,
+    syntax: &[Diagnostic],
+) -> Vec<Diagnostic> {
+    let errors = syntax.iter().filter(|d| d.level == Level::Error);
+    let broken: Vec<Span> = errors.filter_map(|d| d.labels.first()).map(|l| l.span).collect();
+    let is_broken =
+        |span: Span| broken.iter().any(|b| b.source == span.source && b.start >= span.start && b.start <= span.end);
     let mut out = Vec::new();
     let names = Names::collect(files, &mut out);
     let mut checker = Checker {
@@ -54,13 +81,20 @@ pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -
     };
     checker.declarations();
     for rule in checker.names.all_rules.clone() {
-        checker.rule(rule);
+        if !is_broken(rule.span) {
+            checker.rule(rule);
+        }
     }
     checker.alert_cycles();
     for test in checker.names.tests.clone() {
-        checker.test_block(test);
+        if !is_broken(test.span) {
+            checker.test_block(test);
+        }
     }
     let mut out = checker.out;
+    if !broken.is_empty() {
+        out.retain(|d| !NEEDS_ALL_NAMES.contains(&d.code) && d.labels.iter().all(|l| !is_broken(l.span)));
+    }
     out.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start, l.span.end)));
     out.dedup();
     out

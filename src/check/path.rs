@@ -10,7 +10,7 @@ use crate::check::suggest::closest;
 use crate::check::{Checker, walk};
 use crate::diag::codes::check as codes;
 use crate::diag::{Diagnostic, Fix};
-use crate::syntax::ast::{Ident, Path};
+use crate::syntax::ast::{AlertValue, Ident, Path};
 use crate::syntax::source::Span;
 
 /// The attributes of an event, with their kinds.
@@ -294,7 +294,17 @@ impl Checker<'_> {
         let lets = self.names.lets.keys().copied();
         let steps = model.step_names();
         let near_step = || if path.parts.len() > 1 { closest(&head.name, steps) } else { None };
-        let report = if let Some((name, field)) = later {
+        let value = crate::check::clauses::alert_fields(model.rule).find(|f| f.name.name == text);
+        let report = if let Some(field) = value {
+            let report = report.note("the values of an `alert` block do not read each other");
+            match &field.value {
+                AlertValue::Expr(e) => {
+                    let written = self.sources.text(e.span);
+                    report.help(format!("write out its expression: `{written}`")).fix(path.span, written)
+                }
+                AlertValue::Template(..) => report.help("write the text out in both places"),
+            }
+        } else if let Some((name, field)) = later {
             report
                 .note("the rule's key is that of its first step")
                 .help(format!("say which step: `{}.{field}`", name.name))

@@ -241,11 +241,24 @@ pub struct Decoder {
     /// By rule: the one key spec of all its roles, if there is just one.
     uniform: Vec<Option<KeySpecId>>,
     slots: Vec<Slot>,
+    scratch: Scratch,
+}
+
+/// Where a key lies in [`Batch::keys`], and its hash; or why there is none.
+type KeyPlace = Result<(u32, u32, u64), NoKey>;
+
+/// What classification remembers within an event, and counts over a batch.
+#[derive(Debug)]
+struct Scratch {
+    /// By rule: the roles found.
     masks: Vec<u64>,
+    /// The rules with a role.
     touched: Vec<u32>,
     /// By key spec: the event it was last computed for, and what came out.
-    memo: Vec<(u64, Result<(u32, u32, u64), NoKey>)>,
+    memo: Vec<(u64, KeyPlace)>,
+    /// Numbers the events.
     event: u64,
+    /// By rule: events without a key.
     no_key: Vec<u64>,
 }
 
@@ -273,11 +286,13 @@ impl Decoder {
             .collect();
         Self {
             slots: vec![Slot::Missing; paths.len()],
-            masks: vec![0; rules.rules.len()],
-            touched: Vec::new(),
-            memo: vec![(0, Err(NoKey::Missing)); rules.keyspecs.len()],
-            event: 0,
-            no_key: vec![0; rules.rules.len()],
+            scratch: Scratch {
+                masks: vec![0; rules.rules.len()],
+                touched: Vec::new(),
+                memo: vec![(0, Err(NoKey::Missing)); rules.keyspecs.len()],
+                event: 0,
+                no_key: vec![0; rules.rules.len()],
+            },
             uniform,
             trie,
             time,
@@ -353,20 +368,15 @@ impl Decoder {
                 seq,
             };
             let at = batch.records.len() as u32;
-            let rules = &self.rules;
             let mut found = Found {
-                rules,
-                masks: &mut self.masks,
-                touched: &mut self.touched,
-                memo: &mut self.memo,
-                event: &mut self.event,
-                no_key: &mut self.no_key,
+                rules: &self.rules,
                 uniform: &self.uniform,
+                scratch: &mut self.scratch,
                 hits: &mut batch.hits,
                 keys: &mut batch.keys,
             };
-            let context = unary(&view, &[], &rules.tables);
-            rules.classes.classify(&context, |pred| found.mark(&pred.subscribers));
+            let context = unary(&view, &[], &self.rules.tables);
+            self.rules.classes.classify(&context, |pred| found.mark(&pred.subscribers));
             found.collect(&view, at);
             record.end_hit = batch.hits.len() as u32;
             if record.end_hit > record.first_hit {
@@ -387,7 +397,7 @@ impl Decoder {
                 batch.shards[(hit.hash % shards) as usize].push(i as u32);
             }
         }
-        for (rule, count) in self.no_key.iter_mut().enumerate() {
+        for (rule, count) in self.scratch.no_key.iter_mut().enumerate() {
             if *count > 0 {
                 batch.stats.no_key.push((RuleId::from(rule), std::mem::take(count)));
             }
@@ -412,20 +422,15 @@ impl Decoder {
             arrival: ts,
             seq: Seq::default(),
         };
-        let rules = &self.rules;
         let mut found = Found {
-            rules,
-            masks: &mut self.masks,
-            touched: &mut self.touched,
-            memo: &mut self.memo,
-            event: &mut self.event,
-            no_key: &mut self.no_key,
+            rules: &self.rules,
             uniform: &self.uniform,
+            scratch: &mut self.scratch,
             hits: &mut batch.hits,
             keys: &mut batch.keys,
         };
-        let context = unary(&view, &[], &rules.tables);
-        rules.classes.classify_alert(rule, &context, |pred| found.mark(&pred.subscribers));
+        let context = unary(&view, &[], &self.rules.tables);
+        self.rules.classes.classify_alert(rule, &context, |pred| found.mark(&pred.subscribers));
         found.collect(&view, 0);
         if batch.hits.is_empty() {
             return None;
@@ -466,12 +471,8 @@ impl Decoder {
 /// Collects the roles that one event has, by rule, then its keys.
 struct Found<'a> {
     rules: &'a Ruleset,
-    masks: &'a mut Vec<u64>,
-    touched: &'a mut Vec<u32>,
-    memo: &'a mut Vec<(u64, Result<(u32, u32, u64), NoKey>)>,
-    event: &'a mut u64,
-    no_key: &'a mut Vec<u64>,
     uniform: &'a [Option<KeySpecId>],
+    scratch: &'a mut Scratch,
     hits: &'a mut Vec<Hit>,
     keys: &'a mut Vec<u8>,
 }
@@ -480,9 +481,9 @@ impl Found<'_> {
     #[inline]
     fn mark(&mut self, subscribers: &[(RuleId, u8)]) {
         for (rule, role) in subscribers {
-            let mask = &mut self.masks[rule.index()];
+            let mask = &mut self.scratch.masks[rule.index()];
             if *mask == 0 {
-                self.touched.push(rule.0);
+                self.scratch.touched.push(rule.0);
             }
             *mask |= 1 << role;
         }
@@ -490,14 +491,14 @@ impl Found<'_> {
 
     #[inline]
     fn collect(&mut self, view: &LineView<'_>, record: u32) {
-        if self.touched.is_empty() {
+        if self.scratch.touched.is_empty() {
             return;
         }
-        *self.event += 1;
-        self.touched.sort_unstable();
-        for at in 0..self.touched.len() {
-            let rule = RuleId(self.touched[at]);
-            let mask = std::mem::take(&mut self.masks[rule.index()]);
+        self.scratch.event += 1;
+        self.scratch.touched.sort_unstable();
+        for at in 0..self.scratch.touched.len() {
+            let rule = RuleId(self.scratch.touched[at]);
+            let mask = std::mem::take(&mut self.scratch.masks[rule.index()]);
             if let Some(spec) = self.uniform[rule.index()] {
                 self.hit(view, record, rule, spec, mask);
                 continue;
@@ -529,12 +530,12 @@ impl Found<'_> {
                 at += 1;
             }
         }
-        self.touched.clear();
+        self.scratch.touched.clear();
     }
 
     #[inline]
     fn hit(&mut self, view: &LineView<'_>, record: u32, rule: RuleId, spec: KeySpecId, roles: u64) {
-        if self.memo[spec.index()].0 != *self.event {
+        if self.scratch.memo[spec.index()].0 != self.scratch.event {
             let start = self.keys.len();
             let context = unary(view, &[], &self.rules.tables);
             let keyspec = &self.rules.keyspecs[spec.index()];
@@ -546,9 +547,9 @@ impl Found<'_> {
                 }
                 Ok(()) => Ok((start as u32, self.keys.len() as u32, key::hash(&self.keys[start..]))),
             };
-            self.memo[spec.index()] = (*self.event, outcome);
+            self.scratch.memo[spec.index()] = (self.scratch.event, outcome);
         }
-        match self.memo[spec.index()].1 {
+        match self.scratch.memo[spec.index()].1 {
             // A rule without a key lives whole in one shard; which one is spread by rule.
             Ok((key_start, key_end, _)) if key_start == key_end => {
                 let hash = key::hash(&rule.0.to_le_bytes());
@@ -557,7 +558,7 @@ impl Found<'_> {
             Ok((key_start, key_end, hash)) => {
                 self.hits.push(Hit { record, rule, roles, hash, key_start, key_end });
             }
-            Err(_) => self.no_key[rule.index()] += 1,
+            Err(_) => self.scratch.no_key[rule.index()] += 1,
         }
     }
 }

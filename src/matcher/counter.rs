@@ -16,7 +16,7 @@ use crate::base::{Timestamp, Value};
 use crate::plan::eval::passes;
 use crate::plan::event::{StoredEvent, StoredView};
 use crate::plan::key::encode_tuple;
-use crate::plan::ruleset::{ElementKind, RoleKind, Step};
+use crate::plan::ruleset::{ElementKind, Step};
 use crate::syntax::ast::AfterMatch;
 
 /// The window of one key.
@@ -117,9 +117,7 @@ impl Counter {
             candidate = None;
         }
         if candidate.is_none() {
-            let named = |kind: RoleKind| kind == RoleKind::Named;
-            let broken = quantifier.consecutive
-                && rule.roles.iter().enumerate().any(|(at, r)| named(r.kind) && event.has(at as u8));
+            let broken = quantifier.consecutive && event.roles & rule.hints.named != 0;
             if broken || self.is_cut(env, event) {
                 self.clear();
             }

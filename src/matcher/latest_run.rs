@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use super::arrived::{Arrived, Match, RuleEnv};
 use crate::base::{StepId, Timestamp, Value};
 use crate::plan::event::StoredEvent;
-use crate::plan::ruleset::{Element, ElementKind, RoleKind};
+use crate::plan::ruleset::{Element, ElementKind};
 
 /// Events bound by a partial match, one an element after a counted first step.
 type Bound = SmallVec<[Arc<StoredEvent>; 2]>;
@@ -186,7 +186,7 @@ impl LatestRun {
             self.first.clear();
             self.pending = None;
         }
-        let named = rule.roles.iter().enumerate().any(|(i, r)| r.kind == RoleKind::Named && event.has(i as u8));
+        let named = event.roles & rule.hints.named != 0;
         for (at, element) in rule.elements.iter().enumerate().skip(1) {
             let crossed = element.without.iter().any(|g| event.has(rule.guards[g.index()].role));
             let broken = element.link.directly && named;

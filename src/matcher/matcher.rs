@@ -13,8 +13,7 @@ use super::state::{KeyTable, RunState, Slot};
 use crate::base::{Limits, RuleId, Timestamp, Value};
 use crate::plan::eval::passes;
 use crate::plan::event::StoredView;
-use crate::plan::expr::Expr;
-use crate::plan::ruleset::{ElementKind, Rule, StrategyKind};
+use crate::plan::ruleset::{ElementKind, StrategyKind};
 use crate::plan::{Ruleset, key};
 use crate::time::wheel::Wheel;
 
@@ -53,8 +52,6 @@ pub struct Matcher {
     rules: Arc<Ruleset>,
     limits: Limits,
     tables: Vec<KeyTable>,
-    /// By rule: conditions of its strategy read the key.
-    reads_key: Vec<bool>,
     wheel: Wheel<Target>,
     counters: Vec<RuleCounters>,
     scratch: Vec<Match>,
@@ -82,11 +79,9 @@ pub struct SavedRule {
 impl Matcher {
     /// A matcher that holds nothing. `clock` gives nanoseconds for sampling the time that rules take.
     pub fn new(rules: Arc<Ruleset>, limits: Limits, clock: Option<fn() -> u64>) -> Self {
-        let reads_key = rules.rules.iter().map(reads_key).collect();
         Self {
             tables: rules.rules.iter().map(|_| KeyTable::default()).collect(),
             counters: vec![RuleCounters::default(); rules.rules.len()],
-            reads_key,
             wheel: Wheel::default(),
             scratch: Vec::new(),
             rules,
@@ -127,8 +122,7 @@ impl Matcher {
             return;
         }
         slot.armed = Timestamp::MAX;
-        let values =
-            if self.reads_key[rule_at as usize] { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
+        let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
         let counters = &mut self.counters[rule_at as usize];
         match &mut slot.run {
@@ -163,10 +157,10 @@ impl Matcher {
         counters.events += 1;
         self.tick = self.tick.wrapping_add(1);
         let started = if self.tick % SAMPLE == 0 { self.clock.map(|c| c()) } else { None };
-        let values = if self.reads_key[at] { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
+        let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
         let table = &mut self.tables[at];
-        let needs_past = !rule.stats.is_empty() || rule.steps.iter().any(|s| !s.lookback.is_empty());
+        let needs_past = rule.hints.needs_past;
 
         if rule.strategy == StrategyKind::Stateless && !needs_past {
             stateless(&env, event, event.roles, &[], &mut self.scratch);
@@ -174,7 +168,7 @@ impl Matcher {
             let slot_at = match table.find(key_bytes, hash) {
                 Some(slot) => slot,
                 // Nothing is held, and the event cannot begin anything: no state is made.
-                None if !needs_past && !may_begin(rule, event) => {
+                None if !needs_past && event.roles & rule.hints.begins == 0 => {
                     sampled(counters, started, self.clock);
                     return;
                 }
@@ -187,7 +181,7 @@ impl Matcher {
                     let past = slot.past.get_or_insert_default();
                     stats = past.statistics(&env, event);
                     roles = narrow(&env, event, &stats, Some(past));
-                } else if rule.steps.iter().any(|s| s.arrival.is_some()) {
+                } else if rule.hints.judged_on_arrival {
                     roles = narrow(&env, event, &[], None);
                 }
                 let narrowed = Arrived { roles, ..*event };
@@ -268,26 +262,6 @@ fn empty_state(strategy: StrategyKind) -> RunState {
     }
 }
 
-/// Whether an event can matter to a key that holds nothing.
-fn may_begin(rule: &Rule, event: &Arrived<'_>) -> bool {
-    match rule.strategy {
-        StrategyKind::LatestRun | StrategyKind::Counter => {
-            rule.elements[0].steps().iter().any(|s| event.has(rule.steps[s.index()].role))
-        }
-        StrategyKind::Stateless => true,
-        // The buffer decides for itself, but without a step or something to look back at there is nothing to hold.
-        StrategyKind::Runs => {
-            rule.steps.iter().any(|s| event.has(s.role))
-                || rule
-                    .steps
-                    .iter()
-                    .flat_map(|s| &s.cross_lookback)
-                    .flat_map(|l| &l.guards)
-                    .any(|g| event.has(rule.guards[g.index()].role))
-        }
-    }
-}
-
 /// A rule of one step: the event alone decides.
 fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value], out: &mut Vec<Match>) {
     let ElementKind::Single(step) = env.rule.elements[0].kind else { return };
@@ -334,14 +308,6 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
         *armed = next;
         wheel.insert(next, (rule, slot_at, *generation));
     }
-}
-
-fn reads_key(rule: &Rule) -> bool {
-    let mut reads = false;
-    if let Some(having) = &rule.having {
-        having.walk(&mut |e| reads |= matches!(e, Expr::Key(_)));
-    }
-    reads
 }
 
 /// Kept small on purpose: a key costs this and what its strategy boxes.

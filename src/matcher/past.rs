@@ -171,11 +171,6 @@ impl Window {
 }
 
 impl Past {
-    /// Whether a rule needs one.
-    pub fn is_needed(env: &RuleEnv<'_>) -> bool {
-        !env.rule.stats.is_empty() || env.rule.steps.iter().any(|s| !s.lookback.is_empty())
-    }
-
     /// The statistics as the event sees them. Missing for those whose class it is not of.
     pub fn statistics(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>) -> Vec<Value> {
         let stats = &env.rule.stats;

@@ -422,8 +422,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             reason: String::new(),
             level,
             horizon: None,
+            hints: super::ruleset::Hints::default(),
         };
         rule.horizon = strategy::horizon(&rule);
+        rule.hints = strategy::hints(&rule);
         (rule.strategy, rule.reason) = strategy::choose(&rule, self.set.input.force);
         (rule, problems)
     }

@@ -146,6 +146,23 @@ pub struct Rule {
     pub level: u32,
     /// How long after its time an event can still matter; `None` is for ever.
     pub horizon: Option<Duration>,
+    /// What the matcher would otherwise work out for every event.
+    pub hints: Hints,
+}
+
+/// Facts about a rule that every event asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// It has statistics, or guards that look back and are decided at arrival.
+    pub needs_past: bool,
+    /// Some step has a condition beyond its predicate that is decided at arrival.
+    pub judged_on_arrival: bool,
+    /// `having` reads the key.
+    pub reads_key: bool,
+    /// Roles that break contiguity, a bit each.
+    pub named: u64,
+    /// Roles with which an event can matter to a key that holds nothing.
+    pub begins: u64,
 }
 
 /// What people read about a rule.

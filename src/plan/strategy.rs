@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ruleset::{Element, ElementKind, Rule};
+use super::expr::Expr;
+use super::ruleset::{Element, ElementKind, Hints, RoleKind, Rule};
 use crate::base::Duration;
 use crate::syntax::ast::{AfterMatch, Pick};
 
@@ -122,6 +123,46 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
         }
     }
     None
+}
+
+/// Facts about a rule that every event asks for.
+pub fn hints(rule: &Rule) -> Hints {
+    let mut reads_key = false;
+    if let Some(having) = &rule.having {
+        having.walk(&mut |e| reads_key |= matches!(e, Expr::Key(_)));
+    }
+    let looked_back_at = |guard: usize| {
+        let mut lookbacks = rule.steps.iter().flat_map(|s| &s.cross_lookback);
+        lookbacks.any(|l| l.guards.iter().any(|g| g.index() == guard))
+    };
+    // A window or a chain of states begins with its first step; a search may look back at anything it holds.
+    let first = if is_searched(rule) { None } else { rule.elements.first().map(Element::steps) };
+    let (mut named, mut begins) = (0_u64, 0_u64);
+    for (at, role) in rule.roles.iter().enumerate() {
+        match role.kind {
+            RoleKind::Named => named |= 1 << at,
+            RoleKind::Step(step) if first.as_ref().is_none_or(|f| f.contains(&step)) => begins |= 1 << at,
+            RoleKind::Guard(guard) if looked_back_at(guard.index()) => begins |= 1 << at,
+            _ => {}
+        }
+    }
+    Hints {
+        needs_past: !rule.stats.is_empty() || rule.steps.iter().any(|s| !s.lookback.is_empty()),
+        judged_on_arrival: rule.steps.iter().any(|s| s.arrival.is_some() || !s.lookback.is_empty()),
+        reads_key,
+        named,
+        begins,
+    }
+}
+
+/// Whether the first element may bind nothing, so that another step comes first.
+fn is_searched(rule: &Rule) -> bool {
+    match rule.elements.first().map(|e| &e.kind) {
+        Some(ElementKind::Optional(_)) | None => true,
+        Some(ElementKind::Repeat(step)) => rule.steps[step.index()].quantifier.as_ref().is_none_or(|q| q.min == 0),
+        Some(ElementKind::Group(group)) => group.quantifier.min == 0,
+        Some(ElementKind::Single(_) | ElementKind::All(_) | ElementKind::Any(_)) => false,
+    }
 }
 
 /// How long after its time an event can still matter to a match; `None` is for ever. For a pattern that ends with

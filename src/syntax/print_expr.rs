@@ -229,6 +229,7 @@ impl<'t> Written<'t> {
             ExprKind::Path(path) => Doc::text(self.path(path)),
             ExprKind::Call(call) => self.call(call),
             ExprKind::Not(inner) => Doc::concat([Doc::text("not "), self.operand(inner, Binding::Not)]),
+            ExprKind::Below(inner) => Doc::concat([Doc::text("< "), self.operand(inner, tighter(Binding::Comparison))]),
             ExprKind::Neg(inner) => Doc::concat([Doc::text("-"), self.operand(inner, Binding::Negation)]),
             ExprKind::Below(inner) => Doc::concat([Doc::text("< "), self.operand(inner, tighter(Binding::Comparison))]),
             ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr),

@@ -191,6 +191,8 @@ pub(super) fn one_liner(text: &str, tokens: &[Token]) -> Option<usize> {
     let mut depth = 0usize;
     // Whether the next `within` belongs to a joint or an absence.
     let mut expects_within = false;
+    // Whether `no` stands in the current element, and whether its `then` is the word before.
+    let (mut absent, mut after_then) = (false, false);
     let mut end = None;
     for (i, token) in tokens.iter().enumerate() {
         match token.kind {
@@ -201,10 +203,11 @@ pub(super) fn one_liner(text: &str, tokens: &[Token]) -> Option<usize> {
                 match token.text(text) {
                     _ if named || i.checked_sub(1).is_some_and(|j| tokens[j].is(b'.')) => {}
                     "then" => {
-                        expects_within = true;
+                        (expects_within, absent, after_then) = (true, false, true);
                         end = None;
+                        continue;
                     }
-                    "no" => expects_within = true,
+                    "no" => (expects_within, absent) = (true, true),
                     "after" | "directly" | "next" if expects_within => {}
                     "within" if expects_within => expects_within = false,
                     "within" | "by" | "having" | "pick" | "suppress" | "cancel" | "severity" | "alert" | "after" => {
@@ -212,9 +215,7 @@ pub(super) fn one_liner(text: &str, tokens: &[Token]) -> Option<usize> {
                     }
                     _ => {
                         // A joint's bounds stand right after it; an absence's after what is absent.
-                        let joint = i >= 1 && tokens[i - 1].is_word(text, "then");
-                        let absent = (0..i).rev().take_while(|&j| !tokens[j].is_word(text, "then"));
-                        if joint || !absent.into_iter().any(|j| tokens[j].is_word(text, "no")) {
+                        if after_then || !absent {
                             expects_within = false;
                         }
                     }
@@ -222,6 +223,7 @@ pub(super) fn one_liner(text: &str, tokens: &[Token]) -> Option<usize> {
             }
             _ => {}
         }
+        after_then = false;
     }
     Some(end.unwrap_or(tokens.len()))
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use tripline::base::Limits;
-use tripline::check::check;
+use tripline::check::{check, check_recovered};
 use tripline::diag::Diagnostic;
 use tripline::syntax::parse;
 use tripline::syntax::source::SourceMap;
@@ -45,9 +45,7 @@ pub fn report(name: &str, text: &str) -> String {
     let mut sources = SourceMap::new();
     let id = sources.add(name, text);
     let (file, mut found) = parse(id, text, &limits);
-    if found.is_empty() {
-        found = check(&[(id, file)], &sources, &limits);
-    }
+    found.extend(check_recovered(&[(id, file)], &sources, &limits, &found));
     tripline::diag::render::render_text(&found, &sources, false)
 }
 

@@ -112,7 +112,7 @@ impl Maker<'_> {
     }
 
     fn bound(&mut self, from: i64, to: i64) -> Bound {
-        Bound { d: self.length(from, to), open: self.r.percent(0) }
+        Bound { d: self.length(from, to), open: self.r.percent(8) }
     }
 
     fn joint(&mut self) -> Joint {

@@ -73,7 +73,9 @@ impl Search<'_> {
             });
             let Some(d) = d.max() else { return };
             let runs = self.runs(joint, step, part, from, self.len());
-            if runs.is_empty() {
+            let ts = |e: usize| self.world.events[e].ts;
+            let late = |run: &Run| part.last.is_some_and(|l| ts(run.events[0]) > ts(l) + d);
+            if runs.iter().all(late) {
                 self.none(i, step, part, Next::Nothing, out);
             }
             for run in self.choices(part, runs) {
@@ -264,6 +266,8 @@ impl Search<'_> {
                 }
             }
         }
+        // A contiguous stretch has ended: nothing more is bound, but `until` may still come.
+        let mut ended = false;
         let entered = part.last.is_some() || !run.is_empty();
         let from = run.last().copied().or(part.last).map_or(0, |l| l + 1);
         for e in from..self.len() {
@@ -281,15 +285,13 @@ impl Search<'_> {
                 }
                 return;
             }
-            if self.free(e) && self.qualifies(step, part, run, e).is_some() {
+            if !ended && self.free(e) && self.qualifies(step, part, run, e).is_some() {
                 run.push(e);
                 self.subsets(i, joint, step, part, run, out);
                 run.pop();
             }
             let contiguous = quant.consecutive || joint.directly;
-            if contiguous && !run.is_empty() && self.named(e) {
-                return;
-            }
+            ended |= contiguous && !run.is_empty() && self.named(e);
         }
     }
 
@@ -367,17 +369,22 @@ impl Search<'_> {
         let mut found: Vec<(Vec<Vec<usize>>, Part)> = vec![];
         // Inside an iteration a name stands for this iteration's event.
         let mut inner = now.clone();
+        // Where an iteration may begin is tested when it is chosen: it does not decide which one is.
+        (inner.next, inner.waits) = (Next::Free, vec![]);
         for (_, step) in body {
             inner.binds[step.id].clear();
         }
-        let first = part.last == now.last;
-        self.body(if first { joint } else { &body[0].0 }, body, 0, &inner, from, to, &mut found);
+        self.body(&body[0].0, body, 0, &inner, from, to, &mut found);
         let end = found.iter().filter_map(|(_, p)| p.last).min()?;
         let oldest = matches!(self.world.rule.pick, Pick::First | Pick::Each);
         let best = found
             .into_iter()
             .filter(|(_, p)| p.last == Some(end))
             .reduce(|a, b| if newer(&b.0, &a.0, !oldest) { b } else { a })?;
+        let begins = best.0.iter().flatten().min().copied()?;
+        if part.last == now.last && !self.enters(joint, part, begins) {
+            return None;
+        }
         let mut next = best.1;
         for (_, step) in body {
             let own = std::mem::take(&mut next.binds[step.id]);

@@ -84,7 +84,8 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             }
         }
         Elem::Group { count, .. } => {
-            if joint.next || joint.directly {
+            let after_absence = i > 0 && matches!(rule.body[i - 1].1, Elem::Absence { .. });
+            if !plain || after_absence {
                 return Some("a joint before a group that the oracle leaves out");
             }
             if rule.pick == Pick::All || matches!(following, Some(Elem::Absence { .. })) || count.bounds().0 == 0 {
@@ -169,6 +170,16 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     let alone = rule.body.len() == 1 && matches!(&rule.body[0].1, Elem::Any { .. });
     if alone && (rule.within.is_some() || !rule.cancel.is_empty()) {
         return Some("a clause without effect on a single step");
+    }
+    let bare = |e: &Elem| {
+        matches!(e, Elem::Absence { .. } | Elem::Any { .. }) || matches!(e, Elem::Step(s) if s.quant.is_none())
+    };
+    let binding = rule.body.iter().filter(|(_, e)| !matches!(e, Elem::Absence { .. })).count();
+    if rule.within.is_some() && binding == 1 && rule.body.iter().all(|(_, e)| bare(e)) {
+        return Some("`within` on one event");
+    }
+    if rule.skip == Skip::ToNext && matches!(rule.body[0].1, Elem::Group { .. }) {
+        return Some("`skip to next` into a group");
     }
     if single && rule.pick != Pick::Latest {
         return Some("`pick` on a single step");
@@ -263,7 +274,9 @@ fn gaps(rule: &Rule) -> Option<&'static str> {
     }
     // Each event of the step ends it.
     let ends = |s: &Step| {
-        s.until.as_ref().is_some_and(|u| u.cond.is_none() && s.classes.iter().any(|c| u.classes.contains(c)))
+        s.until
+            .as_ref()
+            .is_some_and(|u| (u.cond.is_none() || u.cond == s.cond) && s.classes.iter().any(|c| u.classes.contains(c)))
     };
     rule.steps().into_iter().any(ends).then_some("a repetition that ends before it begins")
 }

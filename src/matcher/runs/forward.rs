@@ -175,7 +175,7 @@ impl<'s> Search<'s> {
     }
 
     pub(super) fn recompute_components(&mut self) {
-        self.components.iter_mut().for_each(|c| *c = None);
+        self.components.clone_from(&self.preset);
         let bound: Vec<(usize, Id)> =
             self.ids.iter().enumerate().filter_map(|(step, ids)| ids.first().map(|id| (step, *id))).collect();
         for (step, id) in bound {
@@ -196,13 +196,14 @@ impl<'s> Search<'s> {
             return;
         }
         if self.buffer.first_used(first) {
-            self.reached_too_far = true;
             return;
         }
         let end = match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) => id,
-            Trigger::Deadline(time) => {
-                if Some(last_ts) != self.last_ts {
+            Trigger::Deadline(time, after) => {
+                // Absences before elements that were left out last from the same event.
+                let absences = rule.trailing.iter().chain(left.ahead.iter().copied());
+                if Some(last_ts) != self.last_ts || absences.map(|a| a.within).max() != Some(after) {
                     return;
                 }
                 self.buffer.after(time)

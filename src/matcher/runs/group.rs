@@ -11,6 +11,15 @@ use crate::base::StepId;
 use crate::plan::ruleset::{Group, Link};
 use crate::syntax::ast::Pick;
 
+/// How an iteration joins on to what is before it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Contiguity and gaps.
+    link: Link,
+    /// It begins at or before this.
+    limit: Option<Id>,
+}
+
 impl<'s> Search<'s> {
     /// Finds the iterations of a repeated group, and goes on.
     pub(super) fn group(&mut self, at: usize, group: &'s Group, left: Left<'s>) {
@@ -22,8 +31,9 @@ impl<'s> Search<'s> {
         let element = &self.env.rule.elements[at];
         if group.quantifier.min == 0 && !matches!(next, Next::End) {
             let mut skip = left.clone();
+            let after = Left { last: left.last, ..Left::default() };
             let first = self
-                .iterations(at, group, left.last.map_or(self.low, |l| l + 1), left.last, high)
+                .iterations(at, group, left.last.map_or(self.low, |l| l + 1), &after, high)
                 .first()
                 .and_then(|i| i.last().copied());
             skip.limit = skip.limit.into_iter().chain(first).min();
@@ -39,7 +49,8 @@ impl<'s> Search<'s> {
         let starts: Vec<Id> = self.buffer.range(role, self.low, high).collect();
         let each = self.env.rule.pick == Pick::Each || self.env.rule.pick == Pick::All;
         for start in starts {
-            if self.buffer.first_used(start) {
+            let key = self.components_of(*first_step, start);
+            if self.buffer.first_used(start) || self.is_used_up(&key, start) {
                 continue;
             }
             self.reached_too_far = false;
@@ -54,7 +65,7 @@ impl<'s> Search<'s> {
     /// Binds iterations from `from` on; whether there was one that begins there.
     fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) -> bool {
         let element = &self.env.rule.elements[at];
-        let iterations = self.iterations(at, group, from, left.last, high);
+        let iterations = self.iterations(at, group, from, left, high);
         let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return false };
         if !self.joint(element, left, first) {
             return true;
@@ -83,7 +94,7 @@ impl<'s> Search<'s> {
             let since = left.last.unwrap_or(first);
             let clear = !self.crosses(&element.without, since + 1, last, &own);
             match (next, self.trigger) {
-                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(_)) if whole && fits && clear => {
+                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(..)) if whole && fits && clear => {
                     self.forward(at + 1, Left { last: Some(last), ..Left::default() });
                 }
                 (Next::Open(_), _) if fits && clear => {
@@ -111,15 +122,16 @@ impl<'s> Search<'s> {
     }
 
     /// Iterations one after the other, each the earliest completion of the body after the one before.
-    fn iterations(&mut self, at: usize, group: &'s Group, from: Id, prev: Option<Id>, high: Id) -> Vec<Vec<Id>> {
-        let entry = self.env.rule.elements[at].link;
+    fn iterations(&mut self, at: usize, group: &'s Group, from: Id, left: &Left<'s>, high: Id) -> Vec<Vec<Id>> {
+        let first = Entry { link: self.env.rule.elements[at].link, limit: left.limit };
         let mut all: Vec<Vec<Id>> = Vec::new();
         let mut from = from;
-        let mut prev = prev;
+        let mut prev = left.last;
         let mut bound = 0;
         loop {
             // The joint before the group is that of its first iteration; the body's first joint is empty.
-            let entry = if all.is_empty() { entry } else { group.body.first().map(|(_, l)| *l).unwrap_or_default() };
+            let again = Entry { link: group.body.first().map(|(_, l)| *l).unwrap_or_default(), limit: None };
+            let entry = if all.is_empty() { first } else { again };
             let Some(iteration) = self.one_iteration(group, from, prev, high, entry) else { break };
             let mut before = prev;
             for ((step, _), id) in group.body.iter().zip(&iteration) {
@@ -148,7 +160,7 @@ impl<'s> Search<'s> {
         from: Id,
         prev: Option<Id>,
         high: Id,
-        entry: Link,
+        entry: Entry,
     ) -> Option<Vec<Id>> {
         let (last, _) = group.body.last()?;
         let role = self.env.rule.steps[last.index()].role;
@@ -183,7 +195,7 @@ impl<'s> Search<'s> {
         from: Id,
         prev: Option<Id>,
         end: Id,
-        entry: Link,
+        entry: Entry,
         take: &mut dyn FnMut(&[Id]),
     ) {
         if !self.spend() {
@@ -201,8 +213,11 @@ impl<'s> Search<'s> {
         let start = if last { end.max(from) } else { from };
         let ids: Vec<Id> = self.buffer.range(role, start, end + 1).collect();
         for id in ids {
+            if at == 0 && entry.limit.is_some_and(|limit| id > limit) {
+                break;
+            }
             if let Some(prev) = prev {
-                let link = if at == 0 { &entry } else { link };
+                let link = if at == 0 { &entry.link } else { link };
                 let gap = self.buffer.event(id).ts - self.buffer.event(prev).ts;
                 if link.within.is_some_and(|d| gap > d)
                     || link.after.is_some_and(|d| gap < d)

@@ -22,12 +22,13 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
-use crate::base::{Timestamp, Value};
+use crate::base::{Duration, Timestamp, Value};
 use crate::plan::event::Seq;
-use crate::plan::ruleset::{ElementKind, RoleKind};
-use crate::syntax::ast::AfterMatch;
+use crate::plan::ruleset::ElementKind;
+use crate::syntax::ast::{AfterMatch, Pick};
 use buffer::{Buffer, Id};
 use search::{Search, Trigger};
 
@@ -48,6 +49,23 @@ fn is_session(env: &RuleEnv<'_>) -> bool {
         Some(ElementKind::Repeat(step)) => env.rule.steps[step.index()].until.is_some(),
         _ => false,
     }
+}
+
+/// What may hold the last event: roles of the last element, and of those before it that may be last because all after
+/// them bind nothing; each with the longest absence that then follows.
+fn tails(env: &RuleEnv<'_>) -> SmallVec<[(u64, Duration); 2]> {
+    let rule = env.rule;
+    let mut after = rule.trailing_deadline().unwrap_or_default();
+    let mut tails = SmallVec::new();
+    for element in rule.elements.iter().rev() {
+        let roles = element.steps().iter().fold(0, |mask, step| mask | 1 << rule.steps[step.index()].role);
+        tails.push((roles, after));
+        if !may_be_empty(env, &element.kind) {
+            break;
+        }
+        after = element.ahead.iter().map(|a| a.within).fold(after, Duration::max);
+    }
+    tails
 }
 
 fn may_be_empty(env: &RuleEnv<'_>, kind: &ElementKind) -> bool {
@@ -93,7 +111,14 @@ impl Runs {
     pub fn prune(&mut self, env: &RuleEnv<'_>, now: Timestamp) {
         let Some(horizon) = env.rule.horizon else { return };
         // What ends a session may come at any time: only newer events of the session put older ones out of reach.
-        let now = if is_session(env) { self.newest_step(env).unwrap_or(now) } else { now };
+        let now = if is_session(env) {
+            match self.newest_of_session(env) {
+                Some(newest) => newest,
+                None => return,
+            }
+        } else {
+            now
+        };
         self.buffer.drop_before(env, now - horizon);
         if self.used.len() > 64 {
             self.used.retain(|_, (ts, _)| *ts >= now - horizon);
@@ -103,11 +128,19 @@ impl Runs {
         }
     }
 
-    /// Time of the newest event that a step may bind.
-    fn newest_step(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
-        let end = self.buffer.end();
-        let newest = env.rule.steps.iter().filter_map(|s| self.buffer.range(s.role, 0, end).next_back()).max();
-        newest.map(|id| self.buffer.event(id).ts)
+    /// Time of the newest event that every candidate of a session will have bound; `None` if that cannot be known
+    /// before the session ends.
+    fn newest_of_session(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
+        let ElementKind::Repeat(step) = &env.rule.elements.last()?.kind else { return None };
+        let step = &env.rule.steps[step.index()];
+        if step.cross.is_some() || !step.cross_lookback.is_empty() || env.rule.pick == Pick::All || env.rule.handed_over
+        {
+            return None;
+        }
+        let until = env.rule.guards[step.until?.index()].role;
+        let newest =
+            self.buffer.range(step.role, 0, self.buffer.end()).rev().find(|id| !self.buffer.has(*id, until))?;
+        Some(self.buffer.event(newest).ts)
     }
 
     /// Rebuilds what is not saved.
@@ -126,7 +159,7 @@ impl Runs {
         evicted: &mut u64,
     ) {
         let rule = env.rule;
-        if self.buffer.is_empty() && !self.may_begin(env, roles) {
+        if self.buffer.is_empty() && roles & rule.hints.begins == 0 {
             return;
         }
         self.prune(env, event.ts);
@@ -141,29 +174,21 @@ impl Runs {
             ElementKind::Repeat(step) => rule.steps[step.index()].until,
             _ => None,
         };
-        // Elements that may be left out can leave the last event to the one before them.
-        let mut last_roles = 0_u64;
-        for element in rule.elements.iter().rev() {
-            for step in element.steps() {
-                last_roles |= 1 << rule.steps[step.index()].role;
-            }
-            if !may_be_empty(env, &element.kind) {
-                break;
-            }
-        }
-        if let Some(after) = rule.trailing_deadline() {
-            let at = event.ts + after;
-            if roles & last_roles != 0 && self.deadlines.back() != Some(&at) {
-                self.deadlines.push_back(at);
+        if !rule.trailing.is_empty() {
+            for (mask, after) in tails(env) {
+                if roles & mask != 0 {
+                    self.set_deadline(event.ts + after);
+                }
             }
             return;
         }
+        let last_roles = tails(env).first().map_or(0, |(mask, _)| *mask);
         let trigger = match until {
             Some(guard) if roles & (1 << rule.guards[guard.index()].role) != 0 => Trigger::Until(id),
             None if roles & last_roles != 0 => Trigger::Event(id),
             _ => return,
         };
-        let found = self.search(env, trigger, out);
+        let found = self.search(env, &[trigger], out);
         if !found && matches!(last.kind, ElementKind::Single(_) | ElementKind::Any(_)) && roles & !last_roles == 0 {
             // A last event serves only matches that end with it.
             self.buffer.pop_back(env);
@@ -174,31 +199,32 @@ impl Runs {
     pub fn on_deadline(&mut self, env: &RuleEnv<'_>, now: Timestamp, out: &mut Vec<Match>) {
         while let Some(deadline) = self.deadlines.front().copied().filter(|d| *d <= now) {
             self.deadlines.pop_front();
-            self.search(env, Trigger::Deadline(deadline), out);
+            let mut afters: Vec<Duration> = tails(env).iter().map(|(_, after)| *after).collect();
+            afters.sort_unstable();
+            afters.dedup();
+            let triggers: Vec<Trigger> = afters.into_iter().map(|after| Trigger::Deadline(deadline, after)).collect();
+            self.search(env, &triggers, out);
         }
     }
 
-    /// Whether an event can matter to a key that holds nothing: a step, or something a guard looks back at.
-    fn may_begin(&self, env: &RuleEnv<'_>, roles: u64) -> bool {
-        let looks_back = |guard: usize| {
-            env.rule.steps.iter().flat_map(|s| &s.cross_lookback).any(|l| l.guards.iter().any(|g| g.index() == guard))
-        };
-        env.rule.roles.iter().enumerate().any(|(at, role)| {
-            roles & (1 << at) != 0
-                && match role.kind {
-                    RoleKind::Step(_) => true,
-                    RoleKind::Guard(guard) => looks_back(guard.index()),
-                    _ => false,
-                }
-        })
+    fn set_deadline(&mut self, at: Timestamp) {
+        let place = self.deadlines.partition_point(|d| *d < at);
+        if self.deadlines.get(place) != Some(&at) {
+            self.deadlines.insert(place, at);
+        }
     }
 
-    fn search(&mut self, env: &RuleEnv<'_>, trigger: Trigger, out: &mut Vec<Match>) -> bool {
-        let mut search = Search::new(env, &self.buffer, &self.used, trigger);
-        search.run();
-        let limited = self.limited || search.exhausted;
-        let mut candidates = std::mem::take(&mut search.found);
-        drop(search);
+    /// One completion: all triggers are of the same event or the same deadline.
+    fn search(&mut self, env: &RuleEnv<'_>, triggers: &[Trigger], out: &mut Vec<Match>) -> bool {
+        let mut limited = self.limited;
+        let mut candidates = Vec::new();
+        for trigger in triggers {
+            let mut search = Search::new(env, &self.buffer, &self.used, *trigger);
+            search.run();
+            limited |= search.exhausted;
+            candidates.append(&mut search.found);
+        }
+        let Some(trigger) = triggers.first().copied() else { return false };
         select::pick(env, &mut candidates);
         let found = !candidates.is_empty();
         for candidate in &candidates {
@@ -218,11 +244,11 @@ impl Runs {
             .collect();
         let (time, seq) = match trigger {
             Trigger::Event(id) | Trigger::Until(id) => (self.buffer.event(id).ts, self.buffer.event(id).seq),
-            Trigger::Deadline(time) => {
+            Trigger::Deadline(time, _) => {
                 (time, candidate.sorted.last().map(|id| self.buffer.event(*id).seq).unwrap_or_default())
             }
         };
-        Match { time, at_deadline: matches!(trigger, Trigger::Deadline(_)), seq, bound, limited }
+        Match { time, at_deadline: matches!(trigger, Trigger::Deadline(..)), seq, bound, limited }
     }
 
     /// `after match`: what the matches have used up.
@@ -242,7 +268,7 @@ impl Runs {
             AfterMatch::SkipPastLast => {
                 let upto = match trigger {
                     Trigger::Event(id) | Trigger::Until(id) => self.buffer.event(id).at(),
-                    Trigger::Deadline(time) => (time, Seq(u64::MAX)),
+                    Trigger::Deadline(time, _) => (time, Seq(u64::MAX)),
                 };
                 if env.rule.handed_over {
                     for candidate in candidates {
@@ -252,8 +278,9 @@ impl Runs {
                     self.buffer.use_up(env, upto);
                     if matches!(trigger, Trigger::Event(_) | Trigger::Until(_)) {
                         self.deadlines.clear();
-                    } else if let (Some(after), Trigger::Deadline(time)) = (env.rule.trailing_deadline(), trigger) {
-                        self.deadlines.retain(|d| *d > time + after);
+                    } else if let Trigger::Deadline(time, _) = trigger {
+                        let longest = tails(env).iter().map(|(_, after)| *after).max().unwrap_or_default();
+                        self.deadlines.retain(|d| *d > time + longest);
                     }
                     self.limited = false;
                 }

@@ -54,7 +54,7 @@ impl<'s> Search<'s> {
         match self.trigger {
             Trigger::Event(id) => id + 1,
             Trigger::Until(id) => id,
-            Trigger::Deadline(time) => self.buffer.after(time),
+            Trigger::Deadline(time, _) => self.buffer.after(time),
         }
     }
 
@@ -68,7 +68,7 @@ impl<'s> Search<'s> {
             Next::Pin(id) | Next::Open(id) => id,
             Next::End => self.end(),
         };
-        let decided_later = matches!(self.trigger, Trigger::Deadline(_));
+        let decided_later = matches!(self.trigger, Trigger::Deadline(..));
         if quantifier.min == 0 && (decided_later || !matches!(next, Next::End)) {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
@@ -78,9 +78,14 @@ impl<'s> Search<'s> {
         }
         match left.last {
             Some(last) => {
-                let segments = self.segments(at, step, quantifier, last + 1, high, left.last);
-                for segment in segments {
-                    self.take(at, step, quantifier, &segment, &left, next);
+                for preset in self.presets(step, last + 1, high) {
+                    let before = std::mem::replace(&mut self.preset, preset);
+                    self.recompute_components();
+                    for segment in self.segments(at, step, quantifier, last + 1, high, left.last) {
+                        self.take(at, step, quantifier, &segment, &left, next);
+                    }
+                    self.preset = before;
+                    self.recompute_components();
                 }
             }
             None => self.first_repeat(at, step, quantifier, &left, high, next),
@@ -101,7 +106,7 @@ impl<'s> Search<'s> {
                 return;
             }
             let key = self.components_of(step, start);
-            if settled_keys.contains(&key) {
+            if settled_keys.contains(&key) || self.is_used_up(&key, start) {
                 from = start + 1;
                 continue;
             }
@@ -129,8 +134,29 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// With handed-over keys, the events of a repeated step agree on the components that the step brings in: each
+    /// value that occurs is tried. For all others there is one way: as it is.
+    fn presets(&mut self, step: StepId, from: Id, high: Id) -> Vec<Vec<Option<Box<[u8]>>>> {
+        let def = &self.env.rule.steps[step.index()];
+        let open = def.components.iter().any(|c| self.components[c.place].is_none());
+        if !self.env.rule.handed_over || !open {
+            return vec![self.preset.clone()];
+        }
+        let mut presets: Vec<Vec<Option<Box<[u8]>>>> = Vec::new();
+        let ids: Vec<Id> = self.buffer.range(def.role, from, high).collect();
+        for id in ids {
+            let agrees = self.agree(step, id);
+            let components = self.components.clone();
+            self.recompute_components();
+            if agrees && !presets.contains(&components) {
+                presets.push(components);
+            }
+        }
+        presets
+    }
+
     /// The key components that an event would bring as the first; nothing for keyed rules.
-    fn components_of(&mut self, step: StepId, id: Id) -> Vec<Option<Box<[u8]>>> {
+    pub(super) fn components_of(&mut self, step: StepId, id: Id) -> Vec<Option<Box<[u8]>>> {
         if !self.env.rule.handed_over {
             return Vec::new();
         }
@@ -138,6 +164,16 @@ impl<'s> Search<'s> {
         let key = self.components.clone();
         self.recompute_components();
         key
+    }
+
+    /// Whether a match has used up an event for the key that it would begin.
+    pub(super) fn is_used_up(&self, components: &[Option<Box<[u8]>>], id: Id) -> bool {
+        if !self.env.rule.handed_over {
+            return false;
+        }
+        let parts = self.env.rule.key.iter().filter_map(|place| components[*place].as_deref());
+        let key: Box<[u8]> = parts.flatten().copied().collect();
+        self.used.get(&key).is_some_and(|used| self.buffer.event(id).at() <= *used)
     }
 
     /// Whether `cancel on` or the first step's own `without` cuts off a start whose candidate failed for another
@@ -157,7 +193,7 @@ impl<'s> Search<'s> {
         let ids: Vec<Id> = bound.iter().map(|(_, id)| *id).collect();
         let end = match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) => id,
-            Trigger::Deadline(time) => self.buffer.after(time),
+            Trigger::Deadline(time, _) => self.buffer.after(time),
         };
         let last = segment.ids.last().copied().unwrap_or(first);
         let cut = self.cancelled(first + 1, end, &ids)
@@ -346,7 +382,7 @@ impl<'s> Search<'s> {
                         self.reached_too_far = true;
                     }
                 }
-                (Next::End, Trigger::Deadline(_)) if whole && self.fits(q, step) => {
+                (Next::End, Trigger::Deadline(..)) if whole && self.fits(q, step) => {
                     self.after_repeat(at, element, step, left, *id, None);
                 }
                 _ => {}

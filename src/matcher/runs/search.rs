@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::buffer::{Buffer, Id};
 use super::{Candidate, RuleEnv};
-use crate::base::{StepId, Timestamp};
+use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::ruleset::{ElementKind, Rule};
 use crate::syntax::ast::Pick;
@@ -20,8 +20,8 @@ pub(super) enum Trigger {
     Event(Id),
     /// The event that ends its last repetition.
     Until(Id),
-    /// Its last deadline.
-    Deadline(Timestamp),
+    /// Its last deadline, so long after its last event.
+    Deadline(Timestamp, Duration),
 }
 
 /// Events chosen for an element: `None` for repetitions, which are found forwards; empty for an optional left out.
@@ -50,6 +50,8 @@ pub(super) struct Search<'s> {
     pub(super) ids: Vec<Vec<Id>>,
     /// Values of key components agreed on so far, for handed-over keys.
     pub(super) components: Vec<Option<Box<[u8]>>>,
+    /// Components agreed on before any event of a repetition is bound.
+    pub(super) preset: Vec<Option<Box<[u8]>>>,
     /// No bound event lies before this.
     pub(super) low: Id,
     /// A candidate failed only because its first step reached too far back.
@@ -64,7 +66,7 @@ impl<'s> Search<'s> {
         let last_ts = match trigger {
             Trigger::Event(id) => Some(buffer.event(id).ts),
             Trigger::Until(_) => None,
-            Trigger::Deadline(time) => rule.trailing_deadline().map(|d| time - d),
+            Trigger::Deadline(time, after) => Some(time - after),
         };
         let low = match (last_ts, rule.within) {
             (Some(last), Some(within)) => buffer.at_or_after(last - within),
@@ -84,6 +86,7 @@ impl<'s> Search<'s> {
             bound: vec![Vec::new(); rule.steps.len()],
             ids: vec![Vec::new(); rule.steps.len()],
             components: vec![None; rule.components.len()],
+            preset: vec![None; rule.components.len()],
             low,
             reached_too_far: false,
             last_ts,
@@ -153,7 +156,7 @@ impl<'s> Search<'s> {
         match self.trigger {
             Trigger::Event(end) => id == end,
             Trigger::Until(_) => false,
-            Trigger::Deadline(_) => Some(self.buffer.event(id).ts) == self.last_ts,
+            Trigger::Deadline(..) => Some(self.buffer.event(id).ts) == self.last_ts,
         }
     }
 
