@@ -231,7 +231,6 @@ impl<'t> Written<'t> {
             ExprKind::Not(inner) => Doc::concat([Doc::text("not "), self.operand(inner, Binding::Not)]),
             ExprKind::Below(inner) => Doc::concat([Doc::text("< "), self.operand(inner, tighter(Binding::Comparison))]),
             ExprKind::Neg(inner) => Doc::concat([Doc::text("-"), self.operand(inner, Binding::Negation)]),
-            ExprKind::Below(inner) => Doc::concat([Doc::text("< "), self.operand(inner, tighter(Binding::Comparison))]),
             ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr),
             ExprKind::Binary(op, left, right) => {
                 let own = op_binding(*op);
