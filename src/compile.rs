@@ -24,6 +24,9 @@ const NOT_LOWERED: Code = Code("E0402");
 /// The name of sources that may be a bare pattern instead of a file: rules given on a command line.
 pub const INLINE: &str = "<rule>";
 
+/// Gives the bytes of a table by its path as written and the source that names it, or says why not.
+pub type Load<'a> = dyn Fn(&str, SourceId) -> Result<Vec<u8>, String> + 'a;
+
 /// How texts are compiled.
 #[derive(Clone, Debug)]
 pub struct CompileOptions {
@@ -54,12 +57,8 @@ pub struct Compiled {
     pub files: Vec<File>,
 }
 
-/// Compiles texts. `load` gives the bytes of a table by its path as written and the source that names it.
-pub fn compile(
-    sources: &SourceMap,
-    options: &CompileOptions,
-    load: &dyn Fn(&str, SourceId) -> Result<Vec<u8>, String>,
-) -> Compiled {
+/// Compiles texts; `load` gives the bytes of tables.
+pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -> Compiled {
     let (mut files, mut diagnostics) = (Vec::new(), Vec::new());
     for id in sources.ids() {
         let source = sources.get(id);
@@ -108,11 +107,7 @@ fn only(files: &[File], names: Option<&BTreeSet<String>>) -> Option<Vec<File>> {
 }
 
 /// Collects what files declare besides rules, and loads the tables.
-fn declare(
-    files: &[File],
-    load: &dyn Fn(&str, SourceId) -> Result<Vec<u8>, String>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Declarations {
+fn declare(files: &[File], load: &Load<'_>, diagnostics: &mut Vec<Diagnostic>) -> Declarations {
     let mut declarations = Declarations::default();
     for item in files.iter().flat_map(|file| &file.items) {
         match item {
@@ -139,7 +134,7 @@ fn declare(
     declarations
 }
 
-fn load_table(table: &TableDecl, load: &dyn Fn(&str, SourceId) -> Result<Vec<u8>, String>) -> Result<Table, String> {
+fn load_table(table: &TableDecl, load: &Load<'_>) -> Result<Table, String> {
     let bytes = load(&table.path.value, table.span.source)?;
     let key: Vec<String> = table.key.iter().map(|column| column.name.clone()).collect();
     Table::load(&table.name.name, &table.path.value, &key, &bytes)

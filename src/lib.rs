@@ -1,5 +1,7 @@
 //! Tripline.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod alert;
 pub mod base;
 pub mod check;

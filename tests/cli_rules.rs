@@ -122,3 +122,17 @@ fn a_closed_pipe_ends_quietly() {
     assert_eq!(ended.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
 }
+
+#[test]
+fn a_sample_shows_what_rules_would_never_see() {
+    let place = Place::new("check-sample");
+    place.file("r.trip", "rule r { match { a: login where usr == \"bob\" and ok == true } }\n").file(
+        "e.ndjson",
+        "{\"type\":\"login\",\"user\":\"bob\",\"ok\":true}\nnot json\n{\"type\":\"login\",\"user\":\"eve\",\"ok\":false}\n",
+    );
+    let ended = place.run(&["check", "r.trip", "--sample", "e.ndjson"]);
+    assert!(ended.expect(0).out.contains("Sample of 2 events"), "{}", ended.out);
+    assert!(ended.out.contains("W06") && ended.out.contains("`user`"), "{}", ended.out);
+    assert!(ended.err.contains("1 lines of the sample are not JSON"), "{}", ended.err);
+    place.run(&["check", "r.trip", "--sample", "none.ndjson"]).expect(4);
+}

@@ -1,7 +1,5 @@
 //! A file that is read while it is written: growth, truncation, rotation, and its end.
 
-#![allow(clippy::disallowed_methods, reason = "tests write the files that are followed")]
-
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,6 @@
 //! In the differential tests `serde_json` parses the line, a look-up written straight from the definition of paths
 //! reads the fields, and verdict and values must be equal.
 
-#![allow(clippy::disallowed_methods, reason = "tests read their data")]
-
 #[path = "decode_json/conformance.rs"]
 mod conformance;
 #[path = "decode_json/differential.rs"]

@@ -1,21 +1,37 @@
 //! `tripline check`: all problems of rule files, and with `--sample` of rules against events.
 
+use std::fmt::Write;
+use std::path::Path;
+
+use tripline::base::visible;
+use tripline::check::sample::{Sample, SampleReport};
 use tripline::compile::CompileOptions;
 use tripline::diag::Level;
 use tripline::diag::render::{render_json, render_sarif, render_text};
+use tripline::io::source::{BlockOptions, open};
+use tripline::syntax::ast::File;
+use tripline::syntax::source::SourceId;
 
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Exit, Stop};
 use super::paths::rule_files;
 use super::rules::{RuleTexts, compile_texts, declared_rules};
-use super::terminal::{Terminal, paint, print, style};
+use super::terminal::{Terminal, note, paint, print, style};
 
 /// Runs the command.
 pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
     let files = rule_files(&args.paths)?;
     let texts = RuleTexts::read(&files)?;
     let compiled = compile_texts(&texts, options);
-    let found = compiled.diagnostics;
+    let mut found = compiled.diagnostics;
+    let mut report = None;
+    // Rules that are wrong in themselves are not worth holding against data.
+    if let (Some(sample), Some(_)) = (&args.sample, &compiled.ruleset) {
+        let files: Vec<(SourceId, File)> = texts.sources.ids().zip(compiled.files.iter().cloned()).collect();
+        let read = read_sample(sample, &files, options)?;
+        found.extend(read.diagnostics.iter().cloned());
+        report = Some(read);
+    }
     let count = |level: Level| found.iter().filter(|d| d.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     match args.format {
@@ -23,6 +39,9 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
         CheckFormat::Sarif => print(&render_sarif(&found, &texts.sources))?,
         CheckFormat::Text => {
             let mut text = render_text(&found, &texts.sources, terminal.color_out);
+            if let Some(report) = &report {
+                text.push_str(&table(report, terminal.color_out));
+            }
             let rules = declared_rules(&compiled.files).count();
             text.push_str(&verdict(files.len(), rules, errors, warnings, terminal.color_out));
             print(&text)?;
@@ -30,6 +49,46 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
     }
     let failed = errors > 0 || (args.deny_warnings && warnings > 0);
     Ok(if failed { Exit::Usage } else { Exit::Done })
+}
+
+/// Holds the rules against the events of a file.
+fn read_sample(path: &Path, files: &[(SourceId, File)], options: &CompileOptions) -> Result<SampleReport, Stop> {
+    let name = path.to_str().ok_or_else(|| Stop::usage(format!("{}: the path is not UTF-8", path.display())))?;
+    let mut input = open(name, BlockOptions::default()).map_err(Stop::failed)?;
+    let mut sample = Sample::new(files, &options.type_field);
+    let mut unread = 0_u64;
+    while let Some(block) = input.next_block().map_err(Stop::failed)? {
+        for line in block.bytes.split(|byte| *byte == b'\n') {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match serde_json::from_slice(line) {
+                Ok(event) => sample.event(&event),
+                Err(_) => unread += 1,
+            }
+        }
+    }
+    if unread > 0 {
+        note(&format!("{name}: {unread} lines of the sample are not JSON and were passed over\n"));
+    }
+    Ok(sample.finish())
+}
+
+/// The classes and fields that rules read, with how often they were there.
+fn table(report: &SampleReport, color: bool) -> String {
+    let mut out = String::new();
+    line(&mut out, &paint(color, style::BOLD, &format!("Sample of {} events", report.events)));
+    for class in &report.classes {
+        let events = class.events.map_or_else(|| "not judged".to_owned(), |n| n.to_string());
+        line(&mut out, &format!("  {:<32} {events:>10}", visible(&class.class)));
+        for field in report.fields.iter().filter(|field| field.class == class.class) {
+            let share = if field.events == 0 { 0.0 } else { 100.0 * field.present as f64 / field.events as f64 };
+            let kinds: Vec<&str> = field.kinds.iter().map(|(kind, _)| *kind).collect();
+            let text = format!("    {:<30} {share:>9.1}%  {}", visible(&field.field), kinds.join(", "));
+            line(&mut out, &if field.present == 0 { paint(color, style::YELLOW, &text) } else { text });
+        }
+    }
+    out
 }
 
 fn verdict(files: usize, rules: usize, errors: usize, warnings: usize, color: bool) -> String {
@@ -41,4 +100,8 @@ fn verdict(files: usize, rules: usize, errors: usize, warnings: usize, color: bo
         (e, w) => paint(color, style::RED, &format!("{}, {}", counted(e, "error"), counted(w, "warning"))),
     };
     format!("{} in {}: {found}\n", counted(rules, "rule"), counted(files, "file"))
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{}", text.trim_end()).expect("a String takes any text");
 }

@@ -238,7 +238,8 @@ impl<'a> Driver<'a> {
         let Some(blocks) = self.inputs[at].blocks.clone() else { return };
         match blocks.recv_timeout(TICK) {
             Ok(read) => self.take_read(at, read),
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
+            // A pipe that pauses: what is known by now is not held back until it goes on.
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => self.settle_steps(0),
             Err(crossbeam_channel::RecvTimeoutError::Disconnected) => self.take_read(at, Read::Ended),
         }
     }
@@ -498,7 +499,8 @@ impl<'a> Driver<'a> {
             drafts.extend(end.drafts);
         }
         let mut pending = vec![0; self.rules.rules.len()];
-        if self.config.at_end == AtEnd::Flush {
+        // What was stopped from outside stays undecided.
+        if self.config.at_end == AtEnd::Flush && !self.config.stop.load(Ordering::Relaxed) {
             for draft in &drafts {
                 summary.rules[draft.alert.rule.index()].matches += 1;
             }

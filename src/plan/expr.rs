@@ -231,15 +231,12 @@ fn glob_match(parts: &[GlobPart], text: &str) -> bool {
                 }
                 None => false,
             },
-            Some(GlobPart::Text(literal)) => {
-                if text[t..].starts_with(&**literal) {
-                    t += literal.len();
-                    p += 1;
-                    true
-                } else {
-                    false
-                }
+            Some(GlobPart::Text(literal)) if text[t..].starts_with(&**literal) => {
+                t += literal.len();
+                p += 1;
+                true
             }
+            Some(GlobPart::Text(_)) => false,
         };
         if !advanced {
             let Some((after, from)) = star else { return false };

@@ -6,6 +6,7 @@ use tripline::alert::Alert;
 use tripline::alert::format::{Format, Formatter};
 use tripline::config::{Output, OutputFormat, Target};
 use tripline::io::sink::{LineSink, SinkError};
+use tripline::session::Rejected;
 
 use crate::cli::exit::Stop;
 
@@ -69,17 +70,18 @@ impl Record {
     }
 
     /// Writes a rejected line with its place and the reason.
-    pub fn rejected(&mut self, rejected: &RejectedPlace<'_>) -> Result<(), SinkError> {
+    pub fn rejected(&mut self, input: &str, rejected: &Rejected) -> Result<(), SinkError> {
         let Some(sink) = &mut self.sink else { return Ok(()) };
-        let mut record = serde_json::json!({
-            "input": rejected.input,
+        let at = &rejected.line_text;
+        let cut = at.text.char_indices().nth(REJECT_TEXT).map_or(at.text.len(), |(at, _)| at);
+        let record = serde_json::json!({
+            "input": input,
             "line": rejected.line,
             "offset": rejected.offset,
-            "column": rejected.column,
-            "reason": rejected.reason,
+            "column": at.column,
+            "reason": at.reason.name(),
+            "text": at.text[..cut],
         });
-        let cut = rejected.text.char_indices().nth(REJECT_TEXT).map_or(rejected.text.len(), |(at, _)| at);
-        record["text"] = rejected.text[..cut].into();
         sink.line(&record.to_string())
     }
 
@@ -87,20 +89,4 @@ impl Record {
     pub fn flush(&mut self) -> Result<(), SinkError> {
         self.sink.as_mut().map_or(Ok(()), LineSink::flush)
     }
-}
-
-/// A line that gave no event, and where it is.
-pub struct RejectedPlace<'a> {
-    /// The name of the input.
-    pub input: &'a str,
-    /// Its number, from 1.
-    pub line: u64,
-    /// Bytes of the input before it.
-    pub offset: u64,
-    /// Bytes of the line before the problem.
-    pub column: u32,
-    /// The stable name of the reason.
-    pub reason: &'a str,
-    /// The line.
-    pub text: &'a str,
 }

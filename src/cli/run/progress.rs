@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tripline::base::Timestamp;
+use tripline::engine;
 
 /// How often the line is written anew.
 const EVERY: Duration = Duration::from_millis(200);
@@ -17,19 +17,6 @@ pub struct Progress {
     shares_terminal: bool,
     started: Instant,
     shown: Instant,
-}
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug)]
-pub struct Sofar {
-    /// Bytes read.
-    pub bytes: u64,
-    /// Events.
-    pub events: u64,
-    /// Alerts.
-    pub alerts: u64,
-    /// Event time.
-    pub time: Timestamp,
 }
 
 impl Progress {
@@ -51,7 +38,7 @@ impl Progress {
     }
 
     /// Shows how far the run is, now and then.
-    pub fn update(&mut self, sofar: Sofar) {
+    pub fn update(&mut self, sofar: engine::Progress) {
         let Some(bar) = &self.bar else { return };
         let now = Instant::now();
         if now.duration_since(self.shown) < EVERY {
@@ -61,8 +48,8 @@ impl Progress {
         let seconds = now.duration_since(self.started).as_secs_f64().max(0.001);
         let rate = (sofar.events as f64 / seconds) as u64;
         let mut message = format!("{} MB, {rate} events/s, {} alerts", sofar.bytes / 1_000_000, sofar.alerts);
-        if sofar.time > Timestamp::MIN {
-            message.push_str(&format!(", at {}", sofar.time));
+        if let Some(time) = sofar.watermark {
+            message.push_str(&format!(", at {time}"));
         }
         bar.set_position(sofar.bytes);
         bar.set_message(message);

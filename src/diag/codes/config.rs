@@ -5,6 +5,20 @@ use crate::diag::code::CodeInfo;
 /// The table, sorted by code.
 pub const CODES: &[CodeInfo] = &[
     CodeInfo {
+        code: "E0401",
+        title: "a table cannot be used",
+        explanation: "The file of a table cannot be read, or is not what its declaration says: a CSV file whose first \
+            line names the columns, or JSON. The path is relative to the rule file, and the key must name a column.\n\n\
+            Wrong:\n```trip\ntable vpn from \"tables/vnp.csv\" key cidr\n```\n\
+            Right:\n```trip\ntable vpn from \"tables/vpn.csv\" key cidr\n```\n",
+    },
+    CodeInfo {
+        code: "E0402",
+        title: "a rule cannot be compiled",
+        explanation: "The rule passed every check and still has no executable form; the message says which part. \
+            Write that part in another way, and report the rule: the checker should have said so in its own words.\n",
+    },
+    CodeInfo {
         code: "E0410",
         title: "the configuration file is not YAML",
         explanation: "The text of the configuration file cannot be read as YAML, so none of its settings is used. \

@@ -2,7 +2,6 @@
 //!
 //! Relies on `alert::format` for the text. Writing blocks, so a slow reader slows the run down instead of filling
 //! memory. Invariant: what was delivered before an error has been handed to the system whole, line by line.
-#![expect(clippy::disallowed_methods, reason = "outputs are opened here")]
 
 mod error;
 
