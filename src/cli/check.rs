@@ -1,5 +1,6 @@
 //! `tripline check`: all problems of rule files, and with `--sample` of rules against events.
 
+use tripline::check::has_errors;
 use tripline::compile::CompileOptions;
 use tripline::diag::Level;
 use tripline::diag::render::{render_json, render_sarif, render_text};
@@ -8,6 +9,7 @@ use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Exit, Stop};
 use super::paths::rule_files;
 use super::rules::{RuleTexts, compile_texts, declared_rules};
+use super::sample;
 use super::terminal::{Terminal, paint, print, style};
 
 /// Runs the command.
@@ -15,7 +17,16 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
     let files = rule_files(&args.paths)?;
     let texts = RuleTexts::read(&files)?;
     let compiled = compile_texts(&texts, options);
-    let found = compiled.diagnostics;
+    let mut found = compiled.diagnostics;
+    // Rules with errors read nothing reliably.
+    let sample = match &args.sample {
+        Some(path) if !has_errors(&found) => {
+            let (report, passed_over) = sample::read(path, &compiled.files, &texts.sources, options)?;
+            found.extend(report.diagnostics.iter().cloned());
+            Some((report, passed_over))
+        }
+        _ => None,
+    };
     let count = |level: Level| found.iter().filter(|d| d.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     match args.format {
@@ -24,6 +35,13 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
         CheckFormat::Text => {
             let mut text = render_text(&found, &texts.sources, terminal.color_out);
             let rules = declared_rules(&compiled.files).count();
+            if let Some((report, passed_over)) = &sample {
+                text.push_str(&format!("{report}\n{} events in the sample", report.events));
+                if *passed_over > 0 {
+                    text.push_str(&format!(", {passed_over} lines are no JSON objects"));
+                }
+                text.push_str("\n");
+            }
             text.push_str(&verdict(files.len(), rules, errors, warnings, terminal.color_out));
             print(&text)?;
         }

@@ -14,6 +14,7 @@ mod graph;
 mod paths;
 mod rules;
 mod run;
+mod sample;
 mod settings;
 mod terminal;
 mod test;
