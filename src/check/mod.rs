@@ -65,9 +65,8 @@ pub fn check_recovered(
 ) -> Vec<Diagnostic> {
     let errors = syntax.iter().filter(|d| d.level == Level::Error);
     let broken: Vec<Span> = errors.filter_map(|d| d.labels.first()).map(|l| l.span).collect();
-    let is_broken = |span: Span| {
-        broken.iter().any(|b| b.source == span.source && b.start >= span.start && b.start <= span.end)
-    };
+    let is_broken =
+        |span: Span| broken.iter().any(|b| b.source == span.source && b.start >= span.start && b.start <= span.end);
     let mut out = Vec::new();
     let names = Names::collect(files, &mut out);
     let mut checker = Checker {

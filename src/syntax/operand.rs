@@ -137,7 +137,7 @@ impl Builder<'_> {
 
     fn paren(&mut self, pair: Pair<'_, Rule>) -> Operand {
         let span = self.span(&pair);
-        let is_list = pair.clone().into_inner().skip(1).next().is_some();
+        let is_list = pair.clone().into_inner().nth(1).is_some();
         let (mut items, depth) = self.expr_list(pair);
         if is_list {
             return Operand::of(Expr { kind: ExprKind::List(items), span }, depth + 1);
