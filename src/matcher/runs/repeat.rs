@@ -78,6 +78,12 @@ impl<'s> Search<'s> {
             return;
         }
         match left.last {
+            // Only the run right behind can be meant. Looking further would make every search quadratic in the buffer.
+            Some(last) if element.link.directly && !self.env.rule.handed_over => {
+                if let Some(segment) = self.next_run(step, quantifier, last, high) {
+                    self.take(at, step, quantifier, &segment, &left, next);
+                }
+            }
             Some(last) => {
                 let from = self.region(element, &left);
                 for preset in self.presets(step, from, high) {
@@ -314,6 +320,37 @@ impl<'s> Search<'s> {
     fn fits(&self, q: &Quantifier, step: StepId) -> bool {
         let n = self.count(q, step);
         n >= q.min && q.max.is_none_or(|max| n <= max)
+    }
+
+    /// The run of qualifying events that begins directly after `last`, if one does.
+    fn next_run(&mut self, step: StepId, q: &Quantifier, last: Id, high: Id) -> Option<Segment> {
+        let rule = self.env.rule;
+        let buffer = self.buffer;
+        let def = &rule.steps[step.index()];
+        let named = rule.roles.iter().enumerate().filter(|(_, role)| role.kind == RoleKind::Named);
+        let until = def.until.map(|guard| rule.guards[guard.index()].role);
+        let roles = named.map(|(at, _)| at as u8).chain([def.role]).chain(until);
+        let mut queues: Vec<_> = roles.map(|role| buffer.range(role, last + 1, high).peekable()).collect();
+        let mut run = Segment::default();
+        while let Some(id) = queues.iter_mut().filter_map(|queue| queue.peek().copied()).min() {
+            for queue in &mut queues {
+                queue.next_if_eq(&id);
+            }
+            if def.until.is_some_and(|guard| self.hits(guard, id)) {
+                run.until = Some(id);
+                break;
+            }
+            let before = run.ids.last().copied().unwrap_or(last);
+            if buffer.has(id, def.role) && self.countable(q, id) && self.bind(step, id, Some(before)) {
+                run.ids.push(id);
+            } else if self.named_between(id, id + 1) {
+                break;
+            }
+        }
+        for _ in &run.ids {
+            self.unbind(step);
+        }
+        (!run.ids.is_empty()).then_some(run)
     }
 
     /// The qualifying events in `from..high`, split into segments.
