@@ -52,6 +52,7 @@ pub enum Pick {
     Each,
 }
 
+#[expect(clippy::enum_variant_names, reason = "the words of the rule language")]
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub enum Skip {
     #[default]
@@ -68,6 +69,7 @@ pub struct Joint {
     pub within: Option<Bound>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "clarity before size")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Elem {
     Step(Step),

@@ -1,4 +1,5 @@
 //! `tripline test`: runs the tests that stand in rule files, in virtual time.
+#![expect(clippy::disallowed_methods, reason = "how long tests take is wall-clock time")]
 
 mod coverage;
 mod diagnose;

@@ -456,12 +456,11 @@ impl<'s> Search<'s> {
             let mut extend = q.max.is_none_or(|max| n < max || !q.distinct.is_empty());
             match (next, self.trigger) {
                 (Next::End, Trigger::Event(end)) => {
-                    if n >= q.min && self.having_holds() {
-                        if id == end {
-                            self.after_repeat(at, element, step, left, id, None);
-                        }
-                        extend = false;
+                    let complete = n >= q.min && self.having_holds();
+                    if complete && id == end {
+                        self.after_repeat(at, element, step, left, id, None);
                     }
+                    extend &= !complete;
                 }
                 (Next::End, Trigger::Until(end)) => {
                     let ended = def.until.is_some_and(|u| self.any_hit(&[u], id + 1, end, &[]));
