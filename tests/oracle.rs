@@ -53,7 +53,7 @@ fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option
 }
 
 fn settings(seed: u64) -> Settings {
-    Settings { lateness: 0, flush: seed % 3 == 0 }
+    Settings { lateness: 0, flush: seed.is_multiple_of(3) }
 }
 
 fn shown(rule: &Rule, outcome: &Outcome) -> String {
