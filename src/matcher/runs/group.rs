@@ -56,10 +56,23 @@ impl<'s> Search<'s> {
             self.reached_too_far = false;
             let before = self.found.len();
             let bound_any = self.iterate(at, group, &left, start, high, next);
-            if !each && bound_any && (self.found.len() > before || !self.reached_too_far) {
+            let cut = self.reached_too_far || self.group_is_cut(at, *first_step, start, high);
+            if !each && bound_any && (self.found.len() > before || !cut) {
                 return;
             }
         }
+    }
+
+    /// Whether `cancel on` or the group's own `without` cuts off a start: a later one may do.
+    fn group_is_cut(&mut self, at: usize, step: StepId, start: Id, high: Id) -> bool {
+        self.bound[step.index()].push(self.buffer.event(start));
+        self.ids[step.index()].push(start);
+        let end = self.end().min(high);
+        let cut = self.cancelled(start + 1, end.saturating_sub(1).max(start + 1), &[start])
+            || self.crosses(&self.env.rule.elements[at].without, start + 1, end, &[]);
+        self.bound[step.index()].pop();
+        self.ids[step.index()].pop();
+        cut
     }
 
     /// Binds iterations from `from` on; whether there was one that begins there.

@@ -6,10 +6,11 @@
 //!    └run┘ · └run┘      contiguous: one whole run
 //! ```
 
+use super::Candidate;
 use super::buffer::Id;
 use super::forward::Left;
 use super::search::{Search, Trigger};
-use crate::base::StepId;
+use crate::base::{StepId, Timestamp};
 use crate::plan::key::encode_tuple;
 use crate::plan::ruleset::{Element, Quantifier, RoleKind};
 use crate::syntax::ast::Pick;
@@ -96,14 +97,21 @@ impl<'s> Search<'s> {
     fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
         // With handed-over keys every key of the first step reaches back for itself.
         let mut settled_keys: Vec<Vec<Option<Box<[u8]>>>> = Vec::new();
+        // Which event of a session is the last may depend on where it starts: a start counts if nothing before it is
+        // in reach of the last event that it leads to.
+        let by_last = matches!(self.trigger, Trigger::Until(_))
+            && self.env.rule.within.is_some()
+            && self.env.rule.steps[step.index()].own_history;
+        let mut qualified: Vec<Timestamp> = Vec::new();
+        let found_before = self.found.len();
         let role = self.env.rule.steps[step.index()].role;
         let each = self.env.rule.pick == Pick::Each;
         let mut from = self.low;
         loop {
             let start = self.buffer.range(role, from, high).find(|id| !self.buffer.first_used(*id));
-            let Some(start) = start else { return };
+            let Some(start) = start else { break };
             if self.done() || !self.spend() {
-                return;
+                break;
             }
             let key = self.components_of(step, start);
             if settled_keys.contains(&key) || self.is_used_up(&key, start) {
@@ -116,10 +124,23 @@ impl<'s> Search<'s> {
                 from = start + 1;
                 continue;
             }
+            if by_last {
+                qualified.push(self.buffer.event(start).ts);
+                let since = segment.ids.last().zip(self.env.rule.within).map(|(l, d)| self.buffer.event(*l).ts - d);
+                let earlier = &qualified[..qualified.len() - 1];
+                if since.is_none_or(|since| earlier.iter().all(|ts| *ts < since)) {
+                    self.take(at, step, q, &segment, left, next);
+                }
+                from = start + 1;
+                continue;
+            }
             self.reached_too_far = false;
             let before = self.found.len();
             self.take(at, step, q, &segment, left, next);
-            let settled = self.found.len() > before || !(self.reached_too_far || self.is_cut(at, step, &segment));
+            let cut = self.reached_too_far || self.is_cut(at, step, &segment);
+            // What follows may share the events out in several ways, each with a reach of its own.
+            let shared = matches!(next, Next::Open(_)) && cut;
+            let settled = !shared && (self.found.len() > before || !cut);
             if settled && !each && self.env.rule.handed_over && segment.until.is_none() && !self.is_contiguous(at, q) {
                 settled_keys.push(key);
                 from = start + 1;
@@ -129,9 +150,28 @@ impl<'s> Search<'s> {
                 _ if each || !settled => start + 1,
                 Some(until) => until,
                 None if self.is_contiguous(at, q) => segment.ids.last().map_or(start, |l| *l) + 1,
-                None => return,
+                None => break,
             };
         }
+        if !each && matches!(next, Next::Open(_)) {
+            self.keep_longest_reach(step, found_before);
+        }
+    }
+
+    /// Of candidates that differ only in where the first step begins, the one that reaches back furthest.
+    fn keep_longest_reach(&mut self, step: StepId, from: usize) {
+        let mut kept: Vec<Candidate> = Vec::new();
+        for candidate in self.found.split_off(from) {
+            let rest = |c: &Candidate| {
+                let mut steps = c.steps.clone();
+                steps[step.index()].clear();
+                steps
+            };
+            if !kept.iter().any(|k| k.key == candidate.key && rest(k) == rest(&candidate)) {
+                kept.push(candidate);
+            }
+        }
+        self.found.append(&mut kept);
     }
 
     /// With handed-over keys, the events of a repeated step agree on the components that the step brings in: each
@@ -215,7 +255,9 @@ impl<'s> Search<'s> {
     /// A repetition that binds nothing: nothing may qualify where it would be.
     fn leave_out(&mut self, at: usize, element: &'s Element, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id) {
         let segments = self.segments(at, step, q, left.last.map_or(self.low, |l| l + 1), high, left.last);
-        let first = segments.first().and_then(|s| s.ids.first().copied());
+        // Subsets may be empty whatever qualifies.
+        let any = self.env.rule.pick == Pick::All;
+        let first = segments.first().and_then(|s| s.ids.first().copied()).filter(|_| !any);
         if first.is_some() && matches!(self.next(at), Next::End) {
             return;
         }
