@@ -338,3 +338,19 @@ fn the_page_on_the_command_line_names_every_flag() {
     }
     assert!(missing.is_empty(), "docs/cli.md does not name {missing:?}");
 }
+
+/// The configuration that is shown is valid, and the limits are those of the library.
+#[test]
+fn the_page_on_configuration_is_true() {
+    let path = root().join("docs/configuration.md");
+    let yaml = blocks(&path).into_iter().find(|block| block.info == "yaml").expect("an example").text;
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tripline.yaml");
+    fs::write(&file, yaml).expect("the example is writable");
+    let run = tripline(["check".as_ref(), "--config".as_ref(), file.as_os_str(), "rules".as_ref()]);
+    assert!(run.success, "{}{}", run.stdout, run.stderr);
+    let page = fs::read_to_string(&path).expect("docs/configuration.md");
+    let limits = serde_json::to_value(tripline::base::Limits::default()).expect("limits are plain numbers");
+    for (name, value) in limits.as_object().expect("limits are named") {
+        assert!(page.contains(&format!("| `{name}` | {value} |")), "docs/configuration.md: `{name}` is {value}");
+    }
+}
