@@ -369,22 +369,18 @@ impl Search<'_> {
         let mut found: Vec<(Vec<Vec<usize>>, Part)> = vec![];
         // Inside an iteration a name stands for this iteration's event.
         let mut inner = now.clone();
-        // Where an iteration may begin is tested when it is chosen: it does not decide which one is.
-        (inner.next, inner.waits) = (Next::Free, vec![]);
         for (_, step) in body {
             inner.binds[step.id].clear();
         }
-        self.body(&body[0].0, body, 0, &inner, from, to, &mut found);
+        // The first iteration begins where the elements before it end, and only such are compared.
+        let first = part.last == now.last;
+        self.body(if first { joint } else { &body[0].0 }, body, 0, &inner, from, to, &mut found);
         let end = found.iter().filter_map(|(_, p)| p.last).min()?;
         let oldest = matches!(self.world.rule.pick, Pick::First | Pick::Each);
         let best = found
             .into_iter()
             .filter(|(_, p)| p.last == Some(end))
             .reduce(|a, b| if newer(&b.0, &a.0, !oldest) { b } else { a })?;
-        let begins = best.0.iter().flatten().min().copied()?;
-        if part.last == now.last && !self.enters(joint, part, begins) {
-            return None;
-        }
         let mut next = best.1;
         for (_, step) in body {
             let own = std::mem::take(&mut next.binds[step.id]);

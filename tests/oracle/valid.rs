@@ -46,6 +46,9 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if within.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
                 return Some("`no X` without a step after it");
             }
+            if within.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
+                return Some("an absence before a step that may be empty: where its deadline counts is open");
+            }
             if events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
                 return Some("a comma after `by`");
             }
