@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// Events of the stream.
+/// Events of the stream, unless another number is asked for.
 pub const EVENTS: u64 = 1_000_000;
 /// Users, the key of the rules.
 pub const KEYS: u64 = 10_000;
@@ -15,7 +15,7 @@ const STEP: u64 = 5;
 /// 2026-01-01T00:00:00Z in milliseconds.
 const START: u64 = 1_767_225_600_000;
 
-/// Types by tenths: `event.type`-like name, category, outcome.
+/// Types by tenths: class, category, outcome.
 const TYPES: [(&str, &str, &str); 10] = [
     ("signin", "authentication", "failure"),
     ("signin", "authentication", "failure"),
@@ -42,10 +42,10 @@ impl Random {
 }
 
 /// Writes the stream.
-pub fn write(out: &mut impl Write) -> io::Result<()> {
+pub fn write(events: u64, out: &mut impl Write) -> io::Result<()> {
     let mut random = Random(0x7261_6e64_6f6d_2131);
     let mut line = String::with_capacity(512);
-    for n in 0..EVENTS {
+    for n in 0..events {
         line.clear();
         event(n, &mut random, &mut line);
         out.write_all(line.as_bytes())?;

@@ -9,10 +9,10 @@
 pub mod arrived;
 pub mod counter;
 pub mod latest_run;
-pub mod matcher;
 pub mod past;
 pub mod runs;
+pub mod shard;
 pub mod state;
 
 pub use arrived::{Arrived, Match, RuleEnv};
-pub use matcher::{Matcher, RuleCounters};
+pub use shard::{Matcher, RuleCounters};

@@ -646,7 +646,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let own_history = cross.iter().any(|e| reads_own(e, id));
         let components = self.step_keys[id.index()].clone();
         self.pending_roles.push(PendingRole { kind: RoleKind::Step(id), preds, components: components.clone() });
-        let joins = cross.iter().filter_map(|e| equality(e)).collect::<Vec<_>>();
+        let joins = cross.iter().filter_map(equality).collect::<Vec<_>>();
         // The earlier step holds the join, because that is the one looked up.
         for (earlier, theirs, mine) in joins {
             if let Some(earlier) = self.steps.get_mut(earlier.index()) {

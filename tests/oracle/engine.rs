@@ -40,7 +40,7 @@ impl Way {
         match self {
             Self::Chosen | Self::Runs => false,
             Self::Restored | Self::RunsRestored => true,
-            Self::RestoredSometimes => line % 10 == 0,
+            Self::RestoredSometimes => line.is_multiple_of(10),
         }
     }
 }

@@ -53,6 +53,7 @@ pub enum Pick {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[allow(clippy::enum_variant_names, reason = "the words of the language")]
 pub enum Skip {
     #[default]
     PastLast,
@@ -69,6 +70,7 @@ pub struct Joint {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a rule has few")]
 pub enum Elem {
     Step(Step),
     /// `no X, Y within d`

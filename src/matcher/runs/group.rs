@@ -8,8 +8,8 @@ use super::forward::Left;
 use super::repeat::Next;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
+use crate::plan::ruleset::Pick;
 use crate::plan::ruleset::{Group, Link};
-use crate::syntax::ast::Pick;
 
 /// How an iteration joins on to what is before it.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl<'s> Search<'s> {
             let mut skip = left.clone();
             let after = Left { last: left.last, ..Left::default() };
             let first = self
-                .iterations(at, group, left.last.map_or(self.low, |l| l + 1), &after, high)
+                .iterations(at, group, self.region(element, &left), &after, high)
                 .first()
                 .and_then(|i| i.last().copied());
             skip.limit = skip.limit.into_iter().chain(first).min();
@@ -41,7 +41,7 @@ impl<'s> Search<'s> {
             self.forward(at + 1, skip);
         }
         if left.last.is_some() {
-            self.iterate(at, group, &left, left.last.map_or(self.low, |l| l + 1), high, next);
+            self.iterate(at, group, &left, self.region(element, &left), high, next);
             return;
         }
         let Some((first_step, _)) = group.body.first() else { return };
@@ -56,10 +56,23 @@ impl<'s> Search<'s> {
             self.reached_too_far = false;
             let before = self.found.len();
             let bound_any = self.iterate(at, group, &left, start, high, next);
-            if !each && bound_any && (self.found.len() > before || !self.reached_too_far) {
+            let cut = self.reached_too_far || self.group_is_cut(at, *first_step, start, high);
+            if !each && bound_any && (self.found.len() > before || !cut) {
                 return;
             }
         }
+    }
+
+    /// Whether `cancel on` or the group's own `without` cuts off a start: a later one may do.
+    fn group_is_cut(&mut self, at: usize, step: StepId, start: Id, high: Id) -> bool {
+        self.bound[step.index()].push(self.buffer.event(start));
+        self.ids[step.index()].push(start);
+        let end = self.end().min(high);
+        let cut = self.cancelled(start + 1, end.saturating_sub(1).max(start + 1), &[start])
+            || self.crosses(&self.env.rule.elements[at].without, start + 1, end, &[]);
+        self.bound[step.index()].pop();
+        self.ids[step.index()].pop();
+        cut
     }
 
     /// Binds iterations from `from` on; whether there was one that begins there.

@@ -156,7 +156,7 @@ impl Matcher {
         let counters = &mut self.counters[at];
         counters.events += 1;
         self.tick = self.tick.wrapping_add(1);
-        let started = if self.tick % SAMPLE == 0 { self.clock.map(|c| c()) } else { None };
+        let started = if self.tick.is_multiple_of(SAMPLE) { self.clock.map(|c| c()) } else { None };
         let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
         let table = &mut self.tables[at];
