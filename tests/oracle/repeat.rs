@@ -372,7 +372,9 @@ impl Search<'_> {
         for (_, step) in body {
             inner.binds[step.id].clear();
         }
-        // The first iteration begins where the elements before it end, and only such are compared.
+        // Which completion is the earliest does not depend on what stands before the group; what begins the first
+        // iteration does.
+        inner.next = Next::Free;
         let first = part.last == now.last;
         self.body(if first { joint } else { &body[0].0 }, body, 0, &inner, from, to, &mut found);
         let end = found.iter().filter_map(|(_, p)| p.last).min()?;
@@ -380,6 +382,11 @@ impl Search<'_> {
         let best = found
             .into_iter()
             .filter(|(_, p)| p.last == Some(end))
+            .filter(|(lists, _)| {
+                !first
+                    || part.next == Next::Free
+                    || lists.iter().flatten().min().map(|&e| Next::At(e)) == Some(part.next)
+            })
             .reduce(|a, b| if newer(&b.0, &a.0, !oldest) { b } else { a })?;
         let mut next = best.1;
         for (_, step) in body {
