@@ -59,11 +59,15 @@ pub struct Compiled {
 
 /// Compiles texts; `load` gives the bytes of tables.
 pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -> Compiled {
-    let (mut files, mut diagnostics) = (Vec::new(), Vec::new());
+    let (mut files, mut diagnostics, mut inline) = (Vec::new(), Vec::new(), 0);
     for id in sources.ids() {
         let source = sources.get(id);
         let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
-        let (file, problems) = parser(id, &source.text, &options.limits);
+        let (mut file, problems) = parser(id, &source.text, &options.limits);
+        if source.name == INLINE {
+            inline += 1;
+            number_inline(&mut file, inline);
+        }
         files.push((id, file));
         diagnostics.extend(problems);
     }
@@ -97,6 +101,16 @@ pub fn compile_str(text: &str) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
     let load = |_: &str, _: SourceId| Err("a text on its own has no tables".to_owned());
     let compiled = compile(&sources, &CompileOptions::default(), &load);
     compiled.ruleset.ok_or(compiled.diagnostics)
+}
+
+/// Bare patterns are all called `rule`; from the second on they get a number.
+fn number_inline(file: &mut File, number: usize) {
+    if let [Item::Rule(rule)] = file.items.as_mut_slice()
+        && number > 1
+        && rule.name.name == "rule"
+    {
+        rule.name.name = format!("rule{number}");
+    }
 }
 
 /// The files without the rules that are not asked for.

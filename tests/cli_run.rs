@@ -124,6 +124,9 @@ fn a_rule_can_be_written_on_the_command_line() {
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0]["key"]["user"], "bob");
     place.run(&["run", "--rule", "login then", "e.ndjson"]).expect(2);
+    let two = place.run(&["run", "--rule", "login", "--rule", "heartbeat", "e.ndjson"]).alerts();
+    let names: Vec<_> = two.iter().map(|alert| alert["rule"].clone()).collect();
+    assert_eq!(names, ["rule", "rule", "rule", "rule2", "rule"]);
 }
 
 #[test]

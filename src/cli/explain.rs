@@ -74,7 +74,8 @@ impl Page<'_> {
             }
         }
         self.conditions(rule, wording);
-        self.reports(rule, wording);
+        let sliding = selection.ruleset.rule(&rule.name.name).is_some_and(Rule::is_sliding);
+        self.reports(rule, sliding, wording);
     }
 
     fn meta(&mut self, clause: &ClauseKind, wording: Wording<'_>) {
@@ -165,7 +166,7 @@ impl Page<'_> {
         }
     }
 
-    fn reports(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
+    fn reports(&mut self, rule: &RuleDecl, sliding: bool, wording: Wording<'_>) {
         let (mut pick, mut after) = (Pick::Latest, AfterMatch::SkipPastLast);
         for clause in &rule.clauses {
             match &clause.kind {
@@ -176,6 +177,18 @@ impl Page<'_> {
         }
         self.line("");
         self.head("Alert");
+        if sliding {
+            self.line(match after {
+                AfterMatch::NoSkip => "  This is a sliding count: every event at which it is reached gives an alert.",
+                _ => "  This is a sliding count: an alert when it is reached, none while it stays so.",
+            });
+        } else {
+            self.selection(pick, after);
+        }
+        self.values(rule, wording);
+    }
+
+    fn selection(&mut self, pick: Pick, after: AfterMatch) {
         self.line(match pick {
             Pick::Latest => "  Of several matches that complete together, the one with the newest events is reported.",
             Pick::First => "  Of several matches that complete together, the one with the oldest events is reported.",
@@ -187,6 +200,9 @@ impl Page<'_> {
             AfterMatch::SkipToNext => "  Afterwards matches may share events, but each first event is reported once.",
             AfterMatch::NoSkip => "  Afterwards every event can be used again.",
         });
+    }
+
+    fn values(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
         for clause in &rule.clauses {
             match &clause.kind {
                 ClauseKind::Alert(fields) => {
@@ -215,11 +231,11 @@ impl Page<'_> {
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
-        let horizon = rule.horizon.map_or_else(|| "for ever; there is no bound".to_owned(), |d| d.to_string());
-        self.row(
-            "memory",
-            &format!("an event can matter {}", if rule.horizon.is_some() { format!("for {horizon}") } else { horizon }),
-        );
+        let memory = match rule.horizon {
+            Some(horizon) => format!("an event can matter for {horizon}"),
+            None => "an event can matter for ever: there is no bound".to_owned(),
+        };
+        self.row("memory", &memory);
         self.row(
             "level",
             &match rule.level {

@@ -13,6 +13,9 @@ const SHOWN_EVENTS: usize = 6;
 /// Characters of one value that are shown.
 const SHOWN_CHARS: usize = 160;
 
+/// Characters of a value's name up to which the values stand in one column.
+const SHOWN_NAME: usize = 24;
+
 /// Appends the alert as some lines and an empty one.
 pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut String) {
     let paint = Paint { color };
@@ -30,11 +33,13 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut
             &visible(title),
         ],
     );
+    let width = alert.values.iter().map(|(name, _)| visible(name).chars().count()).max().unwrap_or(0);
+    let width = width.clamp("key".len(), SHOWN_NAME);
     if !alert.key.is_empty() {
-        line(out, &["  key     ", &pairs(&alert.key, &paint)]);
+        line(out, &["  ", &paint.with(DIM, &format!("{:<width$}", "key")), "  ", &pairs(&alert.key, &paint)]);
     }
     for (name, value) in &alert.values {
-        line(out, &["  ", &paint.with(DIM, &format!("{:<7}", visible(name))), " ", &shown(value)]);
+        line(out, &["  ", &paint.with(DIM, &format!("{:<width$}", visible(name))), "  ", &shown(value)]);
     }
     for step in &alert.bound {
         let name = step_name(step);

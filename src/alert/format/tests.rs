@@ -95,9 +95,9 @@ fn pretty_is_for_people() {
     assert_eq!(
         render(Format::Pretty { color: false }, &["a", "b"], &alert()),
         "1970-01-01T00:00:03.000Z HIGH     brute_force  Brute force\n\
-         \x20 key     source.ip=192.0.2.7 n=1\n\
-         \x20 message 192.0.2.7 got in\n\
-         \x20 span    1m30s\n\
+         \x20 key      source.ip=192.0.2.7 n=1\n\
+         \x20 message  192.0.2.7 got in\n\
+         \x20 span     1m30s\n\
          \x20 fail (2 events)\n\
          \x20   1970-01-01T00:00:01.000Z  a:1  outcome=failure\n\
          \x20   1970-01-01T00:00:02.000Z  a:2\n\
