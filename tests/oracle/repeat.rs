@@ -32,8 +32,8 @@ impl Search<'_> {
             return self.subsets(i, joint, step, part, &mut vec![], out);
         }
         if part.last.is_some() {
-            let from = part.last.map_or(0, |l| l + 1);
-            return self.from(i, joint, step, part, from, out);
+            let from = self.from(part);
+            return self.scan(i, joint, step, part, from, out);
         }
         for start in self.following(part) {
             let ended = step.until.as_ref().is_some_and(|u| self.ends(u, step, part, start));
@@ -42,12 +42,12 @@ impl Search<'_> {
             }
             let mut reach = part.clone();
             reach.reach = Some((i, start));
-            self.from(i, joint, step, &reach, start, out);
+            self.scan(i, joint, step, &reach, start, out);
         }
     }
 
     /// A repeated step whose scan begins at `from`.
-    fn from(&self, i: usize, joint: &Joint, step: &Step, part: &Part, from: usize, out: &mut Vec<Candidate>) {
+    fn scan(&self, i: usize, joint: &Joint, step: &Step, part: &Part, from: usize, out: &mut Vec<Candidate>) {
         let rest = &self.world.rule.body[i + 1..];
         if rest.is_empty() {
             return self.last_step(i, joint, step, part, from, out);
@@ -269,7 +269,7 @@ impl Search<'_> {
         // A contiguous stretch has ended: nothing more is bound, but `until` may still come.
         let mut ended = false;
         let entered = part.last.is_some() || !run.is_empty();
-        let from = run.last().copied().or(part.last).map_or(0, |l| l + 1);
+        let from = run.last().map_or_else(|| self.from(part), |l| l + 1);
         for e in from..self.len() {
             if step.until.as_ref().is_some_and(|u| self.ends(u, step, part, e)) {
                 if !entered {
@@ -326,7 +326,7 @@ impl Search<'_> {
         part: &Part,
         out: &mut Vec<Candidate>,
     ) {
-        let start = part.last.map_or_else(|| part.reach.map_or(0, |(_, s)| s), |l| l + 1);
+        let start = part.last.map_or_else(|| part.reach.map_or(0, |(_, s)| s), |_| self.from(part));
         let last_elem = i + 1 == self.world.rule.body.len();
         for n in (start..=self.len()).filter(|&n| (n == self.len()) == last_elem) {
             let mut now = part.clone();
