@@ -237,7 +237,7 @@ fn lateness_puts_events_in_order() {
     check(8, 6, &|rule, events, seed| {
         let mut r = Random::new(seed);
         let lateness = *r.choose(&[500, 1000, 2000, 5000]);
-        let settings = Settings { lateness, flush: seed % 2 == 0 };
+        let settings = Settings { lateness, flush: seed.is_multiple_of(2) };
         let mut arrivals = gen_stream::shuffled(&mut r, events, lateness + 500);
         shrink::renumber(&mut arrivals);
         if ambiguous(&select::run(rule, &arrivals, settings)) {

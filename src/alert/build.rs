@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alert, BoundEvent, BoundStep, Evidence, Origin};
 use crate::base::{StepId, Timestamp, Value};
-use crate::matcher::matcher::Found;
+use crate::matcher::shard::Found;
 use crate::plan::call::value_text;
 use crate::plan::eval::{Ctx, eval};
 use crate::plan::event::{Seq, StoredEvent, StoredView};

@@ -16,7 +16,7 @@ use super::{Alert, Evidence};
 use crate::base::{Limits, RuleId, Timestamp, Value};
 use crate::decode::batch::{Batch, Decoder};
 use crate::matcher::Arrived;
-use crate::matcher::matcher::{Found, Matcher, SavedRule};
+use crate::matcher::shard::{Found, Matcher, SavedRule};
 use crate::plan::Ruleset;
 use crate::plan::event::Seq;
 

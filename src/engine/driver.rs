@@ -17,7 +17,7 @@ use crate::alert::collect::Collector;
 use crate::base::{Duration, Timestamp};
 use crate::decode::Reject;
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, Decoder, RejectedLine};
-use crate::matcher::matcher::Matcher;
+use crate::matcher::shard::Matcher;
 use crate::plan::Ruleset;
 use crate::session::{AtEnd, Rejected, SessionConfig, Summary, feed_upper};
 use crate::time::sequencer::{self, Released, Sequencer};

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use crate::alert::build::{Builder, Draft};
 use crate::base::Timestamp;
 use crate::decode::batch::{Batch, BlockOrigin, Decoder};
-use crate::matcher::matcher::{Matcher, RuleCounters};
+use crate::matcher::shard::{Matcher, RuleCounters};
 use crate::session::match_released;
 use crate::time::sequencer::Released;
 

@@ -16,8 +16,8 @@ use crate::base::{Timestamp, Value};
 use crate::plan::eval::passes;
 use crate::plan::event::{StoredEvent, StoredView};
 use crate::plan::key::encode_tuple;
+use crate::plan::ruleset::AfterMatch;
 use crate::plan::ruleset::{ElementKind, Step};
-use crate::syntax::ast::AfterMatch;
 
 /// The window of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

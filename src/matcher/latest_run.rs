@@ -324,7 +324,7 @@ impl LatestRun {
         for (element, event) in elements.zip(bound) {
             steps.push((step_of(element), vec![Arc::clone(event)]));
         }
-        let seq = steps.iter().flat_map(|(_, e)| e).map(|e| e.seq).next_back().unwrap_or_default();
+        let seq = steps.last().and_then(|(_, e)| e.last()).map(|e| e.seq).unwrap_or_default();
         Match { time, at_deadline, seq, bound: steps, limited: self.limited }
     }
 }

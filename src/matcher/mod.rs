@@ -9,11 +9,10 @@
 pub mod arrived;
 pub mod counter;
 pub mod latest_run;
-#[expect(clippy::module_inception, reason = "the matcher is the core of this layer")]
-pub mod matcher;
 pub mod past;
 pub mod runs;
+pub mod shard;
 pub mod state;
 
 pub use arrived::{Arrived, Match, RuleEnv};
-pub use matcher::{Matcher, RuleCounters};
+pub use shard::{Matcher, RuleCounters};

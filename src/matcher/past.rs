@@ -17,8 +17,8 @@ use crate::base::{Duration, Timestamp, Value};
 use crate::plan::eval::{arithmetic, eval, passes, unary};
 use crate::plan::expr::Expr;
 use crate::plan::key::{encode_scalar, encode_tuple};
+use crate::plan::ruleset::BinaryOp;
 use crate::plan::ruleset::{RoleKind, Stat, StatWindow};
-use crate::syntax::ast::BinaryOp;
 
 /// The past of one key of one rule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -15,9 +15,9 @@ use super::table::Table;
 use crate::base::function::Statistic;
 use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
 use crate::base::{Duration, FieldId, RuleId, StepId};
-use crate::syntax::ast::{AfterMatch, Pick};
 
 pub use super::strategy::StrategyKind;
+pub use crate::syntax::ast::{AfterMatch, BinaryOp, Pick};
 
 /// Everything that matching needs to know, and nothing that changes.
 #[derive(Debug)]

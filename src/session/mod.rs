@@ -21,7 +21,7 @@ use crate::base::{Duration, Limits, RuleId, Timestamp};
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, DecodeConfig, Decoder, RejectedLine};
 use crate::decode::{Reject, TimeConfig};
 use crate::matcher::Arrived;
-use crate::matcher::matcher::{Found, Matcher};
+use crate::matcher::shard::{Found, Matcher};
 use crate::plan::Ruleset;
 use crate::time::sequencer::{OrderConfig, Progress, Released, Sequencer};
 

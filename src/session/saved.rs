@@ -14,7 +14,7 @@ use super::{Session, SessionConfig};
 use crate::alert::collect::SavedCollector;
 use crate::base::{RuleId, Timestamp};
 use crate::decode::batch::{Batch, BlockOrigin};
-use crate::matcher::matcher::SavedRule;
+use crate::matcher::shard::SavedRule;
 use crate::plan::{Ruleset, key};
 use crate::time::sequencer::OrderStats;
 

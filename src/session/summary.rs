@@ -4,7 +4,7 @@ use crate::alert::collect::SentCounters;
 use crate::base::Duration;
 use crate::decode::Reject;
 use crate::decode::batch::BatchStats;
-use crate::matcher::matcher::{Matcher, RuleCounters};
+use crate::matcher::shard::{Matcher, RuleCounters};
 use crate::plan::Ruleset;
 use crate::time::sequencer::OrderStats;
 

@@ -54,6 +54,7 @@ pub enum Pick {
 
 #[expect(clippy::enum_variant_names, reason = "the words of the rule language")]
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[allow(clippy::enum_variant_names, reason = "the words of the language")]
 pub enum Skip {
     #[default]
     PastLast,
@@ -71,6 +72,7 @@ pub struct Joint {
 
 #[expect(clippy::large_enum_variant, reason = "clarity before size")]
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a rule has few")]
 pub enum Elem {
     Step(Step),
     /// `no X, Y within d`

@@ -51,9 +51,9 @@ impl Reader<'_> {
         }
         let rest = self.text[self.at..].trim_start();
         self.at = self.text.len() - rest.len();
-        if let Some(inside) = rest.strip_prefix('"') {
+        if let Some(inner) = rest.strip_prefix('"') {
             let mut escaped = false;
-            let end = inside.find(|c| {
+            let end = inner.find(|c| {
                 let ends = c == '"' && !escaped;
                 escaped = c == '\\' && !escaped;
                 ends

@@ -1,5 +1,5 @@
 //! `tripline test`: runs the tests that stand in rule files, in virtual time.
-#![expect(clippy::disallowed_methods, reason = "how long tests take is wall-clock time")]
+#![expect(clippy::disallowed_methods, reason = "JUnit reports say how long tests took")]
 
 mod coverage;
 mod diagnose;

@@ -206,7 +206,12 @@ impl<'s> Search<'s> {
                 if Some(last_ts) != self.last_ts || absences.map(|a| a.within).max() != Some(after) {
                     return;
                 }
-                self.buffer.after(time)
+                let end = self.buffer.after(time);
+                // What a repetition would still have bound before the deadline.
+                if left.limit.is_some_and(|limit| limit < end) {
+                    return;
+                }
+                end
             }
         };
         let key = self.key();

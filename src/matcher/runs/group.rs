@@ -8,8 +8,8 @@ use super::forward::Left;
 use super::repeat::Next;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
+use crate::plan::ruleset::Pick;
 use crate::plan::ruleset::{Group, Link};
-use crate::syntax::ast::Pick;
 
 /// How an iteration joins on to what is before it.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ impl<'s> Search<'s> {
             let mut skip = left.clone();
             let after = Left { last: left.last, ..Left::default() };
             let first = self
-                .iterations(at, group, left.last.map_or(self.low, |l| l + 1), &after, high)
+                .iterations(at, group, self.region(element, &left), &after, high)
                 .first()
                 .and_then(|i| i.last().copied());
             skip.limit = skip.limit.into_iter().chain(first).min();
@@ -41,7 +41,7 @@ impl<'s> Search<'s> {
             self.forward(at + 1, skip);
         }
         if left.last.is_some() {
-            self.iterate(at, group, &left, left.last.map_or(self.low, |l| l + 1), high, next);
+            self.iterate(at, group, &left, self.region(element, &left), high, next);
             return;
         }
         let Some((first_step, _)) = group.body.first() else { return };

@@ -28,7 +28,7 @@ use super::arrived::{Arrived, Match, RuleEnv};
 use crate::base::{Duration, Timestamp, Value};
 use crate::plan::event::Seq;
 use crate::plan::ruleset::ElementKind;
-use crate::syntax::ast::{AfterMatch, Pick};
+use crate::plan::ruleset::{AfterMatch, Pick};
 use buffer::{Buffer, Id};
 use search::{Search, Trigger};
 

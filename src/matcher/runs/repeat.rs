@@ -12,8 +12,8 @@ use super::forward::Left;
 use super::search::{Search, Trigger};
 use crate::base::{StepId, Timestamp};
 use crate::plan::key::encode_tuple;
+use crate::plan::ruleset::Pick;
 use crate::plan::ruleset::{Element, Quantifier, RoleKind};
-use crate::syntax::ast::Pick;
 
 /// What follows a repetition.
 #[derive(Clone, Copy, Debug)]
@@ -74,15 +74,22 @@ impl<'s> Search<'s> {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
         if self.env.rule.pick == Pick::All {
-            self.subsets(at, step, quantifier, &left, left.last.map_or(self.low, |l| l + 1), high, next);
+            self.subsets(at, step, quantifier, &left, self.region(element, &left), high, next);
             return;
         }
         match left.last {
+            // Only the run right behind can be meant. Looking further would make every search quadratic in the buffer.
+            Some(last) if element.link.directly && !self.env.rule.handed_over => {
+                if let Some(segment) = self.next_run(step, quantifier, last, high) {
+                    self.take(at, step, quantifier, &segment, &left, next);
+                }
+            }
             Some(last) => {
-                for preset in self.presets(step, last + 1, high) {
+                let from = self.region(element, &left);
+                for preset in self.presets(step, from, high) {
                     let before = std::mem::replace(&mut self.preset, preset);
                     self.recompute_components();
-                    for segment in self.segments(at, step, quantifier, last + 1, high, left.last) {
+                    for segment in self.segments(at, step, quantifier, from, high, Some(last)) {
                         self.take(at, step, quantifier, &segment, &left, next);
                     }
                     self.preset = before;
@@ -93,6 +100,14 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// Where an element's events may begin: after the one before, and after the absences between.
+    pub(super) fn region(&self, element: &Element, left: &Left<'_>) -> Id {
+        let Some(last) = left.last else { return self.low };
+        let ts = self.buffer.event(last).ts;
+        let absences = left.ahead.iter().copied().chain(&element.ahead);
+        absences.map(|a| self.buffer.after(ts + a.within)).fold(last + 1, Id::max)
+    }
+
     /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
     fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
         // With handed-over keys every key of the first step reaches back for itself.
@@ -101,7 +116,8 @@ impl<'s> Search<'s> {
         // in reach of the last event that it leads to.
         let by_last = matches!(self.trigger, Trigger::Until(_))
             && self.env.rule.within.is_some()
-            && self.env.rule.steps[step.index()].own_history;
+            && self.env.rule.steps[step.index()].own_history
+            && !self.is_contiguous(at, q);
         let mut qualified: Vec<Timestamp> = Vec::new();
         let found_before = self.found.len();
         let role = self.env.rule.steps[step.index()].role;
@@ -132,6 +148,10 @@ impl<'s> Search<'s> {
                     self.take(at, step, q, &segment, left, next);
                 }
                 from = start + 1;
+                if let Some(until) = segment.until {
+                    qualified.clear();
+                    from = until;
+                }
                 continue;
             }
             self.reached_too_far = false;
@@ -153,7 +173,8 @@ impl<'s> Search<'s> {
                 None => break,
             };
         }
-        if !each && matches!(next, Next::Open(_)) {
+        let one_run = !self.is_contiguous(at, q) && self.env.rule.steps[step.index()].until.is_none();
+        if !each && one_run && matches!(next, Next::Open(_)) {
             self.keep_longest_reach(step, found_before);
         }
     }
@@ -235,7 +256,11 @@ impl<'s> Search<'s> {
             Trigger::Event(id) | Trigger::Until(id) => id,
             Trigger::Deadline(time, _) => self.buffer.after(time),
         };
-        let last = segment.ids.last().copied().unwrap_or(first);
+        // A last step ends where the match does.
+        let last = match self.next(at) {
+            Next::End => end,
+            _ => segment.ids.last().copied().unwrap_or(first),
+        };
         let cut = self.cancelled(first + 1, end, &ids)
             || self.crosses(&self.env.rule.elements[at].without, first + 1, last, &segment.ids);
         for (step, _) in bound.iter().rev() {
@@ -254,7 +279,7 @@ impl<'s> Search<'s> {
 
     /// A repetition that binds nothing: nothing may qualify where it would be.
     fn leave_out(&mut self, at: usize, element: &'s Element, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id) {
-        let segments = self.segments(at, step, q, left.last.map_or(self.low, |l| l + 1), high, left.last);
+        let segments = self.segments(at, step, q, self.region(element, left), high, left.last);
         // Subsets may be empty whatever qualifies.
         let any = self.env.rule.pick == Pick::All;
         let first = segments.first().and_then(|s| s.ids.first().copied()).filter(|_| !any);
@@ -295,6 +320,37 @@ impl<'s> Search<'s> {
     fn fits(&self, q: &Quantifier, step: StepId) -> bool {
         let n = self.count(q, step);
         n >= q.min && q.max.is_none_or(|max| n <= max)
+    }
+
+    /// The run of qualifying events that begins directly after `last`, if one does.
+    fn next_run(&mut self, step: StepId, q: &Quantifier, last: Id, high: Id) -> Option<Segment> {
+        let rule = self.env.rule;
+        let buffer = self.buffer;
+        let def = &rule.steps[step.index()];
+        let named = rule.roles.iter().enumerate().filter(|(_, role)| role.kind == RoleKind::Named);
+        let until = def.until.map(|guard| rule.guards[guard.index()].role);
+        let roles = named.map(|(at, _)| at as u8).chain([def.role]).chain(until);
+        let mut queues: Vec<_> = roles.map(|role| buffer.range(role, last + 1, high).peekable()).collect();
+        let mut run = Segment::default();
+        while let Some(id) = queues.iter_mut().filter_map(|queue| queue.peek().copied()).min() {
+            for queue in &mut queues {
+                queue.next_if_eq(&id);
+            }
+            if def.until.is_some_and(|guard| self.hits(guard, id)) {
+                run.until = Some(id);
+                break;
+            }
+            let before = run.ids.last().copied().unwrap_or(last);
+            if buffer.has(id, def.role) && self.countable(q, id) && self.bind(step, id, Some(before)) {
+                run.ids.push(id);
+            } else if self.named_between(id, id + 1) {
+                break;
+            }
+        }
+        for _ in &run.ids {
+            self.unbind(step);
+        }
+        (!run.ids.is_empty()).then_some(run)
     }
 
     /// The qualifying events in `from..high`, split into segments.
@@ -497,13 +553,13 @@ impl<'s> Search<'s> {
             let enough = n >= q.min && q.max.is_none_or(|max| n <= max);
             let mut extend = q.max.is_none_or(|max| n < max || !q.distinct.is_empty());
             match (next, self.trigger) {
-                (Next::End, Trigger::Event(end)) => {
-                    let complete = n >= q.min && self.having_holds();
-                    if complete && id == end {
+                (Next::End, Trigger::Event(end)) if n >= q.min && self.having_holds() => {
+                    if id == end {
                         self.after_repeat(at, element, step, left, id, None);
                     }
-                    extend &= !complete;
+                    extend = false;
                 }
+                (Next::End, Trigger::Event(_)) => {}
                 (Next::End, Trigger::Until(end)) => {
                     let ended = def.until.is_some_and(|u| self.any_hit(&[u], id + 1, end, &[]));
                     if enough && !ended {

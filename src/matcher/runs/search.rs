@@ -10,8 +10,8 @@ use super::buffer::{Buffer, Id};
 use super::{Candidate, RuleEnv};
 use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
+use crate::plan::ruleset::Pick;
 use crate::plan::ruleset::{ElementKind, Rule};
-use crate::syntax::ast::Pick;
 
 /// What a candidate completes at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use hashbrown::HashSet;
 
 use super::{Candidate, Id, RuleEnv};
-use crate::syntax::ast::{AfterMatch, Pick};
+use crate::plan::ruleset::{AfterMatch, Pick};
 
 /// Whether `a` is newer than `b`: newest events first, the first difference decides; a proper prefix is newer.
 fn newest_first(a: &Candidate, b: &Candidate) -> Ordering {
