@@ -32,7 +32,9 @@ impl Search<'_> {
             return self.subsets(i, joint, step, part, &mut vec![], out);
         }
         if part.last.is_some() {
-            let from = part.last.map_or(0, |l| l + 1);
+            // "There" is after the absences: what comes before their deadlines is nobody's.
+            let free = |e: &usize| part.waits.iter().all(|&deadline| self.world.events[*e].ts > deadline);
+            let from = (part.last.map_or(0, |l| l + 1)..self.len()).find(free).unwrap_or(self.len());
             return self.from(i, joint, step, part, from, out);
         }
         for start in self.following(part) {

@@ -111,7 +111,7 @@ impl<'s> Search<'s> {
     /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
     fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
         // With handed-over keys every key of the first step reaches back for itself.
-        let mut settled_keys: Vec<Vec<Option<Box<[u8]>>>> = Vec::new();
+        let mut settled_keys: Vec<(Vec<Option<Box<[u8]>>>, Option<Id>)> = Vec::new();
         // Which event of a session is the last may depend on where it starts: a start counts if nothing before it is
         // in reach of the last event that it leads to.
         let by_last = matches!(self.trigger, Trigger::Until(_))
@@ -130,7 +130,8 @@ impl<'s> Search<'s> {
                 break;
             }
             let key = self.components_of(step, start);
-            if settled_keys.contains(&key) || self.is_used_up(&key, start) {
+            let is_settled = |(k, until): &(_, Option<Id>)| *k == key && until.is_none_or(|until| start < until);
+            if settled_keys.iter().any(is_settled) || self.is_used_up(&key, start) {
                 from = start + 1;
                 continue;
             }
@@ -161,8 +162,8 @@ impl<'s> Search<'s> {
             // What follows may share the events out in several ways, each with a reach of its own.
             let shared = matches!(next, Next::Open(_)) && cut;
             let settled = !shared && (self.found.len() > before || !cut);
-            if settled && !each && self.env.rule.handed_over && segment.until.is_none() && !self.is_contiguous(at, q) {
-                settled_keys.push(key);
+            if settled && !each && self.env.rule.handed_over {
+                settled_keys.push((key, segment.until));
                 from = start + 1;
                 continue;
             }
@@ -257,8 +258,9 @@ impl<'s> Search<'s> {
             Trigger::Deadline(time, _) => self.buffer.after(time),
         };
         // A last step ends where the match does.
-        let last = match self.next(at) {
-            Next::End => end,
+        let last = match (self.next(at), self.trigger, self.last_ts) {
+            (Next::End, Trigger::Event(_), _) => end,
+            (Next::End, Trigger::Deadline(..), Some(ts)) => self.buffer.after(ts),
             _ => segment.ids.last().copied().unwrap_or(first),
         };
         let cut = self.cancelled(first + 1, end, &ids)
