@@ -107,9 +107,15 @@ impl Search<'_> {
         }
     }
 
-    /// The events after the last bound one that may be bound.
+    /// Where an element may look from: after the last bound event and after the deadlines of absences before it.
+    pub fn from(&self, part: &Part) -> usize {
+        let after = part.waits.iter().max().map_or(0, |&d| self.world.events.partition_point(|e| e.ts <= d));
+        part.last.map_or(0, |l| l + 1).max(after)
+    }
+
+    /// The events there that may be bound.
     pub fn following(&self, part: &Part) -> Vec<usize> {
-        let from = part.last.map_or(0, |l| l + 1);
+        let from = self.from(part);
         (from..self.len()).filter(|&e| self.free(e)).collect()
     }
 
@@ -157,7 +163,8 @@ impl Search<'_> {
         let mut guards = step.without.clone();
         guards.extend(part.carried.iter().cloned());
         if joint.next {
-            guards.push(Guard { classes: step.classes.clone(), cond: step.cond.clone(), by: vec![] });
+            let by = if step.by.is_empty() { vec![] } else { self.world.rule.comps(step) };
+            guards.push(Guard { classes: step.classes.clone(), cond: step.cond.clone(), by });
         }
         if let Some(previous) = part.last
             && self.hit(&guards, previous, e, &[], &next.comps, &next.env, &next.binds)

@@ -32,10 +32,8 @@ impl Search<'_> {
             return self.subsets(i, joint, step, part, &mut vec![], out);
         }
         if part.last.is_some() {
-            // "There" is after the absences: what comes before their deadlines is nobody's.
-            let free = |e: &usize| part.waits.iter().all(|&deadline| self.world.events[*e].ts > deadline);
-            let from = (part.last.map_or(0, |l| l + 1)..self.len()).find(free).unwrap_or(self.len());
-            return self.from(i, joint, step, part, from, out);
+            let from = self.from(part);
+            return self.scan(i, joint, step, part, from, out);
         }
         for start in self.following(part) {
             let ended = step.until.as_ref().is_some_and(|u| self.ends(u, step, part, start));
@@ -44,12 +42,12 @@ impl Search<'_> {
             }
             let mut reach = part.clone();
             reach.reach = Some((i, start));
-            self.from(i, joint, step, &reach, start, out);
+            self.scan(i, joint, step, &reach, start, out);
         }
     }
 
     /// A repeated step whose scan begins at `from`.
-    fn from(&self, i: usize, joint: &Joint, step: &Step, part: &Part, from: usize, out: &mut Vec<Candidate>) {
+    fn scan(&self, i: usize, joint: &Joint, step: &Step, part: &Part, from: usize, out: &mut Vec<Candidate>) {
         let rest = &self.world.rule.body[i + 1..];
         if rest.is_empty() {
             return self.last_step(i, joint, step, part, from, out);
@@ -271,7 +269,7 @@ impl Search<'_> {
         // A contiguous stretch has ended: nothing more is bound, but `until` may still come.
         let mut ended = false;
         let entered = part.last.is_some() || !run.is_empty();
-        let from = run.last().copied().or(part.last).map_or(0, |l| l + 1);
+        let from = run.last().map_or_else(|| self.from(part), |l| l + 1);
         for e in from..self.len() {
             if step.until.as_ref().is_some_and(|u| self.ends(u, step, part, e)) {
                 if !entered {
@@ -328,7 +326,7 @@ impl Search<'_> {
         part: &Part,
         out: &mut Vec<Candidate>,
     ) {
-        let start = part.last.map_or_else(|| part.reach.map_or(0, |(_, s)| s), |l| l + 1);
+        let start = part.last.map_or_else(|| part.reach.map_or(0, |(_, s)| s), |_| self.from(part));
         let last_elem = i + 1 == self.world.rule.body.len();
         for n in (start..=self.len()).filter(|&n| (n == self.len()) == last_elem) {
             let mut now = part.clone();
@@ -371,22 +369,25 @@ impl Search<'_> {
         let mut found: Vec<(Vec<Vec<usize>>, Part)> = vec![];
         // Inside an iteration a name stands for this iteration's event.
         let mut inner = now.clone();
-        // Where an iteration may begin is tested when it is chosen: it does not decide which one is.
-        (inner.next, inner.waits) = (Next::Free, vec![]);
         for (_, step) in body {
             inner.binds[step.id].clear();
         }
-        self.body(&body[0].0, body, 0, &inner, from, to, &mut found);
+        // Which completion is the earliest does not depend on what stands before the group; what begins the first
+        // iteration does.
+        inner.next = Next::Free;
+        let first = part.last == now.last;
+        self.body(if first { joint } else { &body[0].0 }, body, 0, &inner, from, to, &mut found);
         let end = found.iter().filter_map(|(_, p)| p.last).min()?;
         let oldest = matches!(self.world.rule.pick, Pick::First | Pick::Each);
         let best = found
             .into_iter()
             .filter(|(_, p)| p.last == Some(end))
+            .filter(|(lists, _)| {
+                !first
+                    || part.next == Next::Free
+                    || lists.iter().flatten().min().map(|&e| Next::At(e)) == Some(part.next)
+            })
             .reduce(|a, b| if newer(&b.0, &a.0, !oldest) { b } else { a })?;
-        let begins = best.0.iter().flatten().min().copied()?;
-        if part.last == now.last && !self.enters(joint, part, begins) {
-            return None;
-        }
         let mut next = best.1;
         for (_, step) in body {
             let own = std::mem::take(&mut next.binds[step.id]);

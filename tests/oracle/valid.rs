@@ -46,6 +46,9 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if within.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
                 return Some("`no X` without a step after it");
             }
+            if within.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
+                return Some("an absence before a step that may be empty: where its deadline counts is open");
+            }
             if events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
                 return Some("a comma after `by`");
             }
@@ -256,6 +259,20 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     if first.iter().any(|s| s.repeated()) || matches!(rule.body[0].1, Elem::Group { .. }) {
         let own: Vec<&String> = first.iter().filter_map(|s| s.name.as_ref()).collect();
         let reads = |g: &Guard| g.cond.as_ref().is_some_and(|c| c.names().iter().any(|n| own.contains(&n)));
+        // An event that the repetition may bind and that also ends it leaves two readings.
+        let named: Vec<&String> = first.iter().flat_map(|s| &s.classes).collect();
+        let wide = named.iter().any(|c| c.len() > 1);
+        let meets = |g: &Guard| g.classes.iter().any(|c| named.contains(&c) || wide && "ABCDX".contains(c.as_str()));
+        if rule.cancel.iter().any(meets) || first.iter().any(|s| s.without.iter().any(meets)) {
+            return Some("a repeated first step that its own guards meet");
+        }
+        // Where it starts would depend on what it has bound.
+        let history = first.iter().any(|s| {
+            s.cond.as_ref().is_some_and(|c| c.reads_prev() || c.names().iter().any(|n| Some(n) == s.name.as_ref()))
+        });
+        if history && (!rule.cancel.is_empty() || first.iter().any(|s| !s.without.is_empty() || s.until.is_some())) {
+            return Some("a repeated first step with history and cuts");
+        }
         if rule.cancel.iter().any(reads) {
             return Some("`cancel on` over a repeated first step");
         }
