@@ -1,0 +1,398 @@
+//! The pattern of a rule: sequences to elements, steps and guards with their conditions split by what they read.
+//!
+//! A condition is a conjunction. Its stateless parts become the predicate that finds the event; parts that read
+//! statistics are decided when it arrives; the rest is decided by the matcher, against bound events.
+
+use std::sync::Arc;
+
+use super::expr::{Attr, Expr};
+use super::lower_expr::{Lowering, Place};
+use super::lower_rule::{PendingRole, RuleBuilder};
+use super::ruleset::{
+    Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, Quantifier, RoleKind,
+    Step,
+};
+use crate::base::id::GuardId;
+use crate::base::{Duration, StepId};
+use crate::syntax::ast::{self, Count, StepGuardKind};
+
+impl<'s, 'a> RuleBuilder<'s, 'a> {
+    pub(super) fn declare_steps(&mut self, seq: &ast::Sequence, low: &mut Lowering<'_>) {
+        for element in seq.elements() {
+            match element {
+                ast::Element::Step(step) => self.declare_step(step, low),
+                ast::Element::All(all) => all.members.iter().for_each(|s| self.declare_step(s, low)),
+                ast::Element::Any(any) => any.members.iter().for_each(|s| self.declare_step(s, low)),
+                ast::Element::Group(group) => self.declare_steps(&group.body, low),
+                ast::Element::Absence(_) => {}
+            }
+        }
+    }
+
+    fn declare_step(&mut self, step: &ast::Step, low: &mut Lowering<'_>) {
+        let id = StepId::from(self.step_asts.len());
+        if let Some(name) = &step.name {
+            low.scope.steps.insert(name.name.clone(), id);
+        }
+        self.step_asts.push(step.clone());
+        self.step_keys.push(Vec::new());
+    }
+
+    /// The rule's `by`, overridden and extended by the step's own, in the order of the components.
+    pub(super) fn step_components(&mut self, step: &ast::Step, low: &mut Lowering<'_>) -> Vec<Component> {
+        let mut items: Vec<(usize, ast::KeyItem)> = self.rule_key.clone();
+        for item in &step.by {
+            let at = self.component(item);
+            match items.iter_mut().find(|(place, _)| *place == at) {
+                Some(slot) => slot.1 = item.clone(),
+                None => items.push((at, item.clone())),
+            }
+        }
+        items.sort_by_key(|(at, _)| *at);
+        items
+            .into_iter()
+            .map(|(place, item)| Component {
+                place,
+                value: low.expr(&item.value, Place::Event),
+                optional: item.optional,
+            })
+            .collect()
+    }
+
+    pub(super) fn sequence(
+        &mut self,
+        seq: &ast::Sequence,
+        low: &mut Lowering<'_>,
+        elements: &mut Vec<Element>,
+        trailing: &mut Vec<Ahead>,
+    ) {
+        let none = ast::Then { directly: false, next: false, after: None, within: None, span: seq.span };
+        let joined = std::iter::once((&none, &*seq.first)).chain(seq.rest.iter().map(|(t, e)| (t, e)));
+        let mut ahead: Vec<Ahead> = Vec::new();
+        // `no X` without `within` is `without X` on the next step.
+        let mut without: Vec<&ast::Guard> = Vec::new();
+        for (then, element) in joined {
+            let link = Link {
+                directly: then.directly,
+                after: then.after.as_ref().map(|d| low.duration(d)),
+                within: then.within.as_ref().map(|d| low.duration(d)),
+            };
+            match element {
+                ast::Element::Absence(absence) => match &absence.within {
+                    None => without.extend(&absence.events),
+                    Some(within) => {
+                        let within = low.duration(within);
+                        let previous = elements.last().and_then(|e| e.steps().last().copied());
+                        let guards =
+                            absence.events.iter().map(|g| self.guard(g, previous, None, low)).collect::<Vec<_>>();
+                        ahead.push(Ahead { guards, within });
+                    }
+                },
+                ast::Element::Group(group) if group.quantifier.is_none() => {
+                    // A plain group is its content; its first joint is the one before the group.
+                    let at = elements.len();
+                    let (mut inner, mut rest) = (Vec::new(), Vec::new());
+                    self.sequence(&group.body, low, &mut inner, &mut rest);
+                    elements.extend(inner);
+                    if let Some(first) = elements.get_mut(at) {
+                        first.link = link;
+                        first.ahead.append(&mut ahead);
+                    }
+                    ahead.append(&mut rest);
+                }
+                other => {
+                    let mut built = self.element(other, then.next, low);
+                    built.link = link;
+                    let guarded = built.steps().first().copied();
+                    for guard in without.drain(..) {
+                        let guard = self.guard(guard, guarded, None, low);
+                        built.without.push(guard);
+                    }
+                    built.ahead.append(&mut ahead);
+                    elements.push(built);
+                }
+            }
+        }
+        trailing.append(&mut ahead);
+    }
+
+    fn element(&mut self, element: &ast::Element, next: bool, low: &mut Lowering<'_>) -> Element {
+        let plain = |kind| Element { kind, link: Link::default(), ahead: Vec::new(), without: Vec::new() };
+        match element {
+            ast::Element::Step(step) => {
+                let (id, without) = self.step(step, next, low);
+                let kind = match &step.quantifier {
+                    None => ElementKind::Single(id),
+                    Some(q) if q.count == Count::Optional => ElementKind::Optional(id),
+                    Some(_) => ElementKind::Repeat(id),
+                };
+                Element { without, ..plain(kind) }
+            }
+            ast::Element::All(all) => {
+                let mut without = Vec::new();
+                let steps: Vec<StepId> = all
+                    .members
+                    .iter()
+                    .map(|s| {
+                        let (id, mut more) = self.step(s, next, low);
+                        without.append(&mut more);
+                        id
+                    })
+                    .collect();
+                for guard in &all.without {
+                    let guard = self.guard(guard, None, steps.first().copied(), low);
+                    without.push(guard);
+                }
+                Element { without, ..plain(ElementKind::All(steps)) }
+            }
+            ast::Element::Any(any) => {
+                let mut without = Vec::new();
+                let steps = any
+                    .members
+                    .iter()
+                    .map(|s| {
+                        let (id, mut more) = self.step(s, next, low);
+                        without.append(&mut more);
+                        id
+                    })
+                    .collect();
+                Element { without, ..plain(ElementKind::Any(steps)) }
+            }
+            ast::Element::Group(group) => {
+                let mut body = Vec::new();
+                let none = ast::Then { directly: false, next: false, after: None, within: None, span: group.span };
+                let joined =
+                    std::iter::once((&none, &*group.body.first)).chain(group.body.rest.iter().map(|(t, e)| (t, e)));
+                for (then, inner) in joined {
+                    let link = Link {
+                        directly: then.directly,
+                        after: then.after.as_ref().map(|d| low.duration(d)),
+                        within: then.within.as_ref().map(|d| low.duration(d)),
+                    };
+                    if let ast::Element::Step(step) = inner {
+                        let (id, _) = self.step(step, false, low);
+                        body.push((id, link));
+                    } else {
+                        low.problems.push((inner.span(), "a repeated group holds plain steps only".to_owned()));
+                    }
+                }
+                let quantifier = quantifier(group.quantifier.as_ref(), StepId(0), low);
+                plain(ElementKind::Group(Group { body, quantifier }))
+            }
+            ast::Element::Absence(_) => plain(ElementKind::All(Vec::new())),
+        }
+    }
+
+    /// Lowers a step; gives its id and the guards of its `without` and `next`.
+    fn step(&mut self, step: &ast::Step, next: bool, low: &mut Lowering<'_>) -> (StepId, Vec<GuardId>) {
+        let id = StepId::from(self.steps.len());
+        let label: Arc<str> = step.name.as_ref().map_or_else(|| class_label(&step.classes), |n| n.name.as_str().into());
+        let parts: Vec<Expr> =
+            step.condition.as_ref().map(|c| low.expr(c, Place::Step(id)).conjuncts()).unwrap_or_default();
+        let (mut stateless, mut arrival, mut cross) = (Vec::new(), Vec::new(), Vec::new());
+        let mut which = String::new();
+        for part in parts {
+            let kind = if part.is_stateless() { 's' } else { 'x' };
+            which.push(kind);
+            match kind {
+                's' => stateless.push(part),
+                _ if part.is_unary() => arrival.push(part),
+                _ => cross.push(part),
+            }
+        }
+        let preds = self.predicates(&step.classes, step.condition.as_ref(), &which, Expr::all(stateless), low);
+        let (mut reads, mut reads_prev) = (Vec::new(), false);
+        for part in &cross {
+            part.walk(&mut |e| match e {
+                Expr::Bound(step, ..) => reads.push(*step),
+                Expr::Aggregate(a) => reads.push(a.step),
+                Expr::Prev(_) => reads_prev = true,
+                _ => {}
+            });
+        }
+        reads.sort();
+        reads.dedup();
+        let own_history = cross.iter().any(|e| reads_own(e, id));
+        let components = self.step_keys[id.index()].clone();
+        self.pending_roles.push(PendingRole { kind: RoleKind::Step(id), preds, components: components.clone() });
+        let joins = cross.iter().filter_map(equality).collect::<Vec<_>>();
+        // The earlier step holds the join, because that is the one looked up.
+        for (earlier, theirs, mine) in joins {
+            if let Some(earlier) = self.steps.get_mut(earlier.index()) {
+                earlier.joins.push(Join { step: id, this: theirs, other: mine });
+            }
+        }
+        self.steps.push(Step {
+            name: step.name.as_ref().map(|n| n.name.as_str().into()),
+            label,
+            role: 0,
+            arrival: Expr::all(arrival),
+            lookback: Vec::new(),
+            cross: Expr::all(cross),
+            cross_lookback: Vec::new(),
+            quantifier: None,
+            until: None,
+            components,
+            joins: Vec::new(),
+            own_history,
+            reads,
+            reads_prev,
+        });
+        let mut without = Vec::new();
+        for guard in &step.guards {
+            match guard.kind {
+                StepGuardKind::Without => {
+                    for g in &guard.events {
+                        let g = self.guard(g, Some(id), None, low);
+                        without.push(g);
+                    }
+                }
+                kind => {
+                    let last = guard.last.as_ref().map_or(Duration::MAX, |d| low.duration(d));
+                    let guards: Vec<GuardId> =
+                        guard.events.iter().map(|g| self.guard(g, Some(id), None, low)).collect();
+                    let simple = guards.iter().all(|g| self.guards[g.index()].equalities.is_some());
+                    let lookback = Lookback { wanted: kind == StepGuardKind::If, guards, last };
+                    let step = &mut self.steps[id.index()];
+                    if simple { step.lookback.push(lookback) } else { step.cross_lookback.push(lookback) }
+                }
+            }
+        }
+        if next {
+            let same = ast::Guard {
+                classes: step.classes.clone(),
+                condition: step.condition.clone(),
+                by: step.by.clone(),
+                span: step.span,
+            };
+            let g = self.guard(&same, Some(id), None, low);
+            without.push(g);
+        }
+        if let Some(until) = &step.until {
+            let g = self.guard(until, Some(id), None, low);
+            self.steps[id.index()].until = Some(g);
+        }
+        if let Some(q) = &step.quantifier
+            && q.count != Count::Optional
+        {
+            let q = quantifier(Some(q), id, low);
+            self.steps[id.index()].quantifier = Some(q);
+        }
+        (id, without)
+    }
+
+    pub(super) fn guard(
+        &mut self,
+        guard: &ast::Guard,
+        guarded: Option<StepId>,
+        like: Option<StepId>,
+        low: &mut Lowering<'_>,
+    ) -> GuardId {
+        let id = GuardId::from(self.guards.len());
+        let parts: Vec<Expr> =
+            guard.condition.as_ref().map(|c| low.expr(c, Place::Guard).conjuncts()).unwrap_or_default();
+        let (mut stateless, mut cross) = (Vec::new(), Vec::new());
+        let mut which = String::new();
+        for part in parts {
+            which.push(if part.is_stateless() { 's' } else { 'x' });
+            if part.is_stateless() { stateless.push(part) } else { cross.push(part) }
+        }
+        let preds = self.predicates(&guard.classes, guard.condition.as_ref(), &which, Expr::all(stateless), low);
+        let equalities = guarded.and_then(|step| {
+            cross
+                .iter()
+                .map(|e| equality(e).filter(|(s, _, _)| *s == step).map(|(_, other, this)| (this, other)))
+                .collect()
+        });
+        let components = if guard.by.is_empty() {
+            // The rule's `by` where it names a component; else what the guarded step says.
+            let own = match guarded.or(like) {
+                Some(step) => self.step_keys[step.index()].clone(),
+                None if self.rule_key.is_empty() => self.step_keys.first().cloned().unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let mut components: Vec<Component> = self
+                .rule_key
+                .clone()
+                .into_iter()
+                .map(|(place, item)| Component {
+                    place,
+                    value: low.expr(&item.value, Place::Event),
+                    optional: item.optional,
+                })
+                .collect();
+            let named: Vec<usize> = components.iter().map(|c| c.place).collect();
+            components.extend(own.into_iter().filter(|c| !named.contains(&c.place)));
+            components.sort_by_key(|c| c.place);
+            components
+        } else {
+            let mut components: Vec<Component> = guard
+                .by
+                .iter()
+                .map(|item| Component {
+                    place: self.component(item),
+                    value: low.expr(&item.value, Place::Event),
+                    optional: item.optional,
+                })
+                .collect();
+            components.sort_by_key(|c| c.place);
+            components
+        };
+        self.pending_roles.push(PendingRole { kind: RoleKind::Guard(id), preds, components: components.clone() });
+        self.guards.push(Guard {
+            label: class_label(&guard.classes),
+            role: 0,
+            cross: Expr::all(cross),
+            guarded,
+            components,
+            equalities,
+        });
+        id
+    }
+}
+
+/// `this side == earlier step's side`: the step, its side as an expression over its own event, this side.
+fn equality(e: &Expr) -> Option<(StepId, Expr, Expr)> {
+    let Expr::Compare(ast::BinaryOp::Eq, a, b) = e else { return None };
+    let bound = |e: &Expr| match e {
+        Expr::Bound(step, _, attr @ (Attr::Field(_) | Attr::Ts)) => Some((*step, Expr::This(*attr))),
+        _ => None,
+    };
+    let (this, (step, other)) = match (bound(a), bound(b)) {
+        (Some(other), None) => (&**b, other),
+        (None, Some(other)) => (&**a, other),
+        _ => return None,
+    };
+    this.is_stateless().then(|| (step, other, this.clone()))
+}
+
+fn reads_own(e: &Expr, step: StepId) -> bool {
+    let mut own = false;
+    e.walk(&mut |e| {
+        own |= match e {
+            Expr::Prev(_) => true,
+            Expr::Bound(s, ..) => *s == step,
+            Expr::Aggregate(a) => a.step == step,
+            _ => false,
+        }
+    });
+    own
+}
+
+fn quantifier(q: Option<&ast::Quantifier>, step: StepId, low: &mut Lowering<'_>) -> Quantifier {
+    let Some(q) = q else { return Quantifier { min: 1, max: Some(1), distinct: Vec::new(), consecutive: false } };
+    let (min, max) = match q.count {
+        Count::AtLeast(n) => (n, None),
+        Count::Exactly(n) => (n, Some(n)),
+        Count::Range(n, m) => (n, Some(m)),
+        Count::OneOrMore => (1, None),
+        Count::ZeroOrMore => (0, None),
+        Count::Optional => (0, Some(1)),
+    };
+    let distinct = q.distinct.iter().map(|e| low.expr(e, Place::Element(step))).collect();
+    Quantifier { min, max, distinct, consecutive: q.consecutive }
+}
+
+pub(super) fn class_label(classes: &[ast::ClassRef]) -> Arc<str> {
+    classes.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(" or ").into()
+}
