@@ -237,7 +237,9 @@ impl Sequencer {
     }
 
     fn release(&mut self) -> Released {
-        let several = self.sources.iter().filter(|s| !s.ended).count() > 1;
+        // Also when only one source is left: it may still bring the time of an event that another one brought, and the
+        // position decides between them.
+        let several = self.sources.len() > 1;
         let watermark = self.watermark;
         let ready = |ts: Timestamp| if several { ts < watermark } else { ts <= watermark };
         let (mut out, rest): (Vec<_>, Vec<_>) =

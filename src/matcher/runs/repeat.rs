@@ -114,14 +114,15 @@ impl<'s> Search<'s> {
         let mut settled_keys: Vec<(Vec<Option<Box<[u8]>>>, Option<Id>)> = Vec::new();
         // Which event of a session is the last may depend on where it starts: a start counts if nothing before it is
         // in reach of the last event that it leads to.
+        let each = self.env.rule.pick == Pick::Each;
         let by_last = matches!(self.trigger, Trigger::Until(_))
             && self.env.rule.within.is_some()
             && self.env.rule.steps[step.index()].own_history
-            && !self.is_contiguous(at, q);
+            && !self.is_contiguous(at, q)
+            && !each;
         let mut qualified: Vec<Timestamp> = Vec::new();
         let found_before = self.found.len();
         let role = self.env.rule.steps[step.index()].role;
-        let each = self.env.rule.pick == Pick::Each;
         let mut from = self.low;
         loop {
             let start = self.buffer.range(role, from, high).find(|id| !self.buffer.first_used(*id));
@@ -538,6 +539,10 @@ impl<'s> Search<'s> {
                 if self.env.rule.handed_over {
                     self.recompute_components();
                 }
+                if ended && own.is_empty() && left.last.is_none() {
+                    // It ends a repetition that has not begun; another may begin after it.
+                    continue;
+                }
                 if ended {
                     return;
                 }
@@ -564,7 +569,8 @@ impl<'s> Search<'s> {
                 (Next::End, Trigger::Event(_)) => {}
                 (Next::End, Trigger::Until(end)) => {
                     let ended = def.until.is_some_and(|u| self.any_hit(&[u], id + 1, end, &[]));
-                    if enough && !ended {
+                    let ends = def.until.is_some_and(|u| self.hits(u, end));
+                    if enough && ends && !ended {
                         self.after_repeat(at, element, step, left, id, None);
                     }
                 }
