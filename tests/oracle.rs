@@ -189,12 +189,13 @@ fn counted(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
-/// A discarded case: `pick all` may have two candidates of the same events, which are one alert to some.
+/// A discarded case: `pick all`, or two keys of one event, may give two alerts of the same events, whose order and
+/// number nothing decides.
 fn ambiguous(outcome: &Outcome) -> bool {
     let flat = |a: &select::Alert| {
         let mut all: Vec<usize> = a.bound.iter().flatten().copied().collect();
         all.sort_unstable();
-        (a.time, a.key.clone(), all)
+        (a.time, all)
     };
     outcome.alerts.iter().enumerate().any(|(i, a)| outcome.alerts[..i].iter().any(|b| flat(a) == flat(b)))
 }
