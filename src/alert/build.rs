@@ -24,6 +24,7 @@ pub struct Order {
     seq: Seq,
     rule: u32,
     bound: Vec<Origin>,
+    key: Box<[u8]>,
 }
 
 impl Ord for Order {
@@ -32,7 +33,9 @@ impl Ord for Order {
         head(self).cmp(&head(other)).then_with(|| {
             let differ = self.bound.iter().zip(&other.bound).map(|(a, b)| a.cmp(b)).find(|o| o.is_ne());
             // A proper prefix is newer, so it comes later.
-            differ.unwrap_or_else(|| other.bound.len().cmp(&self.bound.len()))
+            let bound = differ.unwrap_or_else(|| other.bound.len().cmp(&self.bound.len()));
+            // One event may complete two keys with the same bound events.
+            bound.then_with(|| self.key.cmp(&other.key))
         })
     }
 }
@@ -159,6 +162,7 @@ impl Builder {
             seq: if matched.at_deadline { Seq::default() } else { matched.seq },
             rule: rule.id.0,
             bound: places,
+            key: key_bytes.into(),
         };
         Draft { order, alert, suppress, origins }
     }

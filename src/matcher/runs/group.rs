@@ -101,6 +101,9 @@ impl<'s> Search<'s> {
             }
             let last = iteration.last().copied().unwrap_or(first);
             let n = i as u64 + 1;
+            if q.max.is_some_and(|max| n > max) && matches!((next, self.trigger), (Next::End, Trigger::Event(_))) {
+                break;
+            }
             let fits = n >= q.min && q.max.is_none_or(|max| n <= max);
             let whole = i + 1 == iterations.len();
             let own: Vec<Id> = iterations[..=i].iter().flatten().copied().collect();

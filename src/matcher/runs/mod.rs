@@ -137,6 +137,10 @@ impl Runs {
         {
             return None;
         }
+        // Any run may be chosen, and events without a countable tuple are not bound: the newest may not be the last.
+        if step.quantifier.as_ref().is_some_and(|q| q.consecutive || !q.distinct.is_empty()) {
+            return None;
+        }
         let until = env.rule.guards[step.until?.index()].role;
         let newest =
             self.buffer.range(step.role, 0, self.buffer.end()).rev().find(|id| !self.buffer.has(*id, until))?;

@@ -419,7 +419,8 @@ impl<'s> Search<'s> {
                 current.ids.push(id);
                 continue;
             }
-            if contiguous && !current.ids.is_empty() {
+            // An event that is looked at only because it might end the repetition breaks no run.
+            if contiguous && self.named_between(id, id + 1) && !current.ids.is_empty() {
                 let segment = close(self, &mut current, None);
                 segments.push(segment);
                 // What broke the run may begin the next.
@@ -475,7 +476,12 @@ impl<'s> Search<'s> {
                     }
                 }
                 (Next::End, Trigger::Until(end)) if whole => {
-                    let ended = segment.until.is_none_or(|until| until == end);
+                    // A run that something broke is over, too, once an earlier `until` has come.
+                    let over = |guard| self.any_hit(&[guard], *id + 1, end, &[]);
+                    let ended = match segment.until {
+                        Some(until) => until == end,
+                        None => !def.until.is_some_and(over),
+                    };
                     let ends = def.until.is_some_and(|guard| self.hits(guard, end));
                     if ended && ends && self.fits(q, step) {
                         self.after_repeat(at, element, step, left, *id, None);
