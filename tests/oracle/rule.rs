@@ -54,7 +54,6 @@ pub enum Pick {
 
 #[allow(clippy::enum_variant_names, reason = "the words of the rule language")]
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
-#[allow(clippy::enum_variant_names, reason = "the words of the language")]
 pub enum Skip {
     #[default]
     PastLast,
@@ -72,7 +71,6 @@ pub struct Joint {
 
 #[allow(clippy::large_enum_variant, reason = "clarity before size")]
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "a rule has few")]
 pub enum Elem {
     Step(Step),
     /// `no X, Y within d`
