@@ -52,7 +52,6 @@ pub enum Pick {
     Each,
 }
 
-#[expect(clippy::enum_variant_names, reason = "the words of the rule language")]
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 #[allow(clippy::enum_variant_names, reason = "the words of the language")]
 pub enum Skip {
@@ -70,7 +69,6 @@ pub struct Joint {
     pub within: Option<Bound>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "clarity before size")]
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "a rule has few")]
 pub enum Elem {
