@@ -4,6 +4,10 @@
 
 mod cli;
 
+/// Partial matches come and go by the million, in many small pieces: measured, this takes a third off the packs' time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     cli::main()
 }

@@ -89,7 +89,7 @@ pub struct RunArgs {
     /// How much an event may be out of order by event time, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub lateness: Option<Duration>,
-    /// With --follow: after this time without input, absences follow the wall clock
+    /// After this time without input, absences follow the wall clock; without --follow only if given
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle: Option<Duration>,
     /// What happens to undecided absences at the end of the input

@@ -122,6 +122,8 @@ fn open_inputs(
 /// How the engine is to work, from flags, configuration and defaults.
 fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: &Arc<AtomicBool>) -> EngineConfig {
     let config = &settings.config;
+    // A pipe may be a replay that is merely slow: it follows the wall clock only if somebody asks for it.
+    let live = args.follow || args.idle.is_some() || config.idle.is_some();
     let processors = || thread::available_parallelism().map_or(1, NonZero::get);
     EngineConfig {
         session: SessionConfig {
@@ -129,7 +131,7 @@ fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: 
             lateness: args.lateness.or(config.lateness).unwrap_or(Duration::ZERO),
             evidence: args.evidence.or(config.evidence).unwrap_or_default(),
             limits: config.limits.clone(),
-            max_future: args.follow.then(|| config.max_future.unwrap_or(MAX_FUTURE)),
+            max_future: live.then(|| config.max_future.unwrap_or(MAX_FUTURE)),
             from: args.from,
             to: args.to,
             keep_rejects,
@@ -137,7 +139,7 @@ fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: 
         },
         threads: args.threads.or(config.threads).map_or_else(processors, usize::from),
         at_end: args.at_end.or(config.at_end).unwrap_or_default(),
-        live: args.follow.then(|| Live { idle: args.idle.or(config.idle).unwrap_or(IDLE) }),
+        live: live.then(|| Live { idle: args.idle.or(config.idle).unwrap_or(IDLE) }),
         stop: stop.clone(),
         time_rules: !args.quiet,
     }
