@@ -30,6 +30,7 @@ const FILES: [&str; 25] = [
     "keys.txt",
     "pick.txt",
     "quantifiers.txt",
+    "regressions.txt",
     "skip.txt",
     "sliding.txt",
     "statistics.txt",
