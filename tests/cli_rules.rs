@@ -80,6 +80,8 @@ fn explain_says_what_a_rule_does() {
         "All of it within 10m",
         "attempts = count(fail)",
         "strategy    latest-run",
+        "bytes a key and",
+        "0 start",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use tripline::compile::CompileOptions;
+use tripline::matcher::state::Memory;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
     Absence, AfterMatch, AlertValue, ClauseKind, Element, Pick, RuleDecl, Sequence, Step, Then,
@@ -11,6 +12,7 @@ use tripline::syntax::source::SourceMap;
 
 use super::args::ExplainArgs;
 use super::exit::{Exit, Stop};
+use super::graph::drawing::{self, Drawing};
 use super::rules::{self, Selection};
 use super::terminal::{Terminal, paint, print, style};
 use super::wording::{Wording, count};
@@ -25,6 +27,9 @@ pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> 
         }
         let mut page = Page { out: &mut text, color: terminal.color_out };
         page.rule(rule, &selection);
+        if let Some(plan) = selection.ruleset.rule(&rule.name.name) {
+            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan);
+        }
         if args.plan
             && let Some(plan) = selection.ruleset.rule(&rule.name.name)
         {
@@ -225,17 +230,43 @@ impl Page<'_> {
         }
     }
 
+    /// How it runs: strategy, memory, and the automaton as a table.
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule) {
+        self.line("");
+        self.head("Automaton");
+        self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
+        let memory = Memory::of(rule);
+        self.row("memory", &format!("about {} bytes a key and {} an event it holds", memory.key, memory.event));
+        let timers = match (rule.trailing_deadline(), rule.horizon) {
+            (Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
+            (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
+            (None, None) => "none: what is held is never too old".to_owned(),
+        };
+        self.row("timers", &timers);
+        let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
+        self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });
+        let name = |at: usize| format!("{at} {}", drawing.nodes[at].label);
+        let width =
+            |names: &mut dyn Iterator<Item = usize>| names.map(|at| name(at).chars().count()).max().unwrap_or(0);
+        let from = width(&mut drawing.edges.iter().map(|e| e.from)).max("from".len());
+        let to = width(&mut drawing.edges.iter().map(|e| e.to)).max("to".len());
+        self.line(&format!("  {:<from$}  {:<to$}  when", "from", "to"));
+        for edge in &drawing.edges {
+            let when = edge.label.join(", ");
+            self.line(&format!("  {:<from$}  {:<to$}  {when}", name(edge.from), name(edge.to)));
+        }
+    }
+
     fn plan(&mut self, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Execution");
-        self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
             Some(horizon) => format!("an event can matter for {horizon}"),
             None => "an event can matter for ever: there is no bound".to_owned(),
         };
-        self.row("memory", &memory);
+        self.row("reach", &memory);
         self.row(
             "level",
             &match rule.level {

@@ -7,7 +7,10 @@ use super::counter::Counter;
 use super::latest_run::LatestRun;
 use super::past::Past;
 use super::runs::Runs;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, Value};
+use crate::plan::Rule;
+use crate::plan::event::StoredEvent;
+use crate::plan::ruleset::StrategyKind;
 
 /// What one key holds, by strategy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +44,35 @@ impl RunState {
             Self::LatestRun(s) => s.len(),
             Self::Runs(s) => s.len(),
         }
+    }
+}
+
+/// What a rule's state takes, estimated from the layout of its types: texts are taken to be 16 bytes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of a key that holds something, without its events.
+    pub key: usize,
+    /// Bytes of each event it holds.
+    pub event: usize,
+}
+
+impl Memory {
+    /// The estimate for a rule.
+    pub fn of(rule: &Rule) -> Self {
+        const TEXT: usize = 16;
+        let state = match rule.strategy {
+            StrategyKind::Stateless => 0,
+            StrategyKind::Counter => size_of::<Counter>(),
+            StrategyKind::LatestRun => size_of::<LatestRun>(),
+            StrategyKind::Runs => size_of::<Runs>(),
+        };
+        let past = if rule.hints.needs_past { size_of::<Past>() } else { 0 };
+        // The hash table holds an index and a control byte a key, and is at most seven eighths full.
+        let index = 8 * (size_of::<u32>() + 1) / 7;
+        let key = size_of::<Option<Slot>>() + index + rule.components.len() * TEXT + state + past;
+        let fields = rule.kept.len() * (size_of::<Value>() + TEXT) + rule.stats.len() * size_of::<Value>();
+        let shared = 2 * size_of::<usize>() + size_of::<usize>();
+        Self { key, event: shared + size_of::<StoredEvent>() + fields }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tripline graph`: the automaton of rules, drawn.
 
 mod dot;
-mod drawing;
+pub mod drawing;
 mod mermaid;
 mod svg;
 
