@@ -346,3 +346,48 @@ fn a_followed_file_is_read_as_it_grows_and_silence_moves_time() {
     child.kill().expect("it runs");
     child.wait().expect("it ends");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_reads_tables_anew_and_keeps_partial_matches() {
+    let place = Place::new("run-hangup");
+    place.file("known.csv", "name\nann\n");
+    place.file(
+        "r.trip",
+        "table known from \"known.csv\" key name\nrule r {\n  by host\n  match { a: a then b: b where not (user in @known) } within 1h\n}\n",
+    );
+    place.file("e.ndjson", "");
+    let mut child = place
+        .command(&["run", "r.trip", "--follow", "--idle", "1h", "--threads", "2", "e.ndjson"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut alerts = BufReader::new(child.stdout.take().expect("piped"));
+    let mut notes = BufReader::new(child.stderr.take().expect("piped"));
+    let mut file = std::fs::OpenOptions::new().append(true).open(place.path("e.ndjson")).expect("the file");
+    // Two attempts begin; one completes with a user that the table does not know, which says that both were read.
+    let first = "{\"ts\":1000,\"type\":\"a\",\"host\":\"x\"}\n{\"ts\":1000,\"type\":\"a\",\"host\":\"y\"}\n\
+                 {\"ts\":2000,\"type\":\"b\",\"host\":\"y\",\"user\":\"eve\"}\n";
+    file.write_all(first.as_bytes()).expect("it grows");
+    let mut line = String::new();
+    alerts.read_line(&mut line).expect("a line");
+    assert!(line.contains("\"y\""), "{line}");
+    place.file("known.csv", "name\neve\n");
+    let told = std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status();
+    assert!(told.is_ok_and(|status| status.success()));
+    // Warnings of the rule may stand before it.
+    while !line.contains("read anew") {
+        line.clear();
+        assert!(notes.read_line(&mut line).expect("a line") > 0, "it ends without reading the table anew");
+    }
+    let second = "{\"ts\":3000,\"type\":\"b\",\"host\":\"x\",\"user\":\"eve\"}\n\
+                  {\"ts\":4000,\"type\":\"b\",\"host\":\"x\",\"user\":\"ann\"}\n";
+    file.write_all(second.as_bytes()).expect("it grows");
+    line.clear();
+    alerts.read_line(&mut line).expect("a line");
+    assert!(line.contains("\"x\"") && line.contains("\"ann\"") && !line.contains("\"eve\""), "{line}");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+}

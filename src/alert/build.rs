@@ -60,7 +60,7 @@ pub struct Draft {
 }
 
 /// Makes alerts of one rule set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Builder {
     rules: Arc<Ruleset>,
     evidence: Evidence,
@@ -76,6 +76,11 @@ impl Builder {
             rules.rules.iter().map(|r| r.kept.iter().map(|f| rules.fields[f.index()].join(".")).collect()).collect();
         let tags = rules.rules.iter().map(|r| r.meta.tags.iter().map(ToString::to_string).collect()).collect();
         Self { rules, evidence, names, tags }
+    }
+
+    /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].
+    pub fn set_tables(&mut self, rules: &Arc<Ruleset>) {
+        self.rules = Arc::clone(rules);
     }
 
     /// The alert of a match.

@@ -88,6 +88,14 @@ impl Collector {
         }
     }
 
+    /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].
+    pub fn set_tables(&mut self, rules: &Arc<Ruleset>) {
+        self.rules = Arc::clone(rules);
+        self.builder.set_tables(rules);
+        self.decoder.iter_mut().for_each(|d| d.set_tables(rules));
+        self.levels.iter_mut().for_each(|l| l.matcher.set_tables(rules));
+    }
+
     /// The builder, for shards that make their own drafts.
     pub fn builder(&self) -> &Builder {
         &self.builder

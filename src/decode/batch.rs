@@ -301,6 +301,12 @@ impl Decoder {
         }
     }
 
+    /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].
+    pub fn set_tables(&mut self, rules: &Arc<Ruleset>) {
+        debug_assert!(self.rules.differs_only_in_tables(rules));
+        self.rules = Arc::clone(rules);
+    }
+
     /// Decodes a block of whole lines.
     pub fn decode(&mut self, bytes: Vec<u8>, origin: BlockOrigin) -> Batch {
         let stats = BatchStats { bytes: bytes.len() as u64, ..BatchStats::default() };

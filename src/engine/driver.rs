@@ -108,7 +108,7 @@ enum Arrived {
 }
 
 struct Driver<'a> {
-    rules: &'a Arc<Ruleset>,
+    rules: Arc<Ruleset>,
     config: &'a EngineConfig,
     handler: &'a mut dyn Handler,
     sequencer: Sequencer,
@@ -172,7 +172,7 @@ impl<'a> Driver<'a> {
             Work::Threads { decode: Some(decode), decoded, shards, handles, steps: Default::default() }
         };
         Self {
-            rules,
+            rules: Arc::clone(rules),
             config,
             handler,
             sequencer: Sequencer::new(session.order()),
@@ -206,6 +206,9 @@ impl<'a> Driver<'a> {
         self.inputs = readers.into_iter().map(input).collect();
         loop {
             self.take_decoded(false);
+            if let Some(rules) = self.handler.new_tables() {
+                self.set_tables(&rules);
+            }
             if self.should_stop() {
                 break;
             }
@@ -218,11 +221,39 @@ impl<'a> Driver<'a> {
             }
             if self.config.live.is_some() { self.read_live() } else { self.read_next() }
         }
-        // Drain what is on its way.
+        self.drain();
+    }
+
+    /// Brings everything that has been read through the shards.
+    fn drain(&mut self) {
         while self.next_in_order < self.next_number {
             self.take_decoded(true);
         }
         self.settle_steps(0);
+    }
+
+    /// Swaps tables between two blocks: what was read before them is matched with the old ones, whatever the thread.
+    fn set_tables(&mut self, rules: &Arc<Ruleset>) {
+        if !self.rules.differs_only_in_tables(rules) {
+            return;
+        }
+        self.drain();
+        self.rules = Arc::clone(rules);
+        self.collector.set_tables(rules);
+        match &mut self.work {
+            Work::Inline { decoder, matcher, .. } => {
+                decoder.set_tables(rules);
+                matcher.set_tables(rules);
+            }
+            Work::Threads { shards, .. } => {
+                for (shard, _) in shards.iter() {
+                    let _ = shard.send(ShardTask::Tables(Arc::clone(rules)));
+                }
+                for (_, done) in shards.iter() {
+                    self.stopped |= !matches!(done.recv(), Ok(ShardDone::Swapped));
+                }
+            }
+        }
     }
 
     /// Replaying: reads the source whose time is furthest behind, so that little is held back.
@@ -426,7 +457,7 @@ impl<'a> Driver<'a> {
                 let mut found = Vec::new();
                 crate::session::match_released(matcher, &progress.released, None, full, &mut found);
                 matcher.advance(progress.watermark, &mut found);
-                feed_upper(&mut self.collector, self.rules, &progress.released);
+                feed_upper(&mut self.collector, &self.rules, &progress.released);
                 let drafts = found.into_iter().map(|f| self.collector.builder().build(f)).collect();
                 let mut alerts = Vec::new();
                 self.collector.collect(drafts, progress.watermark, &mut alerts);
@@ -456,10 +487,10 @@ impl<'a> Driver<'a> {
             for (_, done) in shards.iter() {
                 match done.recv() {
                     Ok(ShardDone::Matched(mut more)) => drafts.append(&mut more),
-                    Ok(ShardDone::Finished(_)) | Err(_) => self.stopped = true,
+                    Ok(ShardDone::Finished(_) | ShardDone::Swapped) | Err(_) => self.stopped = true,
                 }
             }
-            feed_upper(&mut self.collector, self.rules, &released);
+            feed_upper(&mut self.collector, &self.rules, &released);
             let mut alerts = Vec::new();
             self.collector.collect(drafts, watermark, &mut alerts);
             self.emit(&alerts);
@@ -490,7 +521,7 @@ impl<'a> Driver<'a> {
         self.collector.finish(watermark, &mut alerts);
         self.emit(&alerts);
 
-        let mut summary = Summary::new(self.rules);
+        let mut summary = Summary::new(&self.rules);
         summary.add_input(&self.totals, &self.no_key, &self.sequencer.stats);
         let ends = self.end_shards();
         let mut drafts = Vec::new();
@@ -509,14 +540,14 @@ impl<'a> Driver<'a> {
             self.collector.finish(Timestamp::MAX, &mut alerts);
             self.emit(&alerts);
             for matcher in self.collector.matchers() {
-                summary.add_matcher(self.rules, matcher);
+                summary.add_matcher(&self.rules, matcher);
             }
         } else {
             for draft in &drafts {
                 pending[draft.alert.rule.index()] += 1;
             }
             for matcher in self.collector.matchers() {
-                summary.add_matcher(self.rules, matcher);
+                summary.add_matcher(&self.rules, matcher);
             }
             for (pending, more) in pending.iter_mut().zip(self.collector.pending()) {
                 *pending += more;

@@ -1,9 +1,11 @@
 //! What the engine asks of the world: sources that give blocks, and a handler that takes what comes out.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::alert::Alert;
 use crate::base::Timestamp;
+use crate::plan::Ruleset;
 use crate::session::Rejected;
 
 /// A block of whole lines of one source.
@@ -59,6 +61,12 @@ pub trait Handler {
 
     /// A source broke; the run goes on with the others.
     fn failed(&mut self, source: usize, failure: &SourceFailure);
+
+    /// Asked between steps: a rule set whose tables were read anew, if there is one. It must differ from the running
+    /// one in nothing else, or it is passed over.
+    fn new_tables(&mut self) -> Option<Arc<Ruleset>> {
+        None
+    }
 
     /// After every step.
     fn progress(&mut self, progress: Progress);

@@ -9,6 +9,7 @@ use crate::alert::build::{Builder, Draft};
 use crate::base::Timestamp;
 use crate::decode::batch::{Batch, BlockOrigin, Decoder};
 use crate::matcher::shard::{Matcher, RuleCounters};
+use crate::plan::Ruleset;
 use crate::session::match_released;
 use crate::time::sequencer::Released;
 
@@ -25,6 +26,8 @@ pub(super) struct DecodeTask {
 pub(super) enum ShardTask {
     /// Match these events, then decide deadlines before the watermark.
     Match(Arc<Released>, Timestamp),
+    /// Go on with tables that were read anew.
+    Tables(Arc<Ruleset>),
     /// Say what is open, then decide everything.
     Finish,
 }
@@ -33,6 +36,8 @@ pub(super) enum ShardTask {
 #[derive(Debug)]
 pub(super) enum ShardDone {
     Matched(Vec<Draft>),
+    /// The new tables are in use.
+    Swapped,
     Finished(Box<ShardEnd>),
 }
 
@@ -99,6 +104,12 @@ impl Worker {
                 match_released(&mut self.matcher, &released, Some(self.shard), self.full_evidence, &mut found);
                 self.matcher.advance(watermark, &mut found);
                 ShardDone::Matched(found.into_iter().map(|f| self.builder.build(f)).collect())
+            }
+            ShardTask::Tables(rules) => {
+                self.decoder.set_tables(&rules);
+                self.matcher.set_tables(&rules);
+                Arc::make_mut(&mut self.builder).set_tables(&rules);
+                ShardDone::Swapped
             }
             ShardTask::Finish => {
                 let open = self.matcher.open();

@@ -91,6 +91,12 @@ impl Matcher {
         }
     }
 
+    /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].
+    pub fn set_tables(&mut self, rules: &Arc<Ruleset>) {
+        debug_assert!(self.rules.differs_only_in_tables(rules));
+        self.rules = Arc::clone(rules);
+    }
+
     /// Whether a rule is of a level: 0 are rules on events.
     #[inline]
     pub fn is_level(&self, rule: RuleId, level: u32) -> bool {

@@ -39,6 +39,12 @@ pub struct Ruleset {
 }
 
 impl Ruleset {
+    /// Whether the other differs in nothing but what its tables hold: state made by one is good for the other.
+    pub fn differs_only_in_tables(&self, other: &Self) -> bool {
+        let names = |set: &Self| set.tables.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
+        self.fingerprint == other.fingerprint && self.fields == other.fields && names(self) == names(other)
+    }
+
     /// A rule by its name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| &*rule.name == name)

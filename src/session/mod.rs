@@ -160,6 +160,19 @@ impl Session {
         }
     }
 
+    /// Goes on with a rule set that differs in nothing but what its tables hold; partial matches stay as they are.
+    /// `false`, and nothing changes, for any other.
+    pub fn set_tables(&mut self, rules: &Arc<Ruleset>) -> bool {
+        if !self.rules.differs_only_in_tables(rules) {
+            return false;
+        }
+        self.rules = Arc::clone(rules);
+        self.decoder.set_tables(rules);
+        self.matcher.set_tables(rules);
+        self.collector.set_tables(rules);
+        true
+    }
+
     /// The arrival time of what is pushed from now on; only events without a time of their own depend on it.
     pub fn set_arrival(&mut self, arrival: Timestamp) {
         self.arrival = arrival;

@@ -8,6 +8,7 @@
 
 mod outputs;
 mod progress;
+mod reload;
 mod select;
 mod summary;
 
@@ -28,6 +29,7 @@ use tripline::config::{Output, Target};
 use tripline::engine::{self, EngineConfig, Handler, Live, Source, SourceFailure};
 use tripline::io::sink::SinkError;
 use tripline::io::source::{BlockOptions, FollowOptions, Position, STDIN, follow, open};
+use tripline::plan::Ruleset;
 use tripline::session::{Rejected, SessionConfig};
 
 use super::args::{self, RunArgs};
@@ -36,6 +38,7 @@ use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, style};
 use outputs::{Outputs, Record};
 use progress::Progress;
+use reload::Reload;
 use select::Chosen;
 use summary::Totals;
 
@@ -67,6 +70,9 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         reached: None,
         input_failed: false,
         error: None,
+        reload: Reload::on_hangup(&ruleset, || {
+            select::compile(args, &rules, &settings.compile_options(&args.time), terminal)
+        })?,
     };
     catch_signals(&stop)?;
     let started = Instant::now();
@@ -146,7 +152,7 @@ fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: 
 }
 
 /// Writes what the engine gives, and remembers what went wrong.
-struct Writer {
+struct Writer<'a> {
     outputs: Outputs,
     rejects: Record,
     late: Record,
@@ -156,9 +162,10 @@ struct Writer {
     reached: Option<Timestamp>,
     input_failed: bool,
     error: Option<SinkError>,
+    reload: Reload<'a>,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Goes on unless an output has failed.
     fn after(&mut self, result: Result<(), SinkError>) -> ControlFlow<()> {
         match result {
@@ -181,7 +188,7 @@ impl Writer {
     }
 }
 
-impl Handler for Writer {
+impl Handler for Writer<'_> {
     fn alerts(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
         self.alerts += alerts.len() as u64;
         let outputs = &mut self.outputs;
@@ -203,6 +210,10 @@ impl Handler for Writer {
     fn failed(&mut self, _: usize, failure: &SourceFailure) {
         self.input_failed = true;
         self.progress.aside(|| note(&format!("error: {failure}\n")));
+    }
+
+    fn new_tables(&mut self) -> Option<Arc<Ruleset>> {
+        self.reload.take()
     }
 
     fn progress(&mut self, progress: engine::Progress) {
