@@ -536,7 +536,8 @@ impl<'s> Search<'s> {
             if self.done() || !self.spend() {
                 return;
             }
-            let since = before.map_or(id, |b| b + 1);
+            // A repetition is entered after the absences before it.
+            let since = if own.is_empty() { before.map_or(id, |_| from) } else { before.map_or(id, |b| b + 1) };
             if let Some(until) = def.until {
                 if self.env.rule.handed_over {
                     self.agree(step, id);
