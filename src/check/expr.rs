@@ -198,7 +198,7 @@ impl Checker<'_> {
                 }
                 let mut report = Diagnostic::error(
                     codes::WRONG_OPERAND,
-                    format!("`{}` cannot take a {x} and a {y}", symbol(op)),
+                    format!("`{}` cannot take a {x} and a {y}", op.as_str()),
                     span,
                     "always missing",
                 )
@@ -237,7 +237,7 @@ impl Checker<'_> {
                 self.out.push(
                     Diagnostic::error(
                         codes::NEVER_EQUAL,
-                        format!("`{}` compares with one value, not with a list of them", symbol(op)),
+                        format!("`{}` compares with one value, not with a list of them", op.as_str()),
                         side.span,
                         "a list",
                     )
@@ -285,7 +285,7 @@ impl Checker<'_> {
         self.out.push(
             Diagnostic::warning(
                 codes::SUSPICIOUS_PATTERN,
-                format!("`{}` compares the whole text: `*` is no wildcard here", symbol(op)),
+                format!("`{}` compares the whole text: `*` is no wildcard here", op.as_str()),
                 b.span,
                 "a literal `*`",
             )
@@ -515,26 +515,6 @@ fn kinds_help(report: Diagnostic, a: &Expr, b: &Expr, x: Kinds, y: Kinds) -> Dia
     match (&a.kind, &b.kind) {
         (ExprKind::Path(p), _) | (_, ExprKind::Path(p)) => report.help(format!("check what `{}` is", path_text(p))),
         _ => report,
-    }
-}
-
-/// The operator as it is written.
-pub(crate) fn symbol(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Default => "??",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Rem => "%",
     }
 }
 

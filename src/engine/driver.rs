@@ -430,12 +430,7 @@ impl<'a> Driver<'a> {
             self.no_key[rule.index()] += count;
         }
         for line_text in &batch.rejects {
-            let rejected = Rejected {
-                input: batch.input,
-                line: batch.first_line + u64::from(line_text.line),
-                offset: batch.offset + u64::from(line_text.start),
-                line_text: line_text.clone(),
-            };
+            let rejected = Rejected::of(&batch, line_text);
             self.stopped |= self.handler.rejected(&rejected).is_break();
         }
         let progress = self.sequencer.push(Arc::clone(&batch));

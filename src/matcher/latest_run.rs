@@ -77,7 +77,7 @@ impl LatestRun {
         let mut latest: Option<Timestamp> = None;
         let mut keep = |time: Timestamp| latest = Some(latest.map_or(time, |l| l.max(time)));
         if let Some(last) = self.first.back() {
-            keep(last.ts + self.reach(env, 0)?);
+            keep(last.ts + env.rule.within?);
         }
         for (at, state) in self.states.iter().enumerate() {
             if let Some(bound) = state {
@@ -93,16 +93,6 @@ impl LatestRun {
             }
         }
         latest
-    }
-
-    /// How long an event of the counted first step can matter.
-    fn reach(&self, env: &RuleEnv<'_>, _: usize) -> Option<crate::base::Duration> {
-        let gap = env.rule.elements.get(1).and_then(|e| e.link.within);
-        // A gap bound limits the last event of the first step only: earlier ones are reached through it.
-        match (env.rule.within, gap, env.rule.elements.len()) {
-            (Some(d), _, _) => Some(d),
-            (None, _, _) => None,
-        }
     }
 
     /// Drops partial matches that can no longer complete at `now`.

@@ -111,6 +111,18 @@ pub struct Rejected {
     pub line_text: crate::decode::batch::RejectedLine,
 }
 
+impl Rejected {
+    /// A rejected line with its place in its input.
+    pub(crate) fn of(batch: &Batch, line_text: &RejectedLine) -> Self {
+        Self {
+            input: batch.input,
+            line: batch.first_line + u64::from(line_text.line),
+            offset: batch.offset + u64::from(line_text.start),
+            line_text: line_text.clone(),
+        }
+    }
+}
+
 /// The engine in one thread.
 #[derive(Debug)]
 pub struct Session {
@@ -204,12 +216,7 @@ impl Session {
             self.no_key[rule.index()] += count;
         }
         for line_text in &batch.rejects {
-            self.rejects.push(Rejected {
-                input: batch.input,
-                line: batch.first_line + u64::from(line_text.line),
-                offset: batch.offset + u64::from(line_text.start),
-                line_text: line_text.clone(),
-            });
+            self.rejects.push(Rejected::of(&batch, line_text));
         }
         let progress = self.sequencer.push(Arc::clone(&batch));
         for record in progress.late.iter().chain(&progress.quarantined) {

@@ -63,25 +63,6 @@ fn tighter(binding: Binding) -> Binding {
     }
 }
 
-fn op_text(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Or => "or",
-        BinaryOp::And => "and",
-        BinaryOp::Eq => "==",
-        BinaryOp::Ne => "!=",
-        BinaryOp::Lt => "<",
-        BinaryOp::Le => "<=",
-        BinaryOp::Gt => ">",
-        BinaryOp::Ge => ">=",
-        BinaryOp::Default => "??",
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Rem => "%",
-    }
-}
-
 /// Words that mean something in an expression.
 const OPERATORS: [&str; 8] = ["and", "or", "not", "in", "like", "true", "false", "null"];
 
@@ -237,7 +218,7 @@ impl<'t> Written<'t> {
                 let least = if own == Binding::Comparison { tighter(own) } else { own };
                 let parts = [
                     self.operand(left, least),
-                    Doc::text(format!(" {} ", op_text(*op))),
+                    Doc::text(format!(" {} ", op.as_str())),
                     self.operand(right, tighter(own)),
                 ];
                 Doc::concat(parts)
@@ -327,7 +308,7 @@ impl<'t> Written<'t> {
         for (i, operand) in pratt::operands(op, expr).into_iter().enumerate() {
             if i > 0 {
                 parts.push(Doc::Line);
-                parts.push(Doc::text(format!("{} ", op_text(op))));
+                parts.push(Doc::text(format!("{} ", op.as_str())));
             }
             parts.push(self.operand(operand, tighter(op_binding(op))));
         }

@@ -7,7 +7,6 @@ use super::Candidate;
 use super::buffer::Id;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
-use crate::base::id::GuardId;
 use crate::plan::eval::passes;
 use crate::plan::event::StoredView;
 use crate::plan::key::encode_scalar;
@@ -22,8 +21,6 @@ pub(super) struct Left<'s> {
     pub(super) limit: Option<Id>,
     /// Timed absences before elements that were left out.
     pub(super) ahead: SmallVec<[&'s Ahead; 1]>,
-    /// `without` of elements that were left out does not count; a joint without a partner does not either.
-    pub(super) skipped: bool,
 }
 
 impl<'s> Search<'s> {
@@ -53,7 +50,6 @@ impl<'s> Search<'s> {
         let Some((_, first)) = pin.first().copied() else {
             let mut left = left;
             left.ahead.extend(&element.ahead);
-            left.skipped = true;
             self.forward(at + 1, left);
             return;
         };
@@ -226,15 +222,8 @@ impl<'s> Search<'s> {
             self.reached_too_far = true;
             return;
         }
-        if let Some(having) = &rule.having {
-            let values = if rule.handed_over { self.decode_key(&key) } else { Vec::new() };
-            let mut context = self.env.context::<StoredView<'_>>(None, &self.bound, None);
-            if rule.handed_over {
-                context.key = &values;
-            }
-            if !passes(having, &context) {
-                return;
-            }
+        if !self.having_holds() {
+            return;
         }
         self.found.push(Candidate { steps: self.ids.clone(), sorted, key });
     }
@@ -261,10 +250,5 @@ impl<'s> Search<'s> {
 
     fn decode_key(&self, key: &[u8]) -> Vec<crate::base::Value> {
         crate::plan::key::decode(key, self.env.rule.key.len())
-    }
-
-    /// `without` of an element over `from..to`, but for the events it binds itself.
-    pub(super) fn crosses(&self, without: &[GuardId], from: Id, to: Id, own: &[Id]) -> bool {
-        self.any_hit(without, from, to, own)
     }
 }

@@ -69,7 +69,7 @@ impl<'s> Search<'s> {
         self.ids[step.index()].push(start);
         let end = self.end().min(high);
         let cut = self.cancelled(start + 1, end.saturating_sub(1).max(start + 1), &[start])
-            || self.crosses(&self.env.rule.elements[at].without, start + 1, end, &[]);
+            || self.any_hit(&self.env.rule.elements[at].without, start + 1, end, &[]);
         self.bound[step.index()].pop();
         self.ids[step.index()].pop();
         cut
@@ -108,7 +108,7 @@ impl<'s> Search<'s> {
             let whole = i + 1 == iterations.len();
             let own: Vec<Id> = iterations[..=i].iter().flatten().copied().collect();
             let since = left.last.unwrap_or(first);
-            let clear = !self.crosses(&element.without, since + 1, last, &own);
+            let clear = !self.any_hit(&element.without, since + 1, last, &own);
             match (next, self.trigger) {
                 (Next::Pin(_), _) | (Next::End, Trigger::Deadline(..)) if whole && fits && clear => {
                     self.forward(at + 1, Left { last: Some(last), ..Left::default() });

@@ -265,7 +265,7 @@ impl<'s> Search<'s> {
             _ => segment.ids.last().copied().unwrap_or(first),
         };
         let cut = self.cancelled(first + 1, end, &ids)
-            || self.crosses(&self.env.rule.elements[at].without, first + 1, last, &segment.ids);
+            || self.any_hit(&self.env.rule.elements[at].without, first + 1, last, &segment.ids);
         for (step, _) in bound.iter().rev() {
             self.bound[step.index()].pop();
             self.ids[step.index()].pop();
@@ -293,7 +293,6 @@ impl<'s> Search<'s> {
         // The next element begins at or before the first event that would have been bound.
         left.limit = left.limit.into_iter().chain(first).min();
         left.ahead.extend(&element.ahead);
-        left.skipped = true;
         self.forward(at + 1, left);
     }
 
@@ -515,7 +514,7 @@ impl<'s> Search<'s> {
     ) {
         let own = self.ids[step.index()].clone();
         let from = left.last.or(own.first().copied()).unwrap_or(last);
-        if self.crosses(&element.without, from + 1, last, &own) {
+        if self.any_hit(&element.without, from + 1, last, &own) {
             if left.last.is_none() {
                 self.reached_too_far = true;
             }
