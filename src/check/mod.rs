@@ -21,6 +21,7 @@ mod pattern;
 mod predicate;
 pub mod sample;
 mod scope;
+mod span;
 mod suggest;
 mod test_block;
 mod walk;

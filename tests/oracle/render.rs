@@ -42,6 +42,9 @@ pub fn text(rule: &Rule) -> String {
     if let Some(d) = rule.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(d) = &rule.computed {
+        out += &format!(" within {}", expr(d));
+    }
     out += "\n";
     if let Some(h) = &rule.having {
         out += &format!("having {}\n", expr(h));
@@ -98,6 +101,9 @@ fn joint_text(joint: &Joint) -> String {
     if let Some(d) = joint.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(d) = &joint.computed {
+        out += &format!(" within {}", expr(d));
+    }
     out
 }
 
@@ -105,9 +111,15 @@ fn elem_text(elem: &Elem) -> String {
     let steps = |m: &[Step]| m.iter().map(step).collect::<Vec<_>>().join("  ");
     match elem {
         Elem::Step(s) => step(s),
-        Elem::Absence { events, within } => {
-            let bound = within.map_or(String::new(), |d| format!(" within {}", duration(d)));
-            format!("no {}{bound}", guards(events))
+        Elem::Absence { events, fewer, end } => {
+            let end = match end {
+                None => String::new(),
+                Some(End::After(d)) => format!(" within {}", duration(*d)),
+                Some(End::Computed(d)) => format!(" within {}", expr(d)),
+                Some(End::Until(t)) => format!(" until {}", expr(t)),
+            };
+            let head = if *fewer == 1 { "no".to_string() } else { format!("fewer than {fewer} of") };
+            format!("{head} {}{end}", guards(events))
         }
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
@@ -163,7 +175,8 @@ fn step(s: &Step) -> String {
     }
     for last in &s.last {
         let word = if last.unless { "unless" } else { "if" };
-        out += &format!(" {word} {} in last {}", guards(&last.events), bound(last.d));
+        let reach = last.computed.as_ref().map_or_else(|| bound(last.d), expr);
+        out += &format!(" {word} {} in last {reach}", guards(&last.events));
     }
     if !s.without.is_empty() {
         out += &format!(" without {}", guards(&s.without));

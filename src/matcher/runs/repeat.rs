@@ -53,7 +53,7 @@ impl<'s> Search<'s> {
     /// One past the last position that the match may bind.
     pub(super) fn end(&self) -> Id {
         match self.trigger {
-            Trigger::Event(id) => id + 1,
+            Trigger::Event(id) | Trigger::Arm(id) => id + 1,
             Trigger::Until(id) => id,
             Trigger::Deadline(time, _) => self.buffer.after(time),
         }
@@ -69,7 +69,7 @@ impl<'s> Search<'s> {
             Next::Pin(id) | Next::Open(id) => id,
             Next::End => self.end(),
         };
-        let decided_later = matches!(self.trigger, Trigger::Deadline(..));
+        let decided_later = matches!(self.trigger, Trigger::Deadline(..) | Trigger::Arm(_));
         if quantifier.min == 0 && (decided_later || !matches!(next, Next::End)) {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
@@ -103,9 +103,9 @@ impl<'s> Search<'s> {
     /// Where an element's events may begin: after the one before, and after the absences between.
     pub(super) fn region(&self, element: &Element, left: &Left<'_>) -> Id {
         let Some(last) = left.last else { return self.low };
-        let ts = self.buffer.event(last).ts;
         let absences = left.ahead.iter().copied().chain(&element.ahead);
-        absences.map(|a| self.buffer.after(ts + a.within)).fold(last + 1, Id::max)
+        let ends = absences.filter_map(|a| self.deadline(a, last));
+        ends.map(|deadline| self.buffer.after(deadline)).fold(last + 1, Id::max)
     }
 
     /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
@@ -114,7 +114,7 @@ impl<'s> Search<'s> {
         let mut settled_keys: Vec<(Vec<Option<Box<[u8]>>>, Option<Id>)> = Vec::new();
         // Which event of a session is the last may depend on where it starts: a start counts if nothing before it is
         // in reach of the last event that it leads to.
-        let each = self.env.rule.pick == Pick::Each;
+        let each = self.env.rule.pick == Pick::Each || self.arms_every_start();
         let by_last = matches!(self.trigger, Trigger::Until(_))
             && self.env.rule.within.is_some()
             && self.env.rule.steps[step.index()].own_history
@@ -255,12 +255,12 @@ impl<'s> Search<'s> {
         }
         let ids: Vec<Id> = bound.iter().map(|(_, id)| *id).collect();
         let end = match self.trigger {
-            Trigger::Event(id) | Trigger::Until(id) => id,
+            Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => id,
             Trigger::Deadline(time, _) => self.buffer.after(time),
         };
         // A last step ends where the match does.
         let last = match (self.next(at), self.trigger, self.last_ts) {
-            (Next::End, Trigger::Event(_), _) => end,
+            (Next::End, Trigger::Event(_) | Trigger::Arm(_), _) => end,
             (Next::End, Trigger::Deadline(..), Some(ts)) => self.buffer.after(ts),
             _ => segment.ids.last().copied().unwrap_or(first),
         };
@@ -488,7 +488,7 @@ impl<'s> Search<'s> {
                         self.reached_too_far = true;
                     }
                 }
-                (Next::End, Trigger::Deadline(..)) if whole && self.fits(q, step) => {
+                (Next::End, Trigger::Deadline(..) | Trigger::Arm(_)) if whole && self.fits(q, step) => {
                     self.after_repeat(at, element, step, left, *id, None);
                 }
                 _ => {}
@@ -518,6 +518,9 @@ impl<'s> Search<'s> {
             if left.last.is_none() {
                 self.reached_too_far = true;
             }
+            return;
+        }
+        if !self.gap_fits(element, left.last, own.first().copied().unwrap_or(last)) {
             return;
         }
         self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
