@@ -35,6 +35,7 @@ const FORMS: &[&str] = &[
     "pick all",
     "after match skip to next",
     "after match no skip",
+    "after match skip to last y",
     "cancel on",
     "alert {",
     "suppress",

@@ -93,11 +93,6 @@ table! {
     "expect device.id from @devices",
     "match { a: beat then no beat within 5m }";
 
-    "E0117", "`skip to first` or `skip to last`",
-    "After a match, the search may go on at an event of a named step.",
-    "after match skip to last b",
-    "after match skip to next";
-
     "E0118", "`pick pending`",
     "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
     "pick pending",
