@@ -41,6 +41,7 @@ const FORMS: &[&str] = &[
     "suppress",
     "enabled",
     "shadow",
+    "internal",
     "limits",
     "then directly",
     "then next",

@@ -96,6 +96,7 @@ impl Page<'_> {
             ClauseKind::Author(text) => self.row("author", &text.value),
             ClauseKind::References(list) => self.row("see", &texts(list)),
             ClauseKind::Enabled(false) => self.row("state", "disabled: takes no events"),
+            ClauseKind::Internal(true) => self.row("state", "internal: never notifies, other rules read its alerts"),
             ClauseKind::Shadow(true) => self.row("state", "shadow: evaluated and counted, never notifies"),
             _ => {}
         }

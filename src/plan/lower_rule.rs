@@ -131,7 +131,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
 
         let mut meta = Meta { title: decl.title.as_ref().map(|t| t.value.as_str().into()), ..Meta::default() };
         let mut severity = SeverityRule::Fixed(Severity::default());
-        let (mut enabled, mut shadow) = (true, false);
+        let (mut enabled, mut shadow, mut internal) = (true, false, false);
         let (mut pick, mut after) = (Pick::Latest, AfterMatch::SkipPastLast);
         let (mut having, mut risk, mut suppress) = (None, None, None);
         let mut alert = Vec::new();
@@ -152,6 +152,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ClauseKind::AfterMatch(a) => after = after_match(a, &low),
                 ClauseKind::Enabled(v) => enabled = *v,
                 ClauseKind::Shadow(v) => shadow = *v,
+                ClauseKind::Internal(v) => internal = *v,
                 ClauseKind::Suppress { period, by } => {
                     let period = low.duration(period);
                     let by = by.iter().map(|e| low.expr(e, Place::Match)).collect();
@@ -225,6 +226,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             severity,
             enabled,
             shadow,
+            internal,
             fingerprint,
             components: self.components,
             key,

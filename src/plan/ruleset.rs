@@ -104,6 +104,8 @@ pub struct Rule {
     pub enabled: bool,
     /// Evaluates and counts, never notifies.
     pub shadow: bool,
+    /// Never notifies, but feeds dependants.
+    pub internal: bool,
     /// Stable hash of the rule's content: state is kept across rule sets by it.
     pub fingerprint: u64,
     /// Names of all key components; the alert's key is [`Rule::key`] of them.

@@ -174,6 +174,8 @@ pub enum ClauseKind {
     Enabled(bool),
     /// `shadow`
     Shadow(bool),
+    /// `internal`
+    Internal(bool),
     /// `limits { runs_per_key = 1000 }`
     Limits(Vec<(Ident, u64)>),
 }

@@ -88,11 +88,6 @@ table! {
     "repeat every 5m",
     "match { a: beat then no beat within 5m }";
 
-    "E0115", "`internal`",
-    "An internal rule never notifies but feeds the rules that build on its alerts.",
-    "internal",
-    "severity info";
-
     "E0116", "`expect`",
     "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
     "expect device.id from @devices",
