@@ -50,6 +50,7 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::Suppress { .. } => "suppress",
         ClauseKind::Enabled(_) => "enabled",
         ClauseKind::Shadow(_) => "shadow",
+        ClauseKind::Internal(_) => "internal",
         ClauseKind::Limits(_) => "limits",
     }
 }
@@ -108,6 +109,7 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(codes::NO_EFFECT, "`shadow false` has no effect", clause.span, "the default")
                         .help("delete it; `shadow` alone makes the rule count without notifying"),
                 ),
+                ClauseKind::Internal(on) => self.internal(*on, clause, model),
                 ClauseKind::Limits(limits) => self.limits(limits, clause.span),
                 _ => {}
             }

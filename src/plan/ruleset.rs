@@ -104,6 +104,8 @@ pub struct Rule {
     pub enabled: bool,
     /// Evaluates and counts, never notifies.
     pub shadow: bool,
+    /// Never notifies, but feeds dependants.
+    pub internal: bool,
     /// Stable hash of the rule's content: state is kept across rule sets by it.
     pub fingerprint: u64,
     /// Names of all key components; the alert's key is [`Rule::key`] of them.
@@ -156,6 +158,8 @@ pub struct Rule {
     pub horizon: Option<Duration>,
     /// What the matcher would otherwise work out for every event.
     pub hints: Hints,
+    /// It asks for `any_value()`: every line is decoded in full.
+    pub reads_whole: bool,
 }
 
 /// Facts about a rule that every event asks for.

@@ -163,8 +163,8 @@ impl Builder<'_> {
             }
             Rule::enabled => ClauseKind::Enabled(switch(&pair)),
             Rule::shadow => ClauseKind::Shadow(switch(&pair)),
+            Rule::internal => ClauseKind::Internal(switch(&pair)),
             Rule::limits => ClauseKind::Limits(self.limit_list(pair)),
-            Rule::later_internal => return self.later_clause(&second_ring::INTERNAL, span),
             Rule::later_resolve => return self.later_clause(&second_ring::RESOLVE, span),
             Rule::later_repeat => return self.later_clause(&second_ring::REPEAT, span),
             Rule::later_expect => return self.later_clause(&second_ring::EXPECT, span),

@@ -297,6 +297,7 @@ impl<'t> Printer<'t> {
             }
             ClauseKind::Enabled(on) => Doc::text(if *on { "enabled" } else { "enabled false" }),
             ClauseKind::Shadow(on) => Doc::text(if *on { "shadow" } else { "shadow false" }),
+            ClauseKind::Internal(on) => Doc::text(if *on { "internal" } else { "internal false" }),
             ClauseKind::Limits(limits) => return self.limits(span, limits),
         };
         self.unit(span, &doc);
