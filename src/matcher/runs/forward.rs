@@ -194,7 +194,6 @@ impl<'s> Search<'s> {
         debug_assert_eq!(left.last, Some(last), "elements bind in order");
         let last_ts = self.buffer.event(last).ts;
         if rule.within.is_some_and(|d| last_ts - self.buffer.event(first).ts > d) {
-            self.reached_too_far = true;
             return;
         }
         if let Some(within) = &rule.computed_within
@@ -231,7 +230,6 @@ impl<'s> Search<'s> {
         };
         let key = self.key();
         if rule.handed_over && self.used.get(&key).is_some_and(|used| self.buffer.event(first).at() <= *used) {
-            self.reached_too_far = true;
             return;
         }
         let arms = matches!(self.trigger, Trigger::Arm(_));
@@ -239,10 +237,9 @@ impl<'s> Search<'s> {
             return;
         }
         if self.cancelled(first + 1, end, &sorted) {
-            self.reached_too_far = true;
             return;
         }
-        if !self.having_holds() {
+        if !self.having_holds() || !self.reaches_back(last, end) {
             return;
         }
         if arms {
@@ -265,11 +262,16 @@ impl<'s> Search<'s> {
     }
 
     /// The first step's key, for handed-over keys.
-    fn key(&self) -> Box<[u8]> {
+    pub(super) fn key(&self) -> Box<[u8]> {
         if !self.env.rule.handed_over {
             return Box::default();
         }
-        self.env.rule.key.iter().filter_map(|place| self.components[*place].as_deref()).flatten().copied().collect()
+        self.key_of(&self.components)
+    }
+
+    /// The first step's key among components agreed on.
+    pub(super) fn key_of(&self, components: &[Option<Box<[u8]>>]) -> Box<[u8]> {
+        self.env.rule.key.iter().filter_map(|place| components[*place].as_deref()).flatten().copied().collect()
     }
 
     fn decode_key(&self, key: &[u8]) -> Vec<crate::base::Value> {
