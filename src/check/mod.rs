@@ -21,6 +21,8 @@ mod pattern;
 mod predicate;
 pub mod sample;
 mod scope;
+mod sliding;
+mod statistic;
 mod suggest;
 mod test_block;
 mod walk;

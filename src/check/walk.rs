@@ -31,7 +31,9 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::Bool(_)
         | ExprKind::Duration(_)
         | ExprKind::Path(_) => Vec::new(),
-        ExprKind::Call(call) => call.args.iter().chain(call.condition.as_deref()).collect(),
+        ExprKind::Call(call) => {
+            call.args.iter().chain(call.condition.as_deref()).chain(call.by.iter().map(|item| &item.value)).collect()
+        }
         ExprKind::Not(inner)
         | ExprKind::Neg(inner)
         | ExprKind::Below(inner)

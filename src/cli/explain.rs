@@ -76,6 +76,9 @@ impl Page<'_> {
                         wording.expr(within)
                     ));
                 }
+                if let Some(events) = found.events {
+                    self.line(&format!("  Counted among the last {} events of its class and key.", events.count));
+                }
             }
         }
         self.conditions(rule, wording);
@@ -159,8 +162,12 @@ impl Page<'_> {
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
         for clause in &rule.clauses {
             match &clause.kind {
-                ClauseKind::Having(condition) => {
+                ClauseKind::Having { condition, lasting } => {
                     self.line(&format!("  Only if, over the whole match: {}", wording.expr(condition)));
+                    if let Some(lasting) = lasting {
+                        let lasting = wording.expr(lasting);
+                        self.line(&format!("  and only if all of it was so at every look of the last {lasting}."));
+                    }
                 }
                 ClauseKind::CancelOn(guards) => {
                     let guards = wording.guards(guards);

@@ -19,6 +19,7 @@ mod scanner;
 mod second_ring;
 pub mod source;
 pub mod spelling;
+pub mod statistic;
 mod split;
 mod step;
 mod template;

@@ -183,6 +183,7 @@ impl Builder<'_> {
             args: Vec::new(),
             events: None,
             condition: None,
+            by: Vec::new(),
         };
         let mut depth = 0;
         for part in pair.into_inner() {
@@ -206,7 +207,7 @@ impl Builder<'_> {
                     depth = depth.max(deepest);
                     call.condition = conditions.pop().map(Box::new);
                 }
-                Rule::later_call_by => self.later_named(&second_ring::STATISTIC_OPTIONS, "`by` in a statistic", at),
+                Rule::call_by => call.by = self.key_items(part),
                 Rule::later_regex => self.later(&second_ring::EXTRACT, at),
                 Rule::later_as => self.later_named(&second_ring::LIST_FUNCTIONS, "`some … as`", at),
                 _ => {}
@@ -390,7 +391,7 @@ impl Builder<'_> {
             _ => Expr { kind: ExprKind::List(items), span: list_span },
         };
         let depth = left.depth;
-        let call = Call { name, distinct: false, args: vec![left.expr, second], events: None, condition: None };
+        let call = Call { name, distinct: false, args: vec![left.expr, second], events: None, condition: None, by: Vec::new() };
         self.compared(ExprKind::Call(call), span, depth + 1)
     }
 }

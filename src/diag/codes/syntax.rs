@@ -224,4 +224,10 @@ table! {
     "After a hundred problems in one file the rest is not listed: most of it follows from what stands above.",
     "a file that is not a rule file",
     "a rule file";
+
+    "E0045", "number of events where a duration must stand",
+    "`within 100 events` bounds a sliding count: it follows the braces of a `match` that is one repeated step. Gaps \
+     and absences are bounded by durations.",
+    "match { a: login then within 3 events b: logout }",
+    "match { a: login then within 5m b: logout }";
 }

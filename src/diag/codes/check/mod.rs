@@ -23,17 +23,19 @@ macro_rules! codes {
 
 mod names;
 mod patterns;
+mod statistics;
 mod warnings;
 
 pub use names::*;
 pub use patterns::*;
+pub use statistics::*;
 pub use warnings::*;
 
-const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + warnings::TABLE.len();
+const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + statistics::TABLE.len() + warnings::TABLE.len();
 
 const ALL: [CodeInfo; COUNT] = {
     let mut all = [names::TABLE[0]; COUNT];
-    let tables = [names::TABLE, patterns::TABLE, warnings::TABLE];
+    let tables = [names::TABLE, patterns::TABLE, statistics::TABLE, warnings::TABLE];
     let (mut table, mut at) = (0, 0);
     while table < tables.len() {
         let mut row = 0;
