@@ -174,8 +174,12 @@ impl Checker<'_> {
         };
         if n <= anyway {
             let name = form.kind.name();
+            let fewer = if anyway == 2 { "with fewer than two values" } else { "over no values" };
             self.out.push(wrong(
-                format!("`{name}` is missing with fewer than {anyway} values anyway"),
+                match anyway {
+                    0 => "a least number of 0 asks for nothing".to_owned(),
+                    _ => format!("`{name}` is missing {fewer} anyway"),
+                },
                 "has no effect",
                 "leave it out, or ask for more",
             ));

@@ -11,6 +11,7 @@ use tripline::syntax::ast::{
 use tripline::syntax::source::SourceMap;
 
 use super::args::ExplainArgs;
+use super::cost;
 use super::exit::{Exit, Stop};
 use super::graph::drawing::{self, Drawing};
 use super::rules::{self, Selection};
@@ -250,6 +251,12 @@ impl Page<'_> {
             (None, None) => "none: what is held is never too old".to_owned(),
         };
         self.row("timers", &timers);
+        if let Some(window) = cost::sliding(rule) {
+            self.row("window", &window);
+        }
+        for statistic in cost::statistics(rule) {
+            self.row("statistic", &statistic);
+        }
         let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
         self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });
         let name = |at: usize| format!("{at} {}", drawing.nodes[at].label);

@@ -250,7 +250,8 @@ impl Counter {
 
     fn having(&self, env: &RuleEnv<'_>, sliding: &Sliding) -> bool {
         if let Some(quick) = &sliding.quick {
-            let ends: Vec<&StoredEvent> = self.events.front().into_iter().chain(self.events.back()).map(|e| &**e).collect();
+            let ends: Vec<&StoredEvent> =
+                self.events.front().into_iter().chain(self.events.back()).map(|e| &**e).collect();
             let bound = [ends];
             let tallies = self.more.iter().flat_map(|more| &more.tallies);
             let values: Vec<Value> = tallies.zip(&sliding.tallies).map(|(tally, of)| tally.value(of)).collect();

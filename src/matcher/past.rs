@@ -213,12 +213,7 @@ fn value_of(env: &RuleEnv<'_>, stat: &Stat, event: &Arrived<'_>) -> Value {
     match (&value, stat.kind) {
         (
             _,
-            Statistic::Count
-            | Statistic::Rate
-            | Statistic::Last
-            | Statistic::Min
-            | Statistic::Max
-            | Statistic::Prior,
+            Statistic::Count | Statistic::Rate | Statistic::Last | Statistic::Min | Statistic::Max | Statistic::Prior,
         ) => value,
         (Value::Int(_) | Value::UInt(_) | Value::Float(_) | Value::Duration(_), _) => value,
         _ => Value::Missing,

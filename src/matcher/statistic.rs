@@ -58,7 +58,14 @@ impl Sample {
     }
 
     /// Adds an event's value. Gives the time of the newest event that `limit` dropped out of the window, if it did.
-    pub fn add(&mut self, stat: &Stat, ts: Timestamp, value: Value, limit: usize, dropped: &mut u64) -> Option<Timestamp> {
+    pub fn add(
+        &mut self,
+        stat: &Stat,
+        ts: Timestamp,
+        value: Value,
+        limit: usize,
+        dropped: &mut u64,
+    ) -> Option<Timestamp> {
         match self {
             Self::Window(window) => {
                 window.push(ts, value);

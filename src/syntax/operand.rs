@@ -391,7 +391,14 @@ impl Builder<'_> {
             _ => Expr { kind: ExprKind::List(items), span: list_span },
         };
         let depth = left.depth;
-        let call = Call { name, distinct: false, args: vec![left.expr, second], events: None, condition: None, by: Vec::new() };
+        let call = Call {
+            name,
+            distinct: false,
+            args: vec![left.expr, second],
+            events: None,
+            condition: None,
+            by: Vec::new(),
+        };
         self.compared(ExprKind::Call(call), span, depth + 1)
     }
 }

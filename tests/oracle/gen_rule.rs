@@ -76,6 +76,7 @@ impl Maker<'_> {
             }
         }
         self.clauses(&mut rule);
+        self.sliding(&mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
@@ -102,6 +103,21 @@ impl Maker<'_> {
         if self.r.percent(8) {
             let by = if rule.by.len() == 2 && self.r.percent(50) { vec!["k".to_string()] } else { vec![] };
             rule.suppress = Some((self.length(2, 6), by));
+        }
+    }
+
+    /// What only sliding counts have.
+    fn sliding(&mut self, rule: &mut Rule) {
+        let [(_, Elem::Step(step))] = &rule.body[..] else { return };
+        if !step.repeated() || step.until.is_some() {
+            return;
+        }
+        if self.r.percent(12) {
+            rule.within = None;
+            rule.events = Some(self.r.within(2, 5) as usize);
+        }
+        if rule.having.is_some() && self.r.percent(25) {
+            rule.lasting = Some(self.length(1, 3));
         }
     }
 

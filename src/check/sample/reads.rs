@@ -6,11 +6,11 @@ use crate::check::missing::skips;
 use crate::check::model::{Component, Model, NodeKind, component};
 use crate::check::names::Names;
 use crate::check::predicate::required_fields;
-use crate::syntax::statistic;
 use crate::syntax::ast::{
     AlertValue, BinaryOp, ClassRef, ClauseKind, Expr, ExprKind, Guard, Ident, InSet, Path, RuleDecl, TemplatePart,
 };
 use crate::syntax::source::Span;
+use crate::syntax::statistic;
 
 /// How a field is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,9 @@ impl<'a> Collector<'_, 'a> {
         for clause in &rule.clauses {
             match &clause.kind {
                 ClauseKind::CancelOn(guards) => guards.iter().for_each(|g| self.guard(g, &key, &model)),
-                ClauseKind::Having { condition: e, .. } | ClauseKind::Severity(e) | ClauseKind::Risk(e) => self.of_steps(e, &whole),
+                ClauseKind::Having { condition: e, .. } | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
+                    self.of_steps(e, &whole)
+                }
                 ClauseKind::Suppress { by, .. } => by.iter().for_each(|e| self.of_steps(e, &whole)),
                 _ => {}
             }
