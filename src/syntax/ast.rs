@@ -179,6 +179,8 @@ pub enum ClauseKind {
     Enabled(bool),
     /// `shadow`
     Shadow(bool),
+    /// `internal`
+    Internal(bool),
     /// `limits { runs_per_key = 1000 }`
     Limits(Vec<(Ident, u64)>),
 }
@@ -210,7 +212,7 @@ pub enum Pick {
 }
 
 /// What a match uses up [`AFTER MATCH SKIP`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AfterMatch {
     /// `skip past last`: everything up to the completion.
     SkipPastLast,
@@ -218,6 +220,10 @@ pub enum AfterMatch {
     SkipToNext,
     /// `no skip`: nothing.
     NoSkip,
+    /// `skip to first a`: what lies before the first event of a step.
+    SkipToFirst(Ident),
+    /// `skip to last a`: what lies before the last event of a step.
+    SkipToLast(Ident),
 }
 
 /// `match { … } within 10m`

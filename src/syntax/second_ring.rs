@@ -36,9 +36,7 @@ later! {
     OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
     RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
     REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
-    INTERNAL = "E0115", "`internal`", "`shadow` keeps a rule from notifying, but also from feeding other rules";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
-    SKIP_TO = "E0117", "`skip to first` or `skip to last` of a step", "there are `skip past last`, `skip to next` and `no skip`";
     PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
     OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
     PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";

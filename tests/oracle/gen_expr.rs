@@ -145,7 +145,7 @@ fn statistic(r: &mut Random) -> Expr {
 
 /// What few statistics have: another function, window or key, a filter, a least number of values.
 fn options(r: &mut Random, call: &mut Call) {
-    match r.below(20) {
+    match r.below(12) {
         0 => {
             call.stat = Stat::Rate;
             call.window = Window::Time(r.within(1, 5) * 1000);
