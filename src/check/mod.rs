@@ -26,6 +26,7 @@ mod sliding;
 mod statistic;
 mod suggest;
 mod test_block;
+mod values;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

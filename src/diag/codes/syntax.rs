@@ -225,6 +225,11 @@ table! {
     "a file that is not a rule file",
     "a rule file";
 
+    "E0040", "`some` without one of its parts",
+    "`some` takes a list, a name for its elements and a condition that reads them by that name.",
+    "some(items where price > 100)",
+    "some(items as item where item.price > 100)";
+
     "E0045", "number of events where a duration must stand",
     "`within 100 events` bounds a sliding count: it follows the braces of a `match` that is one repeated step. Gaps \
      and absences are bounded by durations.",
