@@ -34,7 +34,6 @@ later! {
     RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
     REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
-    PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
     OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
     PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";
     EACH = "E0125", "`each` in a key", "use one element of the list: `tags[0]`";

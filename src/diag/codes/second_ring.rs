@@ -68,11 +68,6 @@ table! {
     "expect device.id from @devices",
     "match { a: beat then no beat within 5m }";
 
-    "E0118", "`pick pending`",
-    "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
-    "pick pending",
-    "pick latest";
-
     "E0122", "an aggregate over several steps",
     "An aggregate may take the events of several steps together.",
     "having count(distinct (a, b).user) == 1",
