@@ -115,6 +115,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let mut elements = Vec::new();
         let mut trailing = Vec::new();
         self.sequence(body, &mut low, &mut elements, &mut trailing);
+        let follow = self.follow(&cancel, &trailing, &mut low);
         let within = clause.and_then(|m| m.within.as_ref()).map(|d| low.duration(d));
 
         // The rule's key is that of the first step; alerts and `having` read it by name.
@@ -167,7 +168,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                         alert.push((item.name.name.as_str().into(), alert_value(&item.value, &mut low)));
                     }
                 }
-                ClauseKind::By(_) | ClauseKind::Match(_) | ClauseKind::CancelOn(_) => {}
+                ClauseKind::By(_)
+                | ClauseKind::Match(_)
+                | ClauseKind::CancelOn(_)
+                | ClauseKind::ResolveOn(_)
+                | ClauseKind::ResolveWhen(_)
+                | ClauseKind::Repeat(_) => {}
             }
         }
 
@@ -200,6 +206,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 }
             }
         }
+        let follow = follow.map(|follow| self.add_follower(follow, &key, enabled, &mut problems));
         let (guards, mut steps) = (self.guards, self.steps);
         if handed_over {
             add_key_joins(&mut steps, &elements);
@@ -209,6 +216,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 step.cross_lookback.extend(simple);
             }
         }
+        let asks_open = steps.iter().any(|s| !s.unless_open.is_empty());
         let fingerprint = fingerprint(self.set.input.sources, decl, self.set.declarations);
         let mut rule = Rule {
             id: self.id,
@@ -243,6 +251,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             level,
             horizon: None,
             hints: super::ruleset::Hints::default(),
+            follow,
+            asks_open,
         };
         rule.horizon = strategy::horizon(&rule);
         rule.hints = strategy::hints(&rule);

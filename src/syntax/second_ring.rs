@@ -35,9 +35,6 @@ later! {
     EVENTS_BOUND = "E0109", "`within` a number of events", "bound the match by a duration: `within 5m`";
     HAVING_FOR = "E0110", "`having … for` a duration", "ask for the condition at one look: leave `for` out";
     NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
-    OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
-    RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
-    REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
     PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
     PRIOR = "E0119", "`prior`", "`prev.f` reads the event bound before";

@@ -37,6 +37,7 @@ fn letters(rule: &Rule) -> Vec<String> {
         }
     }
     guards(&rule.cancel, &mut out);
+    guards(&rule.resolve_on, &mut out);
     out
 }
 

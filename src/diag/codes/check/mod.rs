@@ -1,4 +1,4 @@
-//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds; W05xx warnings.
+//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds, E036x what becomes of alerts; W05xx warnings.
 //!
 //! Each entry makes a constant and its description together. The examples are whole rule files: a test holds
 //! that the wrong one gives the code and the right one gives nothing.
@@ -21,19 +21,21 @@ macro_rules! codes {
     };
 }
 
+mod lifecycle;
 mod names;
 mod patterns;
 mod warnings;
 
+pub use lifecycle::*;
 pub use names::*;
 pub use patterns::*;
 pub use warnings::*;
 
-const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + warnings::TABLE.len();
+const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + lifecycle::TABLE.len() + warnings::TABLE.len();
 
 const ALL: [CodeInfo; COUNT] = {
     let mut all = [names::TABLE[0]; COUNT];
-    let tables = [names::TABLE, patterns::TABLE, warnings::TABLE];
+    let tables = [names::TABLE, patterns::TABLE, lifecycle::TABLE, warnings::TABLE];
     let (mut table, mut at) = (0, 0);
     while table < tables.len() {
         let mut row = 0;
