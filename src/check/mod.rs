@@ -22,8 +22,11 @@ mod pattern;
 mod predicate;
 pub mod sample;
 mod scope;
+mod sliding;
+mod statistic;
 mod suggest;
 mod test_block;
+mod values;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,6 +11,7 @@ use tripline::syntax::ast::{
 use tripline::syntax::source::SourceMap;
 
 use super::args::ExplainArgs;
+use super::cost;
 use super::exit::{Exit, Stop};
 use super::graph::drawing::{self, Drawing};
 use super::rules::{self, Selection};
@@ -28,7 +29,7 @@ pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> 
         let mut page = Page { out: &mut text, color: terminal.color_out };
         page.rule(rule, &selection);
         if let Some(plan) = selection.ruleset.rule(&rule.name.name) {
-            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan);
+            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan, &selection.ruleset);
         }
         if args.plan
             && let Some(plan) = selection.ruleset.rule(&rule.name.name)
@@ -75,6 +76,9 @@ impl Page<'_> {
                         "  All of it within {}, from the first bound event to the last.",
                         wording.expr(within)
                     ));
+                }
+                if let Some(events) = found.events {
+                    self.line(&format!("  Counted among the last {} events of its class and key.", events.count));
                 }
             }
         }
@@ -160,8 +164,12 @@ impl Page<'_> {
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
         for clause in &rule.clauses {
             match &clause.kind {
-                ClauseKind::Having(condition) => {
+                ClauseKind::Having { condition, lasting } => {
                     self.line(&format!("  Only if, over the whole match: {}", wording.expr(condition)));
+                    if let Some(lasting) = lasting {
+                        let lasting = wording.expr(lasting);
+                        self.line(&format!("  and only if all of it was so at every look of the last {lasting}."));
+                    }
                 }
                 ClauseKind::CancelOn(guards) => {
                     let guards = wording.guards(guards);
@@ -258,12 +266,17 @@ impl Page<'_> {
     }
 
     /// How it runs: strategy, memory, and the automaton as a table.
-    fn automaton(&mut self, drawing: &Drawing, rule: &Rule) {
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let memory = Memory::of(rule);
         self.row("memory", &format!("about {} bytes a key and {} an event it holds", memory.key, memory.event));
+        if rule.reads_whole {
+            let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
+            let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
+            self.row("decoding", &format!("every line in full, for `any_value()`{events}"));
+        }
         let timers = match (rule.trailing_deadline(), rule.horizon) {
             (Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
             (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
@@ -278,6 +291,12 @@ impl Page<'_> {
         }
         if rule.asks_open {
             self.row("asks", "one look-up among open alerts for each event of a step with `unless open`");
+        }
+        if let Some(window) = cost::sliding(rule) {
+            self.row("window", &window);
+        }
+        for statistic in cost::statistics(rule) {
+            self.row("statistic", &statistic);
         }
         let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
         self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });
@@ -296,7 +315,7 @@ impl Page<'_> {
     fn plan(&mut self, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Execution");
-        let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
+        let fields: Vec<String> = rule.kept.iter().map(|field| field_name(&ruleset.fields[field.index()])).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
             Some(horizon) => format!("an event can matter for {horizon}"),
@@ -345,6 +364,10 @@ impl Page<'_> {
     fn line(&mut self, text: &str) {
         writeln!(self.out, "{}", text.trim_end()).expect("a String takes any text");
     }
+}
+
+fn field_name(path: &[String]) -> String {
+    if path.is_empty() { "any_value()".to_owned() } else { path.join(".") }
 }
 
 fn place(sources: &SourceMap, rule: &RuleDecl) -> String {

@@ -23,4 +23,5 @@ pub mod rule;
 pub mod select;
 pub mod shrink;
 pub mod sliding;
+pub mod statistic;
 pub mod valid;

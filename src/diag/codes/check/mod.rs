@@ -24,23 +24,36 @@ macro_rules! codes {
 mod lifecycle;
 mod names;
 mod patterns;
+mod statistics;
+mod values;
 mod warnings;
 
 pub use lifecycle::*;
 pub use names::*;
 pub use patterns::*;
+pub use statistics::*;
+pub use values::*;
 pub use warnings::*;
 
-const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + lifecycle::TABLE.len() + warnings::TABLE.len();
+const TABLES: [&[CodeInfo]; 6] =
+    [names::TABLE, values::TABLE, patterns::TABLE, statistics::TABLE, lifecycle::TABLE, warnings::TABLE];
+
+const COUNT: usize = {
+    let (mut count, mut table) = (0, 0);
+    while table < TABLES.len() {
+        count += TABLES[table].len();
+        table += 1;
+    }
+    count
+};
 
 const ALL: [CodeInfo; COUNT] = {
     let mut all = [names::TABLE[0]; COUNT];
-    let tables = [names::TABLE, patterns::TABLE, lifecycle::TABLE, warnings::TABLE];
     let (mut table, mut at) = (0, 0);
-    while table < tables.len() {
+    while table < TABLES.len() {
         let mut row = 0;
-        while row < tables[table].len() {
-            all[at] = tables[table][row];
+        while row < TABLES[table].len() {
+            all[at] = TABLES[table][row];
             row += 1;
             at += 1;
         }
