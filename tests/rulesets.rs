@@ -184,7 +184,7 @@ fn repeats_feed_dependants_and_notices_do_not() {
                  rule each { match { x: alert.gone } }  rule many { match { hit: at least 3 of alert.gone } within 1m }";
     let got = run(rules, "A 0 x, A 4500 x, Z 5000");
     let expected =
-        ["gone@2000", "each@2000", "gone@3000", "each@3000", "gone@4000", "each@4000", "many@4000", "gone@4500"];
+        ["each@2000", "gone@2000", "each@3000", "gone@3000", "each@4000", "many@4000", "gone@4000", "gone@4500"];
     assert_eq!(names(&got), expected);
     let mut ids: Vec<&str> = got.iter().filter(|a| *a.rule_name == *"each").map(|a| &*a.id).collect();
     ids.dedup();

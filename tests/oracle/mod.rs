@@ -13,6 +13,7 @@ pub mod event;
 pub mod expr;
 pub mod follow;
 pub mod gen_expr;
+pub mod gen_more;
 pub mod gen_rule;
 pub mod gen_stream;
 pub mod parse;
