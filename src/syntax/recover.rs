@@ -357,7 +357,10 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
                 for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
                     match part.as_rule() {
                         Rule::separator => builder.separator(&part),
-                        Rule::match_within => within = builder.bound(part),
+                        Rule::match_within => {
+                            builder.only_once(within.is_some(), "within", builder.span(&part));
+                            within = builder.bound(part);
+                        }
                         Rule::EOI => {}
                         _ => clauses.extend(builder.clause(part)),
                     }

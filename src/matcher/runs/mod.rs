@@ -11,6 +11,7 @@
 //! within [`crate::base::Limits::search_steps`].
 
 mod buffer;
+mod contiguous;
 mod forward;
 mod group;
 mod guards;
