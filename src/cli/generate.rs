@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tripline::alert::format::{Format, Formatter};
 use tripline::compile::CompileOptions;
 use tripline::decode::TimeConfig;
-use tripline::generate::{Generated, NearMiss, Options, generate};
+use tripline::generate::{EFFORT, Generated, NearMiss, Options, generate};
 
 use super::args::GenerateArgs;
 use super::exit::{Exit, Stop};
@@ -34,6 +34,7 @@ pub fn run(args: &GenerateArgs, options: &CompileOptions, time: TimeConfig, term
         near_misses: args.near_misses,
         type_field: options.type_field.clone(),
         time,
+        effort: EFFORT,
     };
     let generated = generate(&selection.files, &ruleset, rule, &wish).map_err(Stop::usage)?;
     let mut events = generated.lines.join("\n");

@@ -37,8 +37,10 @@ use scope::{Scope, key_of};
 
 /// Attempts at one scenario before giving up.
 const ATTEMPTS: u32 = 3000;
-/// Events over all attempts at one scenario before giving up.
-const EFFORT: usize = 300_000;
+/// Events over all attempts at one scenario that let no rule of the packs down.
+pub const EFFORT: usize = 300_000;
+/// How often the engine is asked while a scenario is made smaller.
+const QUESTIONS: usize = 400;
 /// Monday, 5 January 2026, in UTC.
 const START: Timestamp = Timestamp(1_767_571_200_000_000_000);
 /// After this time of day every scenario has its turn again.
@@ -57,6 +59,8 @@ pub struct Options {
     pub type_field: Vec<String>,
     /// Where the time goes: the first of its fields.
     pub time: TimeConfig,
+    /// Events over all attempts at one scenario before giving up; [`EFFORT`] is plenty.
+    pub effort: usize,
 }
 
 /// A stream with what it gives.
@@ -121,6 +125,21 @@ pub fn generate(files: &[File], ruleset: &Arc<Ruleset>, rule: &str, options: &Op
     Ok(maker.arrange(&scenarios, &missed))
 }
 
+/// Events of no concern between the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noise {
+    /// Of another class, and single events of scenarios under keys of their own.
+    OtherKeys,
+    /// Of another class.
+    OtherClass,
+    /// None: the rule minds every event.
+    None,
+}
+
+impl Noise {
+    const ALL: [Self; 3] = [Self::OtherKeys, Self::OtherClass, Self::None];
+}
+
 /// Makes scenarios of one rule and asks the engine about them.
 struct Maker<'m> {
     scope: &'m Scope<'m>,
@@ -140,12 +159,12 @@ impl Maker<'_> {
         for attempt in (self.lucky..self.lucky + ATTEMPTS).chain(0..self.lucky) {
             let drafts = self.scenario(n, attempt);
             effort += drafts.len() + 10;
-            if effort > EFFORT {
+            if effort > self.options.effort {
                 break;
             }
-            if !self.alerts(&lines(&drafts, self.options), AtEnd::Flush).is_empty() {
+            if self.fires(&drafts) {
                 self.lucky = attempt;
-                return Ok(drafts);
+                return Ok(self.least(drafts));
             }
         }
         Err(Failure::NotFound { rule: self.decl.name.name.clone(), attempts: ATTEMPTS })
@@ -160,10 +179,36 @@ impl Maker<'_> {
         builder.drafts
     }
 
+    fn fires(&self, drafts: &[Draft]) -> bool {
+        !self.alerts(&lines(drafts, self.options), AtEnd::Flush).is_empty()
+    }
+
+    /// Leaves out what is not needed to fire: halves, quarters, …, single events. What is left is one event short of
+    /// nothing, which makes its near misses near.
+    fn least(&self, mut drafts: Vec<Draft>) -> Vec<Draft> {
+        let mut asked = 0;
+        let mut chunk = drafts.len() / 2;
+        while chunk > 0 && asked < QUESTIONS {
+            let mut at = 0;
+            while at < drafts.len() && asked < QUESTIONS {
+                let mut less = drafts.clone();
+                less.drain(at..(at + chunk).min(drafts.len()));
+                asked += 1;
+                if !less.is_empty() && self.fires(&less) {
+                    drafts = less;
+                } else {
+                    at += chunk;
+                }
+            }
+            chunk /= 2;
+        }
+        drafts
+    }
+
     fn near_miss(&mut self, kind: NearMiss, n: u64) -> Option<Vec<Draft>> {
         let scenario = self.firing(n + 1_000_000).ok()?;
         let mut rng = Rng::with_seed(self.options.seed ^ n ^ 0x6e65_6172);
-        let mut fires = |drafts: &[Draft]| !self.alerts(&lines(drafts, self.options), AtEnd::Flush).is_empty();
+        let mut fires = |drafts: &[Draft]| self.fires(drafts);
         near::miss(kind, self.scope, self.decl, &scenario, &mut rng, &mut fires)
     }
 
@@ -186,10 +231,8 @@ impl Maker<'_> {
         let alone: usize = scenarios.iter().map(|s| self.alerts(&lines(s, self.options), AtEnd::Flush).len()).sum();
         let keyed = !key_of(self.decl).is_empty();
         let mut last = None;
-        for (apart, noisy) in [(false, true), (false, false), (true, true), (true, false)] {
-            if !apart && !keyed {
-                continue;
-            }
+        let ways = [false, true].into_iter().flat_map(|apart| Noise::ALL.map(|noise| (apart, noise)));
+        for (apart, noisy) in ways.filter(|(apart, _)| *apart || keyed) {
             for near in [missed, &missed[..0]] {
                 let generated = self.on_one_line(scenarios, near, apart, noisy);
                 if generated.alerts.len() == alone {
@@ -199,7 +242,7 @@ impl Maker<'_> {
             }
         }
         // What the engine says of the whole is true even where scenarios disturb each other.
-        last.unwrap_or_else(|| self.on_one_line(scenarios, &[], true, false))
+        last.unwrap_or_else(|| self.on_one_line(scenarios, &[], true, Noise::None))
     }
 
     fn on_one_line(
@@ -207,7 +250,7 @@ impl Maker<'_> {
         scenarios: &[Vec<Draft>],
         missed: &[(NearMiss, Vec<Draft>)],
         apart: bool,
-        noisy: bool,
+        noisy: Noise,
     ) -> Generated {
         let mut rng = Rng::with_seed(self.options.seed);
         let mut groups: Vec<&[Draft]> =
@@ -224,7 +267,7 @@ impl Maker<'_> {
             }
             drafts.extend(group.iter().map(|draft| Draft { ts: draft.ts + shift, ..draft.clone() }));
         }
-        let noise = if noisy { self.noise(&drafts, &mut rng) } else { Vec::new() };
+        let noise = self.noise(noisy, &drafts, &mut rng);
         let made = noise.len();
         drafts.extend(noise);
         drafts.sort_by_key(|draft| draft.ts);
@@ -248,8 +291,11 @@ impl Maker<'_> {
         periods.max().unwrap_or_default()
     }
 
-    /// Events of no concern: of another class, and single events of scenarios under keys of their own.
-    fn noise(&self, drafts: &[Draft], rng: &mut Rng) -> Vec<Draft> {
+    fn noise(&self, noise: Noise, drafts: &[Draft], rng: &mut Rng) -> Vec<Draft> {
+        let keyed = noise == Noise::OtherKeys && !key_of(self.decl).is_empty();
+        if noise == Noise::None {
+            return Vec::new();
+        }
         let (Some(first), Some(last)) = (drafts.iter().map(|d| d.ts).min(), drafts.iter().map(|d| d.ts).max()) else {
             return Vec::new();
         };
@@ -257,7 +303,7 @@ impl Maker<'_> {
         let mut noise = Vec::new();
         for n in 0..drafts.len().min(500) as u64 {
             let ts = Timestamp((first.0 + rng.i64(0..span)) / 1_000_000 * 1_000_000);
-            let mut draft = if n % 2 == 0 || key_of(self.decl).is_empty() {
+            let mut draft = if n % 2 == 0 || !keyed {
                 let mut other = Draft::new(ts);
                 other.set(&self.options.type_field, &crate::base::Value::Str("noise".into()));
                 other

@@ -35,6 +35,8 @@ pub struct Knobs {
     fill: bool,
     /// How large the numbers among them are.
     size: Option<f64>,
+    /// Different values extend what a class asks for, instead of replacing it.
+    extend: bool,
     /// How many in ten events also meet what `having` counts.
     share: u8,
     /// The hour and weekday at which it begins.
@@ -60,6 +62,7 @@ impl Knobs {
             past,
             fill: attempt % 5 != 4,
             size: (attempt % 2 == 1).then(|| magnitude(numbers, rng)),
+            extend: attempt / 2 % 2 == 1,
             share: if attempt % 7 < 4 { 10 } else { rng.u8(0..10) },
             begin: Duration::from_secs(rng.i64(0..7 * 24) * 3600),
         }
@@ -285,8 +288,16 @@ impl<'b> Builder<'b> {
         ts: Timestamp,
         rng: &'b mut Rng,
     ) -> Option<Draft> {
-        let knobs =
-            Knobs { more: 0, pace: Duration::ZERO, past: 0, fill: false, size: None, share: 0, begin: Duration::ZERO };
+        let knobs = Knobs {
+            more: 0,
+            pace: Duration::ZERO,
+            past: 0,
+            fill: false,
+            size: None,
+            extend: false,
+            share: 0,
+            begin: Duration::ZERO,
+        };
         let mut builder = Builder::new(scope, knobs, ts, 0, rng);
         let mut frame = Frame::default();
         let named = scenario.iter().filter(|draft| draft.step.is_some());
@@ -326,7 +337,7 @@ impl<'b> Builder<'b> {
     /// Earlier events of the class, where the step's condition has a statistic: ordinary ones, evenly spread.
     fn past_of(&mut self, step: &Step, class: &str, items: &[KeyItem], frame: &mut Frame) {
         let Some(condition) = &step.condition else { return };
-        let mut statistic: Option<(Duration, Vec<Vec<String>>)> = None;
+        let (mut lengths, mut fields) = (Vec::new(), Vec::new());
         let view = self.view(&frame.bound, step.name.as_ref().map(|name| name.name.as_str()));
         parts_of(condition, &mut |part| {
             let ExprKind::Call(call) = &part.kind else { return };
@@ -335,29 +346,39 @@ impl<'b> Builder<'b> {
                 _ => call.events.map(|n| Duration(self.knobs.pace.0.saturating_mul(n as i64 + 1))),
             };
             if let (Some(length), Some(field)) = (length, call.args.first().and_then(|arg| view.field(arg))) {
-                let (longest, fields) = statistic.get_or_insert((length, Vec::new()));
-                *longest = (*longest).min(length);
+                lengths.push(length);
                 fields.push(field);
             }
         });
-        let Some((length, fields)) = statistic else { return };
-        if frame.bound.has(step.name.as_ref().map(|name| name.name.as_str()).unwrap_or("")) {
+        let (Some(shortest), Some(longest)) = (lengths.iter().min().copied(), lengths.iter().max().copied()) else {
+            return;
+        };
+        if frame.bound.has(step.name.as_ref().map_or("", |name| &name.name)) {
             return;
         }
-        let centre = magnitude(self.scope.numbers(), self.rng);
+        let numbers = self.scope.numbers();
+        let centre = magnitude(numbers, self.rng);
         frame.past = Some(Past { centre, events: i64::from(self.knobs.past) });
-        let gap = Duration(length.0 / (i64::from(self.knobs.past) + 2));
-        for n in (1..=self.knobs.past).rev() {
-            let mut draft = self.scope.of_class(class, self.now - Duration(gap.0 * i64::from(n)));
-            if let Some(condition) = self.scope.condition(class) {
-                self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
+        let mut spans = vec![(Duration::ZERO, shortest, centre)];
+        if longest > shortest && self.rng.bool() {
+            // What lies further back was of another size: the mean moved.
+            spans.push((shortest, longest, centre + magnitude(numbers, self.rng)));
+        }
+        for (from, to, centre) in spans {
+            let gap = Duration((to.0 - from.0) / (i64::from(self.knobs.past) + 2));
+            for n in 1..=i64::from(self.knobs.past) {
+                let ts = self.now - from - Duration(gap.0 * n);
+                let mut draft = self.scope.of_class(class, ts);
+                if let Some(condition) = self.scope.condition(class) {
+                    self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
+                }
+                self.set_keys(items, &mut draft, frame);
+                for field in &fields {
+                    let jitter = 1.0 + (self.rng.f64() - 0.5) * 0.05;
+                    draft.set(field, &Value::number(super::scope::rounded(centre * jitter)));
+                }
+                self.drafts.push(draft);
             }
-            self.set_keys(items, &mut draft, frame);
-            for field in &fields {
-                let jitter = 1.0 + (self.rng.f64() - 0.5) * 0.05;
-                draft.set(field, &Value::number(super::scope::rounded(centre * jitter)));
-            }
-            self.drafts.push(draft);
         }
     }
 
@@ -397,9 +418,10 @@ impl<'b> Builder<'b> {
             return;
         }
         self.salt += 1;
-        let value = match self.scope.plausible(&path, self.salt, self.rng) {
-            Value::Int(_) => Value::Int(self.salt as i64 % 60_000),
-            other => other,
+        let value = match (draft.get(&path), self.scope.plausible(&path, self.salt, self.rng)) {
+            (Value::Str(there), _) if self.knobs.extend => Value::Str(format!("{there}{}", self.salt).into()),
+            (_, Value::Int(_)) => Value::Int(self.salt as i64 % 60_000),
+            (_, other) => other,
         };
         draft.set(&path, &value);
     }
@@ -453,7 +475,7 @@ fn least(count: Count) -> u64 {
 pub fn fixed(expr: &Expr) -> Option<Duration> {
     match &expr.kind {
         ExprKind::Duration(d) => Some(Duration(*d)),
-        ExprKind::Below(inner) => fixed(inner).map(|d| Duration(d.0 - 1)),
+        ExprKind::Below(inner) => fixed(inner).map(|d| Duration((d.0 - 1_000_000).max(0))),
         _ => None,
     }
 }

@@ -29,6 +29,8 @@ pub struct Scope<'a> {
     /// Fields that are looked up, with table and key column.
     lookups: Vec<(Vec<String>, (String, usize))>,
     numeric: BTreeSet<Vec<String>>,
+    /// Fields that hold `lat` and `lon`.
+    places: BTreeSet<Vec<String>>,
     durations: Vec<i64>,
     numbers: Vec<f64>,
 }
@@ -45,6 +47,7 @@ impl<'a> Scope<'a> {
             keys: BTreeMap::new(),
             lookups: Vec::new(),
             numeric: BTreeSet::new(),
+            places: BTreeSet::new(),
             durations: Vec::new(),
             numbers: Vec::new(),
         };
@@ -126,6 +129,11 @@ impl<'a> Scope<'a> {
                     "speed_kmh",
                     "in_polygon",
                 ];
+                let between = match (call.name.name.as_str(), call.args.as_slice()) {
+                    ("distance_km", [from, to]) | ("speed_kmh", [from, _, to, _]) => vec![from, to],
+                    _ => Vec::new(),
+                };
+                self.places.extend(between.into_iter().filter_map(field_of));
                 if numeric.contains(&call.name.name.as_str()) {
                     self.numeric.extend(call.args.iter().filter_map(field_of));
                 }
@@ -177,6 +185,11 @@ impl<'a> Scope<'a> {
     pub fn plausible(&self, path: &[String], salt: u64, rng: &mut Rng) -> Value {
         let last = path.last().map_or("value", String::as_str);
         let numeric = self.numeric.iter().any(|known| path.ends_with(known) || known.ends_with(path));
+        if self.places.iter().any(|known| known.ends_with(path)) {
+            let place = [("lat", 120.0), ("lon", 340.0)];
+            let coordinate = |(name, span): (&str, f64)| (name.into(), Value::Float(rounded((rng.f64() - 0.5) * span)));
+            return Value::Object(place.map(coordinate).into());
+        }
         match last.to_ascii_lowercase().as_str() {
             "lat" | "latitude" => Value::Float(rounded(rng.f64() * 120.0 - 60.0)),
             "lon" | "lng" | "longitude" => Value::Float(rounded(rng.f64() * 340.0 - 170.0)),

@@ -218,7 +218,7 @@ impl View<'_> {
                     Some(before) if near => number(before * (1.0 + (rng.f64() - 0.5) * 0.0001)),
                     Some(before) if rng.bool() => number(before * scale(rng)),
                     _ => match self.scope.plausible(path, rng.u64(1..1000), rng) {
-                        Value::Float(n) => Value::Float(n),
+                        place @ (Value::Float(_) | Value::Object(_)) => place,
                         _ => number(magnitude(self.scope.numbers(), rng)),
                     },
                 };
