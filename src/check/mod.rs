@@ -11,6 +11,7 @@ mod fold;
 mod group;
 mod guards;
 mod keys;
+mod lifecycle;
 mod literal;
 mod missing;
 mod model;
@@ -21,8 +22,11 @@ mod pattern;
 mod predicate;
 pub mod sample;
 mod scope;
+mod sliding;
+mod statistic;
 mod suggest;
 mod test_block;
+mod values;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +91,7 @@ pub fn check_recovered(
         }
     }
     checker.alert_cycles();
+    checker.unread_internal_rules();
     for test in checker.names.tests.clone() {
         if !is_broken(test.span) {
             checker.test_block(test);

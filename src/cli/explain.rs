@@ -11,6 +11,7 @@ use tripline::syntax::ast::{
 use tripline::syntax::source::SourceMap;
 
 use super::args::ExplainArgs;
+use super::cost;
 use super::exit::{Exit, Stop};
 use super::graph::drawing::{self, Drawing};
 use super::rules::{self, Selection};
@@ -28,7 +29,7 @@ pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> 
         let mut page = Page { out: &mut text, color: terminal.color_out };
         page.rule(rule, &selection);
         if let Some(plan) = selection.ruleset.rule(&rule.name.name) {
-            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan);
+            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan, &selection.ruleset);
         }
         if args.plan
             && let Some(plan) = selection.ruleset.rule(&rule.name.name)
@@ -76,6 +77,9 @@ impl Page<'_> {
                         wording.expr(within)
                     ));
                 }
+                if let Some(events) = found.events {
+                    self.line(&format!("  Counted among the last {} events of its class and key.", events.count));
+                }
             }
         }
         self.conditions(rule, wording);
@@ -96,6 +100,7 @@ impl Page<'_> {
             ClauseKind::Author(text) => self.row("author", &text.value),
             ClauseKind::References(list) => self.row("see", &texts(list)),
             ClauseKind::Enabled(false) => self.row("state", "disabled: takes no events"),
+            ClauseKind::Internal(true) => self.row("state", "internal: never notifies, other rules read its alerts"),
             ClauseKind::Shadow(true) => self.row("state", "shadow: evaluated and counted, never notifies"),
             _ => {}
         }
@@ -159,8 +164,12 @@ impl Page<'_> {
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
         for clause in &rule.clauses {
             match &clause.kind {
-                ClauseKind::Having(condition) => {
+                ClauseKind::Having { condition, lasting } => {
                     self.line(&format!("  Only if, over the whole match: {}", wording.expr(condition)));
+                    if let Some(lasting) = lasting {
+                        let lasting = wording.expr(lasting);
+                        self.line(&format!("  and only if all of it was so at every look of the last {lasting}."));
+                    }
                 }
                 ClauseKind::CancelOn(guards) => {
                     let guards = wording.guards(guards);
@@ -176,35 +185,45 @@ impl Page<'_> {
         for clause in &rule.clauses {
             match &clause.kind {
                 ClauseKind::Pick(chosen) => pick = *chosen,
-                ClauseKind::AfterMatch(chosen) => after = *chosen,
+                ClauseKind::AfterMatch(chosen) => after = chosen.clone(),
                 _ => {}
             }
         }
         self.line("");
         self.head("Alert");
         if sliding {
-            self.line(match after {
+            self.line(match &after {
                 AfterMatch::NoSkip => "  This is a sliding count: every event at which it is reached gives an alert.",
                 _ => "  This is a sliding count: an alert when it is reached, none while it stays so.",
             });
         } else {
-            self.selection(pick, after);
+            self.selection(pick, &after);
         }
         self.values(rule, wording);
     }
 
-    fn selection(&mut self, pick: Pick, after: AfterMatch) {
+    fn selection(&mut self, pick: Pick, after: &AfterMatch) {
         self.line(match pick {
             Pick::Latest => "  Of several matches that complete together, the one with the newest events is reported.",
             Pick::First => "  Of several matches that complete together, the one with the oldest events is reported.",
             Pick::All => "  Every match is reported, whichever events it takes.",
             Pick::Each => "  For every first event the oldest match is reported.",
         });
-        self.line(match after {
-            AfterMatch::SkipPastLast => "  Afterwards nothing up to its completion is used again for this key.",
-            AfterMatch::SkipToNext => "  Afterwards matches may share events, but each first event is reported once.",
-            AfterMatch::NoSkip => "  Afterwards every event can be used again.",
-        });
+        let to = |which: &str, step: &str| {
+            format!("  Afterwards nothing before the {which} event of `{step}` is used again for this key.")
+        };
+        let used = match after {
+            AfterMatch::SkipPastLast => {
+                "  Afterwards nothing up to its completion is used again for this key.".to_owned()
+            }
+            AfterMatch::SkipToNext => {
+                "  Afterwards matches may share events, but each first event is reported once.".to_owned()
+            }
+            AfterMatch::NoSkip => "  Afterwards every event can be used again.".to_owned(),
+            AfterMatch::SkipToFirst(step) => to("first", &step.name),
+            AfterMatch::SkipToLast(step) => to("last", &step.name),
+        };
+        self.line(&used);
     }
 
     fn values(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
@@ -231,18 +250,29 @@ impl Page<'_> {
     }
 
     /// How it runs: strategy, memory, and the automaton as a table.
-    fn automaton(&mut self, drawing: &Drawing, rule: &Rule) {
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let memory = Memory::of(rule);
         self.row("memory", &format!("about {} bytes a key and {} an event it holds", memory.key, memory.event));
+        if rule.reads_whole {
+            let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
+            let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
+            self.row("decoding", &format!("every line in full, for `any_value()`{events}"));
+        }
         let timers = match (rule.trailing_deadline(), rule.horizon) {
             (Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
             (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
             (None, None) => "none: what is held is never too old".to_owned(),
         };
         self.row("timers", &timers);
+        if let Some(window) = cost::sliding(rule) {
+            self.row("window", &window);
+        }
+        for statistic in cost::statistics(rule) {
+            self.row("statistic", &statistic);
+        }
         let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
         self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });
         let name = |at: usize| format!("{at} {}", drawing.nodes[at].label);
@@ -260,7 +290,7 @@ impl Page<'_> {
     fn plan(&mut self, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Execution");
-        let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
+        let fields: Vec<String> = rule.kept.iter().map(|field| field_name(&ruleset.fields[field.index()])).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
             Some(horizon) => format!("an event can matter for {horizon}"),
@@ -309,6 +339,10 @@ impl Page<'_> {
     fn line(&mut self, text: &str) {
         writeln!(self.out, "{}", text.trim_end()).expect("a String takes any text");
     }
+}
+
+fn field_name(path: &[String]) -> String {
+    if path.is_empty() { "any_value()".to_owned() } else { path.join(".") }
 }
 
 fn place(sources: &SourceMap, rule: &RuleDecl) -> String {

@@ -7,15 +7,16 @@ use super::classify::{Anchor, anchor};
 use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
-use super::lower_expr::{Lowering, Place};
+use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
 use super::ruleset::{
-    AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule, Severity,
-    SeverityRule, Step, Suppress, TemplatePiece,
+    AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
+    Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
+use super::sliding::Sliding;
 use super::strategy;
 use crate::base::id::{GuardId, PredId};
 use crate::base::{RuleId, StepId, Value};
-use crate::syntax::ast::{self, AfterMatch, ClauseKind, ExprKind, Pick};
+use crate::syntax::ast::{self, ClauseKind, ExprKind, Pick};
 use crate::syntax::source::Span;
 
 pub(super) struct RuleBuilder<'s, 'a> {
@@ -36,6 +37,8 @@ pub(super) struct RuleBuilder<'s, 'a> {
     pub(super) step_asts: Vec<ast::Step>,
     pub(super) pending_roles: Vec<PendingRole>,
     pub(super) reads: Vec<RuleId>,
+    /// How often predicates ask for the whole event: they are decided before events are kept.
+    pub(super) whole_in_predicates: usize,
 }
 
 /// A role whose key spec is not known until all components are.
@@ -68,6 +71,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             step_asts: Vec::new(),
             pending_roles: Vec::new(),
             reads: reads.to_vec(),
+            whole_in_predicates: 0,
         };
         builder.run(level)
     }
@@ -128,9 +132,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
 
         let mut meta = Meta { title: decl.title.as_ref().map(|t| t.value.as_str().into()), ..Meta::default() };
         let mut severity = SeverityRule::Fixed(Severity::default());
-        let (mut enabled, mut shadow) = (true, false);
+        let (mut enabled, mut shadow, mut internal) = (true, false, false);
         let (mut pick, mut after) = (Pick::Latest, AfterMatch::SkipPastLast);
         let (mut having, mut risk, mut suppress) = (None, None, None);
+        let mut lasting = None;
         let mut alert = Vec::new();
         let mut runs_per_key = limits.runs_per_key;
         let text = |s: &ast::StrLit| -> Arc<str> { s.value.as_str().into() };
@@ -144,11 +149,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ClauseKind::Author(t) => meta.author = Some(text(t)),
                 ClauseKind::References(t) => meta.references = t.iter().map(text).collect(),
                 ClauseKind::Risk(e) => risk = Some(low.expr(e, Place::Match)),
-                ClauseKind::Having(e) => having = Some(low.expr(e, Place::Match)),
+                ClauseKind::Having { condition, lasting: period } => {
+                    having = Some(low.expr(condition, Place::Match));
+                    lasting = period.as_ref().map(|d| low.duration(d));
+                }
                 ClauseKind::Pick(p) => pick = *p,
-                ClauseKind::AfterMatch(a) => after = *a,
+                ClauseKind::AfterMatch(a) => after = after_match(a, &low),
                 ClauseKind::Enabled(v) => enabled = *v,
                 ClauseKind::Shadow(v) => shadow = *v,
+                ClauseKind::Internal(v) => internal = *v,
                 ClauseKind::Suppress { period, by } => {
                     let period = low.duration(period);
                     let by = by.iter().map(|e| low.expr(e, Place::Match)).collect();
@@ -172,12 +181,22 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
 
         let stats = std::mem::take(&mut low.scope.stats);
         let mut problems = std::mem::take(&mut low.problems);
-        let kept = fields.take_touched();
+        let low_whole_reads = low.whole_reads;
+        let mut kept = fields.take_touched();
+        if low_whole_reads == self.whole_in_predicates
+            && let Some(whole) = fields.find(&WHOLE_EVENT)
+        {
+            kept.retain(|f| *f != whole);
+        }
         self.set.fields = fields;
 
         let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
-        let named = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        let events = clause.and_then(|m| m.events).map(|e| e.count);
+        let contiguous = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        // A window of so many events is over the class, whatever the step's `where`.
+        let named = contiguous || events.is_some();
         self.statistics_and_named(&stats, named);
+        let split = stats.iter().any(|stat| !stat.is_within(&self.step_keys[stat.step.index()]));
         let handed_over = self.assign_roles();
         if self.roles.len() > 64 {
             problems.push((decl.name.span, "the rule has more than 64 steps and guards together".to_owned()));
@@ -199,6 +218,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 }
             }
         }
+        if handed_over {
+            for stat in stats.iter_mut().filter(|stat| stat.key.is_empty()) {
+                let own = &self.step_keys[stat.step.index()];
+                stat.key = own.iter().map(|c| KeyPart { value: c.value.clone(), optional: c.optional }).collect();
+            }
+        }
         let (guards, mut steps) = (self.guards, self.steps);
         if handed_over {
             add_key_joins(&mut steps, &elements);
@@ -216,6 +241,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             severity,
             enabled,
             shadow,
+            internal,
             fingerprint,
             components: self.components,
             key,
@@ -228,6 +254,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             within,
             cancel,
             having,
+            sliding: None,
             pick,
             after,
             alert,
@@ -241,7 +268,17 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             level,
             horizon: None,
             hints: super::ruleset::Hints::default(),
+            reads_whole: low_whole_reads > 0,
         };
+        let bounded = rule.within.is_some() || events.is_some();
+        if bounded && rule.only_repeated().is_some() {
+            rule.sliding = Some(Box::new(Sliding::of(&rule, events, lasting)));
+        } else if events.is_some() || lasting.is_some() {
+            problems.push((decl.name.span, "this rule is no sliding count".to_owned()));
+        }
+        if split && (contiguous || rule.is_sliding()) {
+            problems.push((decl.name.span, "a statistic's key leaves out a part of the rule's key".to_owned()));
+        }
         rule.horizon = strategy::horizon(&rule);
         rule.hints = strategy::hints(&rule);
         (rule.strategy, rule.reason) = strategy::choose(&rule, self.set.input.force);
@@ -277,6 +314,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
     ) -> Vec<PredId> {
         let text = condition.map_or("", |c| self.set.input.sources.text(c.span));
         let mut preds = Vec::new();
+        self.whole_in_predicates += stateless.as_ref().map_or(0, |e| low.whole_reads_in(e));
         let (alerts, inputs): (Vec<_>, Vec<_>) =
             classes.iter().partition(|c| c.name == "alert" || c.name.starts_with("alert."));
         if !inputs.is_empty() {
@@ -287,7 +325,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             for class in &inputs {
                 every |= class.name == "any";
                 alternatives.push(match self.set.declarations.classes.get(&class.name) {
-                    Some(condition) => low.expr(condition, Place::Event),
+                    Some(condition) => {
+                        let condition = low.expr(condition, Place::Event);
+                        self.whole_in_predicates += low.whole_reads_in(&condition);
+                        condition
+                    }
                     None => Expr::Compare(
                         ast::BinaryOp::Eq,
                         Box::new(Expr::This(Attr::Field(low.fields.intern(self.set.input.type_field.to_vec())))),
@@ -323,7 +365,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         for (at, stat) in stats.iter().enumerate() {
             let step = self.step_asts[stat.step.index()].clone();
             let preds = self.predicates(&step.classes, None, "", None, &mut low);
-            let components = self.step_keys[stat.step.index()].clone();
+            // One whose key leaves out a part of the step's is over events of several keys: the rule has one state.
+            let own = self.step_keys[stat.step.index()].clone();
+            let components = if stat.is_within(&own) { own } else { Vec::new() };
             let kind = RoleKind::Stat(crate::base::id::StatId::from(at));
             self.pending_roles.push(PendingRole { kind, preds, components });
         }
@@ -393,6 +437,20 @@ fn add_key_joins(steps: &mut [Step], elements: &[Element]) {
                 steps[earlier.index()].joins.push(Join { step: *later, this, other });
             }
         }
+    }
+}
+
+fn after_match(after: &ast::AfterMatch, low: &Lowering<'_>) -> AfterMatch {
+    let to = |name: &ast::Ident, last: bool| match low.scope.steps.get(&name.name) {
+        Some(step) => AfterMatch::SkipTo { step: *step, last },
+        None => AfterMatch::SkipPastLast,
+    };
+    match after {
+        ast::AfterMatch::SkipPastLast => AfterMatch::SkipPastLast,
+        ast::AfterMatch::SkipToNext => AfterMatch::SkipToNext,
+        ast::AfterMatch::NoSkip => AfterMatch::NoSkip,
+        ast::AfterMatch::SkipToFirst(name) => to(name, false),
+        ast::AfterMatch::SkipToLast(name) => to(name, true),
     }
 }
 

@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use super::classify::ClassIndex;
 use super::expr::Expr;
-use super::key::KeySpec;
+use super::key::{KeyPart, KeySpec};
+use super::sliding::Sliding;
 use super::table::Table;
 use crate::base::function::Statistic;
 use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
 use crate::base::{Duration, FieldId, RuleId, StepId};
 
 pub use super::strategy::StrategyKind;
-pub use crate::syntax::ast::{AfterMatch, BinaryOp, Pick};
+pub use crate::syntax::ast::{BinaryOp, Pick};
 
 /// Everything that matching needs to know, and nothing that changes.
 #[derive(Debug)]
@@ -104,6 +105,8 @@ pub struct Rule {
     pub enabled: bool,
     /// Evaluates and counts, never notifies.
     pub shadow: bool,
+    /// Never notifies, but feeds dependants.
+    pub internal: bool,
     /// Stable hash of the rule's content: state is kept across rule sets by it.
     pub fingerprint: u64,
     /// Names of all key components; the alert's key is [`Rule::key`] of them.
@@ -128,6 +131,8 @@ pub struct Rule {
     pub cancel: Vec<GuardId>,
     /// On the whole match.
     pub having: Option<Expr>,
+    /// For a sliding count: its window and condition.
+    pub sliding: Option<Box<Sliding>>,
     /// Which candidate.
     pub pick: Pick,
     /// What a match uses up.
@@ -154,6 +159,8 @@ pub struct Rule {
     pub horizon: Option<Duration>,
     /// What the matcher would otherwise work out for every event.
     pub hints: Hints,
+    /// It asks for `any_value()`: every line is decoded in full.
+    pub reads_whole: bool,
 }
 
 /// Facts about a rule that every event asks for.
@@ -213,6 +220,24 @@ pub enum TemplatePiece {
     Text(Box<str>),
     /// A value.
     Value(Expr),
+}
+
+/// What a match uses up; see [`crate::syntax::ast::AfterMatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterMatch {
+    /// Everything up to the completion.
+    SkipPastLast,
+    /// The first event.
+    SkipToNext,
+    /// Nothing.
+    NoSkip,
+    /// What lies before an event of a step; everything up to the completion if it bound none.
+    SkipTo {
+        /// The step.
+        step: StepId,
+        /// Its last event rather than its first.
+        last: bool,
+    },
 }
 
 /// `suppress d by …`
@@ -354,6 +379,14 @@ pub struct Stat {
     pub value: Expr,
     /// Over how much of the past.
     pub window: StatWindow,
+    /// Of the newest value, for `ewma`.
+    pub weight: f64,
+    /// Missing with fewer values.
+    pub least: u64,
+    /// Only earlier events for which this is true.
+    pub filter: Option<Expr>,
+    /// Its events agree on these, where that is more than the key of the state that holds them.
+    pub key: Vec<KeyPart>,
     /// The step whose class it is.
     pub step: StepId,
     /// Its bit.
@@ -365,8 +398,10 @@ pub struct Stat {
 pub enum StatWindow {
     /// The last `d`, closed.
     Time(Duration),
-    /// The last `n` values.
+    /// The last `n` events.
     Events(u64),
+    /// All of it, in a state of constant size.
+    Ever,
 }
 
 /// An element of the pattern with its joint to the one before.
@@ -442,11 +477,16 @@ impl Element {
 impl Rule {
     /// Whether the pattern is one repeated step with a bound: a sliding count (language.md §3.7).
     pub fn is_sliding(&self) -> bool {
+        self.sliding.is_some()
+    }
+
+    /// The step of a pattern that is nothing but a repeated step without `until`.
+    pub(super) fn only_repeated(&self) -> Option<&Step> {
         match self.elements.as_slice() {
-            [Element { kind: ElementKind::Repeat(step), .. }] => {
-                self.within.is_some() && self.trailing.is_empty() && self.steps[step.index()].until.is_none()
+            [Element { kind: ElementKind::Repeat(step), .. }] if self.trailing.is_empty() => {
+                Some(&self.steps[step.index()]).filter(|step| step.until.is_none())
             }
-            _ => false,
+            _ => None,
         }
     }
 

@@ -154,7 +154,12 @@ pub enum ClauseKind {
     /// `match { … } within 10m`
     Match(MatchClause),
     /// `having …`
-    Having(Expr),
+    Having {
+        /// On the whole match.
+        condition: Expr,
+        /// `for 10m`: true at every look for that long.
+        lasting: Option<Expr>,
+    },
     /// `pick first`
     Pick(Pick),
     /// `after match skip to next`
@@ -174,6 +179,8 @@ pub enum ClauseKind {
     Enabled(bool),
     /// `shadow`
     Shadow(bool),
+    /// `internal`
+    Internal(bool),
     /// `limits { runs_per_key = 1000 }`
     Limits(Vec<(Ident, u64)>),
 }
@@ -205,7 +212,7 @@ pub enum Pick {
 }
 
 /// What a match uses up [`AFTER MATCH SKIP`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AfterMatch {
     /// `skip past last`: everything up to the completion.
     SkipPastLast,
@@ -213,6 +220,10 @@ pub enum AfterMatch {
     SkipToNext,
     /// `no skip`: nothing.
     NoSkip,
+    /// `skip to first a`: what lies before the first event of a step.
+    SkipToFirst(Ident),
+    /// `skip to last a`: what lies before the last event of a step.
+    SkipToLast(Ident),
 }
 
 /// `match { … } within 10m`
@@ -222,7 +233,18 @@ pub struct MatchClause {
     pub body: Sequence,
     /// The bound from the first to the last bound event.
     pub within: Option<Expr>,
+    /// `within 100 events`: the bound of a sliding count by number.
+    pub events: Option<EventsBound>,
     /// The whole clause.
+    pub span: Span,
+}
+
+/// `100 events`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventsBound {
+    /// How many.
+    pub count: u64,
+    /// Where it stands.
     pub span: Span,
 }
 
@@ -527,6 +549,17 @@ pub enum ExprKind {
     Member(Box<Expr>, Vec<Ident>),
     /// `xs[0]`
     Index(Box<Expr>, i64),
+    /// `some(xs as x where …)`: whether the condition is true for an element, which it reads by the name.
+    AnyElement {
+        /// The list.
+        list: Box<Expr>,
+        /// What the condition calls an element.
+        name: Ident,
+        /// The condition.
+        condition: Box<Expr>,
+    },
+    /// `/re/` as an argument of a call; stands nowhere else.
+    Regex(RegexLit),
     /// `< 10m` after `within` or `in last`: the bound itself is excluded. Stands nowhere else.
     Below(Box<Expr>),
 }
@@ -564,6 +597,8 @@ pub struct Call {
     pub events: Option<u64>,
     /// `where …` after the arguments.
     pub condition: Option<Box<Expr>>,
+    /// `by …` after that: the key of a running statistic of its own.
+    pub by: Vec<KeyItem>,
 }
 
 /// Operators between two expressions.

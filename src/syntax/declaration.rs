@@ -136,11 +136,9 @@ impl Builder<'_> {
             Rule::by => ClauseKind::By(self.key_items(pair)),
             Rule::match_clause => ClauseKind::Match(self.match_clause(pair)?),
             Rule::having => {
-                for part in pair.clone().into_inner().filter(|p| p.as_rule() == Rule::later_having_for) {
-                    let at = self.span(&part);
-                    self.later(&second_ring::HAVING_FOR, at);
-                }
-                ClauseKind::Having(self.only_expr(pair)?)
+                let lasting = pair.clone().into_inner().find(|p| p.as_rule() == Rule::having_for);
+                let lasting = lasting.and_then(|part| self.only_expr(part));
+                ClauseKind::Having { condition: self.only_expr(pair)?, lasting }
             }
             Rule::pick => ClauseKind::Pick(self.pick(pair)?),
             Rule::after_match => ClauseKind::AfterMatch(self.after_match(pair)?),
@@ -163,8 +161,8 @@ impl Builder<'_> {
             }
             Rule::enabled => ClauseKind::Enabled(switch(&pair)),
             Rule::shadow => ClauseKind::Shadow(switch(&pair)),
+            Rule::internal => ClauseKind::Internal(switch(&pair)),
             Rule::limits => ClauseKind::Limits(self.limit_list(pair)),
-            Rule::later_internal => return self.later_clause(&second_ring::INTERNAL, span),
             Rule::later_resolve => return self.later_clause(&second_ring::RESOLVE, span),
             Rule::later_repeat => return self.later_clause(&second_ring::REPEAT, span),
             Rule::later_expect => return self.later_clause(&second_ring::EXPECT, span),
@@ -288,7 +286,12 @@ impl Builder<'_> {
                 Rule::skip_past_last => return Some(AfterMatch::SkipPastLast),
                 Rule::skip_to_next => return Some(AfterMatch::SkipToNext),
                 Rule::no_skip => return Some(AfterMatch::NoSkip),
-                Rule::later_skip_to => self.later(&second_ring::SKIP_TO, span),
+                Rule::skip_to_first | Rule::skip_to_last => {
+                    let first = part.as_rule() == Rule::skip_to_first;
+                    let name = part.into_inner().find(|p| matches!(p.as_rule(), Rule::word | Rule::quoted))?;
+                    let name = self.ident(&name);
+                    return Some(if first { AfterMatch::SkipToFirst(name) } else { AfterMatch::SkipToLast(name) });
+                }
                 Rule::compat_skip => {
                     let written = part.as_str().to_ascii_lowercase();
                     let meant = super::spelling::nearest(&written, ["skip past last", "skip to next", "no skip"]).or(

@@ -1,6 +1,6 @@
 //! Expressions and names back to text, with the parentheses that the precedence of the operators asks for.
 
-use super::ast::{BinaryOp, ClassRef, Expr, ExprKind, Ident, InSet, Path, RegexLit, StrLit};
+use super::ast::{BinaryOp, ClassRef, Expr, ExprKind, Ident, InSet, KeyItem, Path, RegexLit, StrLit};
 use super::doc::Doc;
 use super::source::Span;
 use super::{literal, pratt};
@@ -254,6 +254,13 @@ impl<'t> Written<'t> {
                 let names: Vec<String> = parts.iter().map(|part| self.part(part, false)).collect();
                 Doc::concat([self.base(inner), Doc::text(format!(".{}", names.join(".")))])
             }
+            ExprKind::AnyElement { list, name, condition } => {
+                let head = Doc::concat([self.expr(list), Doc::text(format!(" as {}", self.ident(name)))]);
+                let condition = Doc::concat([Doc::text("where "), self.expr(condition)]);
+                let inside = Doc::Concat(vec![Doc::Soft, head, Doc::Line, condition]).nest(2);
+                Doc::concat([Doc::text("some("), inside, Doc::Soft, Doc::text(")")]).group()
+            }
+            ExprKind::Regex(regex) => Doc::text(self.regex(regex)),
             ExprKind::Index(inner, index) => {
                 let value = match &inner.kind {
                     ExprKind::Path(path) => Doc::text(self.path(path)),
@@ -283,6 +290,7 @@ impl<'t> Written<'t> {
         let doc = self.bare(inner);
         match inner.kind {
             ExprKind::Call(_)
+            | ExprKind::AnyElement { .. }
             | ExprKind::Lookup { .. }
             | ExprKind::Member(..)
             | ExprKind::Index(..)
@@ -315,6 +323,15 @@ impl<'t> Written<'t> {
         Doc::concat(parts).group()
     }
 
+    /// The items of a key.
+    pub(super) fn key_items(&self, items: &[KeyItem]) -> Doc {
+        Doc::commas(items.iter().map(|item| {
+            let name = item.name.as_ref().map(|name| format!("{} = ", self.ident(name))).unwrap_or_default();
+            let mark = if item.optional { "?" } else { "" };
+            Doc::concat([Doc::text(name), self.expr(&item.value), Doc::text(mark)])
+        }))
+    }
+
     fn call(&self, call: &super::ast::Call) -> Doc {
         let name = match self.at(call.name.span) {
             Some(written) if written.trim_matches('`') == call.name.name => written.to_owned(),
@@ -323,7 +340,7 @@ impl<'t> Written<'t> {
         };
         let mut args: Vec<Doc> = call.args.iter().map(|arg| self.expr(arg)).collect();
         if let Some(n) = call.events {
-            args.push(Doc::text(format!("{n} events")));
+            args.insert(args.len().min(1), Doc::text(format!("{n} events")));
         }
         let mut inside = vec![Doc::Soft];
         if call.distinct {
@@ -333,6 +350,10 @@ impl<'t> Written<'t> {
         if let Some(condition) = &call.condition {
             inside.push(Doc::Line);
             inside.push(Doc::concat([Doc::text("where "), self.expr(condition)]));
+        }
+        if !call.by.is_empty() {
+            inside.push(Doc::Line);
+            inside.push(Doc::concat([Doc::text("by "), self.key_items(&call.by)]));
         }
         Doc::concat([Doc::text(format!("{name}(")), Doc::Concat(inside).nest(2), Doc::Soft, Doc::text(")")]).group()
     }

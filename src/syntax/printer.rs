@@ -260,7 +260,13 @@ impl<'t> Printer<'t> {
         let doc = match &clause.kind {
             ClauseKind::Severity(value) => valued("severity", written.expr(value)),
             ClauseKind::Risk(value) => valued("risk", written.expr(value)),
-            ClauseKind::Having(value) => valued("having", written.expr(value)),
+            ClauseKind::Having { condition, lasting } => {
+                let mut parts = vec![written.expr(condition)];
+                if let Some(lasting) = lasting {
+                    parts.extend([Doc::text(" for "), written.expr(lasting)]);
+                }
+                valued("having", Doc::Concat(parts))
+            }
             ClauseKind::Tags(texts) => strings("tags", texts),
             ClauseKind::References(texts) => strings("references", texts),
             ClauseKind::Title(text) => strings("title", std::slice::from_ref(text)),
@@ -275,11 +281,13 @@ impl<'t> Printer<'t> {
                 Pick::All => "pick all",
                 Pick::Each => "pick each",
             }),
-            ClauseKind::AfterMatch(skip) => Doc::text(match skip {
-                AfterMatch::SkipPastLast => "after match skip past last",
-                AfterMatch::SkipToNext => "after match skip to next",
-                AfterMatch::NoSkip => "after match no skip",
-            }),
+            ClauseKind::AfterMatch(skip) => match skip {
+                AfterMatch::SkipPastLast => Doc::text("after match skip past last"),
+                AfterMatch::SkipToNext => Doc::text("after match skip to next"),
+                AfterMatch::NoSkip => Doc::text("after match no skip"),
+                AfterMatch::SkipToFirst(a) => Doc::text(format!("after match skip to first {}", written.ident(a))),
+                AfterMatch::SkipToLast(a) => Doc::text(format!("after match skip to last {}", written.ident(a))),
+            },
             ClauseKind::CancelOn(guards) => {
                 let guards = self.guards(guards).nest(4).group();
                 Doc::concat([Doc::text("cancel on "), guards])
@@ -295,6 +303,7 @@ impl<'t> Printer<'t> {
             }
             ClauseKind::Enabled(on) => Doc::text(if *on { "enabled" } else { "enabled false" }),
             ClauseKind::Shadow(on) => Doc::text(if *on { "shadow" } else { "shadow false" }),
+            ClauseKind::Internal(on) => Doc::text(if *on { "internal" } else { "internal false" }),
             ClauseKind::Limits(limits) => return self.limits(span, limits),
         };
         self.unit(span, &doc);
@@ -369,11 +378,7 @@ impl<'t> Printer<'t> {
     }
 
     pub(super) fn key_items(&self, items: &[KeyItem]) -> Doc {
-        Doc::commas(items.iter().map(|item| {
-            let name = item.name.as_ref().map(|name| format!("{} = ", self.written.ident(name))).unwrap_or_default();
-            let mark = if item.optional { "?" } else { "" };
-            Doc::concat([Doc::text(name), self.written.expr(&item.value), Doc::text(mark)])
-        }))
+        self.written.key_items(items)
     }
 
     pub(super) fn guards(&self, guards: &[Guard]) -> Doc {

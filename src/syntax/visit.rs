@@ -17,6 +17,11 @@ pub(super) fn expr_spans(expr: &mut Expr, change: &mut impl FnMut(&mut Span)) {
             change(&mut call.name.span);
             call.args.iter_mut().for_each(|arg| expr_spans(arg, change));
             call.condition.iter_mut().for_each(|condition| expr_spans(condition, change));
+            for item in &mut call.by {
+                change(&mut item.span);
+                item.name.iter_mut().for_each(|name| change(&mut name.span));
+                expr_spans(&mut item.value, change);
+            }
         }
         ExprKind::Not(inner) | ExprKind::Neg(inner) | ExprKind::Below(inner) | ExprKind::Index(inner, _) => {
             expr_spans(inner, change)
@@ -40,6 +45,12 @@ pub(super) fn expr_spans(expr: &mut Expr, change: &mut impl FnMut(&mut Span)) {
             expr_spans(value, change);
             patterns.iter_mut().for_each(|pattern| change(&mut pattern.span));
         }
+        ExprKind::AnyElement { list, name, condition } => {
+            expr_spans(list, change);
+            change(&mut name.span);
+            expr_spans(condition, change);
+        }
+        ExprKind::Regex(regex) => change(&mut regex.span),
         ExprKind::List(items) => items.iter_mut().for_each(|item| expr_spans(item, change)),
         ExprKind::Lookup { table, key } => {
             change(&mut table.span);

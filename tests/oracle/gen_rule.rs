@@ -76,6 +76,7 @@ impl Maker<'_> {
             }
         }
         self.clauses(&mut rule);
+        self.sliding(&mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
@@ -95,13 +96,34 @@ impl Maker<'_> {
             return;
         }
         rule.pick = [Pick::Latest, Pick::First, Pick::All, Pick::Each][self.r.weighted(&[64, 14, 10, 12])];
-        rule.skip = [Skip::PastLast, Skip::ToNext, Skip::NoSkip][self.r.weighted(&[66, 15, 19])];
+        rule.skip = [Skip::PastLast, Skip::ToNext, Skip::NoSkip][self.r.weighted(&[66, 15, 19])].clone();
         if self.r.percent(16) {
             rule.cancel = self.guards(false);
         }
         if self.r.percent(8) {
             let by = if rule.by.len() == 2 && self.r.percent(50) { vec!["k".to_string()] } else { vec![] };
             rule.suppress = Some((self.length(2, 6), by));
+        }
+        if self.r.percent(7) && !self.names.is_empty() {
+            let name = self.r.choose(&self.names).name.clone();
+            rule.skip = if self.r.percent(50) { Skip::ToFirst(name) } else { Skip::ToLast(name) };
+        }
+    }
+
+    /// What only sliding counts have.
+    fn sliding(&mut self, rule: &mut Rule) {
+        let [(_, Elem::Step(step))] = &rule.body[..] else { return };
+        if !step.repeated() || step.until.is_some() {
+            return;
+        }
+        if self.r.percent(12) {
+            rule.within = None;
+            rule.events = Some(self.r.within(2, 5) as usize);
+        }
+        if self.r.percent(12) && !self.names.is_empty() {
+            let names = self.names.clone();
+            rule.having.get_or_insert_with(|| having(self.r, &names));
+            rule.lasting = Some(self.length(1, 3));
         }
     }
 

@@ -11,7 +11,11 @@ pub struct Rule {
     /// Elements, each with the joint before it; the first joint is empty.
     pub body: Vec<(Joint, Elem)>,
     pub within: Option<Bound>,
+    /// `within 100 events`, of a sliding count.
+    pub events: Option<usize>,
     pub having: Option<Expr>,
+    /// `having … for 10m`, of a sliding count.
+    pub lasting: Option<Ms>,
     pub pick: Pick,
     pub skip: Skip,
     pub cancel: Vec<Guard>,
@@ -53,12 +57,16 @@ pub enum Pick {
 }
 
 #[allow(clippy::enum_variant_names, reason = "the words of the rule language")]
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub enum Skip {
     #[default]
     PastLast,
     ToNext,
     NoSkip,
+    /// `skip to first a`
+    ToFirst(String),
+    /// `skip to last a`
+    ToLast(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -237,7 +245,11 @@ impl Rule {
     /// Whether the pattern is a sliding count: one repeated step with `within` and without `until`.
     pub fn sliding(&self) -> Option<&Step> {
         match &self.body[..] {
-            [(_, Elem::Step(s))] if s.repeated() && s.until.is_none() && self.within.is_some() => Some(s),
+            [(_, Elem::Step(s))]
+                if s.repeated() && s.until.is_none() && (self.within.is_some() || self.events.is_some()) =>
+            {
+                Some(s)
+            }
             _ => None,
         }
     }

@@ -6,10 +6,12 @@ use crate::check::missing::skips;
 use crate::check::model::{Component, Model, NodeKind, component};
 use crate::check::names::Names;
 use crate::check::predicate::required_fields;
+use crate::check::walk;
 use crate::syntax::ast::{
     AlertValue, BinaryOp, ClassRef, ClauseKind, Expr, ExprKind, Guard, Ident, InSet, Path, RuleDecl, TemplatePart,
 };
 use crate::syntax::source::Span;
+use crate::syntax::statistic;
 
 /// How a field is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +112,9 @@ impl<'a> Collector<'_, 'a> {
         for clause in &rule.clauses {
             match &clause.kind {
                 ClauseKind::CancelOn(guards) => guards.iter().for_each(|g| self.guard(g, &key, &model)),
-                ClauseKind::Having(e) | ClauseKind::Severity(e) | ClauseKind::Risk(e) => self.of_steps(e, &whole),
+                ClauseKind::Having { condition: e, .. } | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
+                    self.of_steps(e, &whole)
+                }
                 ClauseKind::Suppress { by, .. } => by.iter().for_each(|e| self.of_steps(e, &whole)),
                 _ => {}
             }
@@ -240,6 +244,17 @@ impl<'a> Collector<'_, 'a> {
             }
             ExprKind::List(items) => items.iter().for_each(|e| self.expression(e, at, how, depth)),
             ExprKind::Lookup { key, .. } => key.iter().for_each(|e| self.expression(e, at, Use::Plain, depth)),
+            ExprKind::AnyElement { list, condition, .. } => {
+                self.expression(list, at, Use::Plain, depth);
+                // What the condition reads of the event; elements are not followed.
+                let elements = walk::element_names(expr);
+                walk::paths(condition, &mut |path| {
+                    if !elements.contains(&path.parts[0].name.as_str()) {
+                        self.path(path, at, Use::Plain, depth);
+                    }
+                });
+            }
+            ExprKind::Regex(_) => {}
             ExprKind::Member(base, fields) => {
                 if let ExprKind::Call(call) = &base.kind
                     && SELECTORS.contains(&call.name.name.as_str())
@@ -260,6 +275,13 @@ impl<'a> Collector<'_, 'a> {
                     {
                         let inner = At { classes, model: at.model, own: None };
                         self.expression(condition, &inner, Use::Plain, depth);
+                    }
+                    return;
+                }
+                if let Some(form) = statistic::form(call, |e| matches!(e.kind, ExprKind::Duration(_))) {
+                    let condition = call.condition.as_deref();
+                    for read in form.value.into_iter().chain(condition).chain(call.by.iter().map(|item| &item.value)) {
+                        self.expression(read, at, Use::Plain, depth);
                     }
                     return;
                 }

@@ -58,16 +58,6 @@ table! {
     "match { a: one or more of click until silent 30m }",
     "match { a: one or more of click until logout }";
 
-    "E0109", "`within` a number of events",
-    "A bound may count events of the class and key instead of time.",
-    "match { a: at least 3 of error } within 100 events",
-    "match { a: at least 3 of error } within 5m";
-
-    "E0110", "`having … for` a duration",
-    "`having C for d` on a sliding count asks that the condition hold at every look for that long.",
-    "having avg(a.load) > 90 for 10m",
-    "having avg(a.load) > 90";
-
     "E0111", "a named guard",
     "`if q: X in last d` names the newest such event, so that other conditions can read it.",
     "a: trade if q: quote in last 1m",
@@ -88,41 +78,15 @@ table! {
     "repeat every 5m",
     "match { a: beat then no beat within 5m }";
 
-    "E0115", "`internal`",
-    "An internal rule never notifies but feeds the rules that build on its alerts.",
-    "internal",
-    "severity info";
-
     "E0116", "`expect`",
     "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
     "expect device.id from @devices",
     "match { a: beat then no beat within 5m }";
 
-    "E0117", "`skip to first` or `skip to last`",
-    "After a match, the search may go on at an event of a named step.",
-    "after match skip to last b",
-    "after match skip to next";
-
     "E0118", "`pick pending`",
     "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
     "pick pending",
     "pick latest";
-
-    "E0119", "`prior`",
-    "`prior(x)` reads x of the previous event of the class and key, whether it was bound or not.",
-    "where price < prior(price)",
-    "where price < prev.price";
-
-    "E0120", "`ewma` or `rate`",
-    "`ewma` and `rate` are running statistics over earlier events.",
-    "where load > ewma(load, 0.1) * 2",
-    "where load > mean(load, 1h) * 2";
-
-    "E0121", "an option of a statistic",
-    "A running statistic may ask for a least number of values, have a condition or a key of its own, or look at all \
-     earlier events with `ever`.",
-    "where zscore(load, 24h, 20) > 3",
-    "where zscore(load, 24h) > 3";
 
     "E0122", "an aggregate over several steps",
     "An aggregate may take the events of several steps together.",
@@ -133,11 +97,6 @@ table! {
     "`percentile(a.f, 95)` and `nth(a, 2).f` read the events of a repeated step.",
     "having percentile(a.latency, 95) > 300",
     "having median(a.latency) > 300";
-
-    "E0124", "a function over any value or over lists",
-    "`any_value()` reads every value of an event; `some(xs as x where …)` and `unique(xs)` work on lists.",
-    "where any_value() like \"*mimikatz*\"i",
-    "where process.command_line like \"*mimikatz*\"i";
 
     "E0125", "`each` in a key",
     "`each(tags)` gives one key for each element of a list.",
@@ -153,19 +112,4 @@ table! {
     "`table zones from \"zones.geojson\" key polygon` looks a point up in areas.",
     "table zones from \"zones.geojson\" key polygon",
     "let in_port = in_polygon(lat, lon, ((1.0, 2.0), (1.0, 3.0), (2.0, 3.0)))";
-
-    "E0128", "a time zone",
-    "`hour` and `weekday` may take a time zone.",
-    "where hour(@ts, \"Europe/Berlin\") < 6",
-    "where hour(@ts) < 6";
-
-    "E0129", "`workday`",
-    "`workday(t, n)` is the time n working days after t.",
-    "let due = workday(@ts, 1)",
-    "let due = @ts + 24h";
-
-    "E0131", "a regular expression as an argument",
-    "`extract(s, /re/)` gives the first group of a regular expression.",
-    "alert { user = extract(a.message, /user=(\\w+)/) }",
-    "alert { message = a.message }";
 }

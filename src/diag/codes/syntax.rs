@@ -57,7 +57,7 @@ table! {
     "E0008", "unknown clause",
     "The inside of a rule is a list of clauses, each of which begins with its keyword: `severity`, `tags`, `title`, \
      `description`, `runbook`, `author`, `references`, `risk`, `by`, `match`, `having`, `pick`, `after match`, \
-     `cancel on`, `alert`, `suppress`, `enabled`, `shadow` and `limits`.",
+     `cancel on`, `alert`, `suppress`, `enabled`, `shadow`, `internal` and `limits`.",
     "rule a {\n  group by source.ip\n  match { x: login }\n}",
     "rule a {\n  by source.ip\n  match { x: login }\n}";
 
@@ -224,4 +224,15 @@ table! {
     "After a hundred problems in one file the rest is not listed: most of it follows from what stands above.",
     "a file that is not a rule file",
     "a rule file";
+
+    "E0040", "`some` without one of its parts",
+    "`some` takes a list, a name for its elements and a condition that reads them by that name.",
+    "some(items where price > 100)",
+    "some(items as item where item.price > 100)";
+
+    "E0045", "number of events where a duration must stand",
+    "`within 100 events` bounds a sliding count: it follows the braces of a `match` that is one repeated step. Gaps \
+     and absences are bounded by durations.",
+    "match { a: login then within 3 events b: logout }",
+    "match { a: login then within 5m b: logout }";
 }
