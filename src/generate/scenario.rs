@@ -55,7 +55,7 @@ impl Knobs {
             _ => (numbers[rng.usize(0..numbers.len())].abs().min(MOST as f64) as u64) + rng.u64(0..2),
         };
         let pace = [1_000, 5_000, 200, 60_000, 600_000][(attempt / 4) as usize % 5];
-        let past = if attempt % 3 == 0 { 0 } else { rng.u32(2..40) };
+        let past = if attempt.is_multiple_of(3) { 0 } else { rng.u32(2..40) };
         Self {
             more,
             pace: Duration::from_millis(pace),
@@ -91,6 +91,8 @@ struct Frame {
     bound: Bound,
     /// The longest that one repetition may last.
     within: Option<Duration>,
+    /// How long a condition must hold.
+    lasting: Option<Duration>,
     /// What the earlier events of a class were like.
     past: Option<Past>,
 }
@@ -108,11 +110,19 @@ impl<'b> Builder<'b> {
     }
 
     fn matched(&mut self, rule: &'b RuleDecl, mut frame: Frame) {
+        let mut body = None;
         for clause in &rule.clauses {
-            if let ClauseKind::Match(found) = &clause.kind {
-                frame.within = found.within.as_ref().and_then(fixed);
-                self.sequence(&found.body, rule, &mut frame);
+            match &clause.kind {
+                ClauseKind::Match(found) => {
+                    frame.within = found.within.as_ref().and_then(fixed);
+                    body = Some(&found.body);
+                }
+                ClauseKind::Having { lasting, .. } => frame.lasting = lasting.as_ref().and_then(fixed),
+                _ => {}
             }
+        }
+        if let Some(body) = body {
+            self.sequence(body, rule, &mut frame);
         }
     }
 
@@ -138,6 +148,11 @@ impl<'b> Builder<'b> {
 
     /// Time between two of so many events.
     fn step_time(&self, frame: &Frame, events: u64) -> Duration {
+        if let Some(lasting) = frame.lasting {
+            // The condition must hold from the first event that makes it true to one so much later.
+            let whole = lasting.0 + frame.within.map_or(0, |within| within.0);
+            return Duration(whole / (events.max(1) as i64) / 1_000_000 * 1_000_000 + 1_000_000);
+        }
         let most = frame.within.map_or(self.knobs.pace.0, |within| within.0 / (events.max(1) as i64 * 2));
         Duration(self.knobs.pace.0.min(most).max(1_000_000) / 1_000_000 * 1_000_000)
     }
@@ -448,8 +463,8 @@ impl<'b> Builder<'b> {
 fn counted_in_having(rule: &RuleDecl) -> Vec<&Expr> {
     let mut found = Vec::new();
     for clause in &rule.clauses {
-        if let ClauseKind::Having(having) = &clause.kind {
-            parts_of(having, &mut |part| {
+        if let ClauseKind::Having { condition, .. } = &clause.kind {
+            parts_of(condition, &mut |part| {
                 if let ExprKind::Call(call) = &part.kind {
                     found.extend(call.condition.as_deref());
                 }

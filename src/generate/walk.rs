@@ -13,7 +13,9 @@ pub fn exprs_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Expr)) {
                 sequence(&found.body, seen);
                 found.within.iter().for_each(&mut *seen);
             }
-            ClauseKind::Having(expr) | ClauseKind::Severity(expr) | ClauseKind::Risk(expr) => seen(expr),
+            ClauseKind::Having { condition: expr, .. } | ClauseKind::Severity(expr) | ClauseKind::Risk(expr) => {
+                seen(expr)
+            }
             ClauseKind::By(items) => items.iter().for_each(|item| seen(&item.value)),
             ClauseKind::CancelOn(list) => guards(list, seen),
             ClauseKind::Alert(fields) => {
