@@ -113,8 +113,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .map(|g| self.guard(g, None, None, &mut low))
             .collect();
         let mut elements = Vec::new();
-        let mut trailing = Vec::new();
-        self.sequence(body, &mut low, &mut elements, &mut trailing);
+        let (mut parts, mut trailing) = (Vec::new(), Vec::new());
+        self.sequence(body, &mut low, &mut elements, &mut parts, &mut trailing);
         let within = clause.and_then(|m| m.within.as_ref()).map(|d| low.duration(d));
 
         // The rule's key is that of the first step; alerts and `having` read it by name.
@@ -226,6 +226,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             elements,
             trailing,
             within,
+            parts,
             cancel,
             having,
             pick,

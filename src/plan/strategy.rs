@@ -81,6 +81,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
     if rule.having.is_some() {
         return no("`having` looks at the whole match");
     }
+    if !rule.parts.is_empty() {
+        return no("a part of the pattern has a bound of its own");
+    }
     let guards = rule.cancel.iter().chain(rule.trailing.iter().flat_map(|a| &a.guards));
     let between = rule.elements.iter().flat_map(|e| &e.without);
     for guard in guards.chain(between) {
@@ -173,6 +176,19 @@ pub fn horizon(rule: &Rule) -> Option<Duration> {
         None => {
             let mut sum = Duration::ZERO;
             for (i, element) in rule.elements.iter().enumerate() {
+                if let Some(part) =
+                    rule.parts.iter().filter(|p| p.elements.contains(&i)).max_by_key(|p| p.elements.len())
+                {
+                    if i == part.elements.start {
+                        // The gap before the part is that of its first element, if that is there.
+                        let gap = if i == 0 { Duration::ZERO } else { element.link.within? };
+                        if i > 0 && !matches!(element.kind, ElementKind::Single(_) | ElementKind::Any(_)) {
+                            return None;
+                        }
+                        sum = sum + gap + part.within;
+                    }
+                    continue;
+                }
                 match (&element.kind, i) {
                     (ElementKind::Single(_) | ElementKind::Any(_), 0) => {}
                     (ElementKind::Single(_) | ElementKind::Any(_), _) => sum = sum + element.link.within?,

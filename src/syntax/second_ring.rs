@@ -29,7 +29,6 @@ later! {
     COMPUTED_BOUND = "E0103", "a bound that depends on events or tables", "write a fixed duration, such as `within 1h`";
     FEWER_THAN = "E0104", "`fewer than N of`", "`no X within d` is built: it is `fewer than 1 of`";
     GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
-    PART_WITHIN = "E0106", "`within` on a part of the pattern", "bound a gap, `then within 5m`, or the whole match";
     ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
     EVENTS_BOUND = "E0109", "`within` a number of events", "bound the match by a duration: `within 5m`";

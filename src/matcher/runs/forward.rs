@@ -34,6 +34,9 @@ impl<'s> Search<'s> {
             return;
         }
         let env = self.env;
+        if !env.rule.parts.is_empty() && !self.parts_hold(at) {
+            return;
+        }
         let Some(element) = env.rule.elements.get(at) else {
             self.finish(&left);
             return;
@@ -191,7 +194,7 @@ impl<'s> Search<'s> {
             self.reached_too_far = true;
             return;
         }
-        if self.buffer.first_used(first) {
+        if self.buffer.first_used(first) || !self.is_earliest_reach() {
             return;
         }
         let end = match self.trigger {

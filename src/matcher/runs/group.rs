@@ -5,6 +5,7 @@
 
 use super::buffer::Id;
 use super::forward::Left;
+use super::parts::Reach;
 use super::repeat::Next;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
@@ -46,11 +47,26 @@ impl<'s> Search<'s> {
         }
         let Some((first_step, _)) = group.body.first() else { return };
         let role = self.env.rule.steps[first_step.index()].role;
-        let starts: Vec<Id> = self.buffer.range(role, self.low, high).collect();
+        let starts: Vec<Id> = self.buffer.range(role, self.reach_of_parts(), high).collect();
         let each = self.env.rule.pick == Pick::Each || self.env.rule.pick == Pick::All;
+        let mut earlier: Vec<(Vec<Option<Box<[u8]>>>, Id)> = Vec::new();
         for start in starts {
             let key = self.components_of(*first_step, start);
             if self.buffer.first_used(start) || self.is_used_up(&key, start) {
+                continue;
+            }
+            if self.reach_depends_on_parts() {
+                if !self.bind(*first_step, start, None) {
+                    continue;
+                }
+                self.unbind(*first_step);
+                let same = earlier.iter().filter(|(k, _)| *k == key).map(|(_, id)| *id).collect();
+                self.reach = Some(Reach { start, earlier: same });
+                self.iterate(at, group, &left, start, high, next);
+                self.reach = None;
+                if !self.group_is_cut(at, *first_step, start, high) {
+                    earlier.push((key, start));
+                }
                 continue;
             }
             self.reached_too_far = false;
@@ -230,6 +246,11 @@ impl<'s> Search<'s> {
         let ids: Vec<Id> = self.buffer.range(role, start, end + 1).collect();
         for id in ids {
             if at == 0 && entry.limit.is_some_and(|limit| id > limit) {
+                break;
+            }
+            if let (Some(within), Some(first)) = (group.within, chosen.first())
+                && self.buffer.event(id).ts - self.buffer.event(*first).ts > within
+            {
                 break;
             }
             if let Some(prev) = prev {

@@ -14,6 +14,7 @@ mod buffer;
 mod forward;
 mod group;
 mod guards;
+mod parts;
 mod repeat;
 mod search;
 mod select;

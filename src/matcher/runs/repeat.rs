@@ -9,6 +9,7 @@
 use super::Candidate;
 use super::buffer::Id;
 use super::forward::Left;
+use super::parts::Reach;
 use super::search::{Search, Trigger};
 use crate::base::{StepId, Timestamp};
 use crate::plan::key::encode_tuple;
@@ -32,6 +33,13 @@ struct Segment {
     ids: Vec<Id>,
     /// The event that ended it by `until`.
     until: Option<Id>,
+}
+
+/// A start of a first repetition that nothing cuts off, with the last event of its run.
+struct Start {
+    key: Vec<Option<Box<[u8]>>>,
+    id: Id,
+    last: Id,
 }
 
 impl<'s> Search<'s> {
@@ -123,7 +131,8 @@ impl<'s> Search<'s> {
         let mut qualified: Vec<Timestamp> = Vec::new();
         let found_before = self.found.len();
         let role = self.env.rule.steps[step.index()].role;
-        let mut from = self.low;
+        let mut starts = Vec::new();
+        let mut from = self.reach_of_parts();
         loop {
             let start = self.buffer.range(role, from, high).find(|id| !self.buffer.first_used(*id));
             let Some(start) = start else { break };
@@ -156,6 +165,11 @@ impl<'s> Search<'s> {
                 }
                 continue;
             }
+            if self.reach_depends_on_parts() {
+                self.take_in_reach(at, step, q, &segment, left, next, &mut starts);
+                from = start + 1;
+                continue;
+            }
             self.reached_too_far = false;
             let before = self.found.len();
             self.take(at, step, q, &segment, left, next);
@@ -178,6 +192,30 @@ impl<'s> Search<'s> {
         let one_run = !self.is_contiguous(at, q) && self.env.rule.steps[step.index()].until.is_none();
         if !each && one_run && matches!(next, Next::Open(_)) {
             self.keep_longest_reach(step, found_before);
+        }
+    }
+
+    /// Tries a start as one of several, of which the earliest counts that the bounds of parts reach.
+    #[allow(clippy::too_many_arguments)]
+    fn take_in_reach(
+        &mut self,
+        at: usize,
+        step: StepId,
+        q: &Quantifier,
+        segment: &Segment,
+        left: &Left<'s>,
+        next: Next,
+        starts: &mut Vec<Start>,
+    ) {
+        let (Some(start), Some(last)) = (segment.ids.first().copied(), segment.ids.last().copied()) else { return };
+        let key = self.components_of(step, start);
+        let same = |s: &&Start| s.key == key && s.last >= start;
+        let earlier = starts.iter().filter(same).map(|s| s.id).collect();
+        self.reach = Some(Reach { start, earlier });
+        self.take(at, step, q, segment, left, next);
+        self.reach = None;
+        if !self.is_cut(at, step, segment) {
+            starts.push(Start { key, id: start, last });
         }
     }
 

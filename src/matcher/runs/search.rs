@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::buffer::{Buffer, Id};
+use super::parts::Reach;
 use super::{Candidate, RuleEnv};
 use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
@@ -56,6 +57,8 @@ pub(super) struct Search<'s> {
     pub(super) low: Id,
     /// A candidate failed only because its first step reached too far back.
     pub(super) reached_too_far: bool,
+    /// Set while a first repetition is tried whose reach depends on bounds of parts.
+    pub(super) reach: Option<Reach>,
     /// Time of the last bound event, where the trigger tells it.
     pub(super) last_ts: Option<Timestamp>,
 }
@@ -89,6 +92,7 @@ impl<'s> Search<'s> {
             preset: vec![None; rule.components.len()],
             low,
             reached_too_far: false,
+            reach: None,
             last_ts,
         }
     }
@@ -226,6 +230,9 @@ impl<'s> Search<'s> {
 
     /// Cheap tests of an event as the last of element `at` against the element after it, if that is chosen.
     fn fits_before(&self, at: usize, id: Id) -> Fit {
+        if !self.env.rule.parts.is_empty() && self.is_too_old_for_parts(at, id) {
+            return Fit::NorOlder;
+        }
         let next = &self.env.rule.elements[at + 1];
         let Some(Some(pin)) = self.pins.get(at + 1) else { return Fit::Yes };
         let Some(first) = pin.iter().map(|(_, id)| *id).min() else { return Fit::Yes };

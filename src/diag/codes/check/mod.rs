@@ -22,18 +22,20 @@ macro_rules! codes {
 }
 
 mod names;
+mod parts;
 mod patterns;
 mod warnings;
 
 pub use names::*;
+pub use parts::*;
 pub use patterns::*;
 pub use warnings::*;
 
-const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + warnings::TABLE.len();
+const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + parts::TABLE.len() + warnings::TABLE.len();
 
 const ALL: [CodeInfo; COUNT] = {
     let mut all = [names::TABLE[0]; COUNT];
-    let tables = [names::TABLE, patterns::TABLE, warnings::TABLE];
+    let tables = [names::TABLE, patterns::TABLE, parts::TABLE, warnings::TABLE];
     let (mut table, mut at) = (0, 0);
     while table < tables.len() {
         let mut row = 0;
