@@ -25,17 +25,18 @@ fn first_seed() -> u64 {
 
 /// Tests `fails`, which says what is wrong with a case, on random cases. `PROPTEST_FAILURES` is how many failures
 /// to find before giving up, one unless said; `PROPTEST_SKIP` leaves out rules whose text has one of its words
-/// (separated by `|`), to look past what is known.
+/// (separated by `|`), to look past what is known; `PROPTEST_ONLY` keeps only those with one.
 fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option<String>) {
     let wanted = std::env::var("PROPTEST_FAILURES").ok().and_then(|n| n.parse().ok()).unwrap_or(1usize);
     let skip = std::env::var("PROPTEST_SKIP").unwrap_or_default();
     let skip: Vec<&str> = skip.split('|').filter(|word| !word.is_empty()).collect();
+    let only = std::env::var("PROPTEST_ONLY").unwrap_or_default();
     let mut found: Vec<String> = vec![];
     for seed in first_seed()..first_seed() + budget(percent) {
         let mut r = Random::new(seed ^ (salt << 40));
         let rule = gen_rule::rule(&mut r);
         let text = render::text(&rule);
-        if skip.iter().any(|word| text.contains(word)) {
+        if skip.iter().any(|word| text.contains(word)) || !only.split('|').any(|word| text.contains(word)) {
             continue;
         }
         let events = gen_stream::interesting(&mut r, &rule);
@@ -131,6 +132,8 @@ fn the_generator_reaches_every_construct() {
         "pick each",
         "skip to next",
         "no skip",
+        "skip to first",
+        "skip to last",
         "suppress",
         "by k?",
         "prev.",

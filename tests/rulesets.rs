@@ -133,6 +133,12 @@ fn shadow_alerts_do_not() {
 }
 
 #[test]
+fn internal_alerts_feed_dependants_and_are_not_sent() {
+    let rules = "rule one { match { A } internal }  rule many { match { hit: at least 2 of alert.one } within 1m }";
+    assert_eq!(names(&run(rules, "A 0, A 1000, Z 9000")), ["many@1000"]);
+}
+
+#[test]
 fn any_does_not_see_alerts() {
     let rules = "rule one { match { A } }  rule all { match { x: at least 2 of any } within 1m }";
     assert_eq!(names(&run(rules, "A 0")), ["one@0"]);

@@ -196,7 +196,7 @@ fn clause() -> BoxedStrategy<String> {
             format!("alert {{ {} }}", fields.join("\n"))
         }),
         Just("alert { m = \"{a.b} and {{c}} {count(a)}\" }".to_owned()),
-        Just("enabled false shadow".to_owned()),
+        Just("enabled false shadow internal".to_owned()),
         Just("limits { runs_per_key = 10 x = 2 }".to_owned()),
     ]
     .boxed()

@@ -29,6 +29,8 @@ pub struct SentCounters {
     pub suppressed: u64,
     /// Alerts of shadow rules, counted only.
     pub shadowed: u64,
+    /// Alerts of internal rules, which only other rules see.
+    pub internal: u64,
 }
 
 /// One level of rules on alerts.
@@ -53,6 +55,8 @@ pub struct Collector {
     suppressor: Suppressor,
     counters: Vec<SentCounters>,
     full_evidence: bool,
+    /// Alerts of internal rules are given too: tests want to see them.
+    show_internal: bool,
 }
 
 /// A saved collector.
@@ -84,6 +88,7 @@ impl Collector {
             suppressor: Suppressor::default(),
             counters: vec![SentCounters::default(); rules.rules.len()],
             full_evidence: evidence == Evidence::Full,
+            show_internal: false,
             rules,
         }
     }
@@ -94,6 +99,11 @@ impl Collector {
         self.builder.set_tables(rules);
         self.decoder.iter_mut().for_each(|d| d.set_tables(rules));
         self.levels.iter_mut().for_each(|l| l.matcher.set_tables(rules));
+    }
+
+    /// Also gives the alerts of internal rules, as a test of one wants to see them.
+    pub fn show_internal(&mut self, show: bool) {
+        self.show_internal = show;
     }
 
     /// The builder, for shards that make their own drafts.
@@ -272,7 +282,14 @@ impl Collector {
             counters.shadowed += 1;
             return;
         }
-        counters.sent += 1;
+        if rule.internal {
+            counters.internal += 1;
+            if !self.show_internal {
+                return;
+            }
+        } else {
+            counters.sent += 1;
+        }
         out.push(alert);
     }
 

@@ -1,5 +1,6 @@
 //! Words everyone uses: ids, time, values, limits. Imports nothing of ours.
 
+pub mod calendar;
 pub mod function;
 pub mod id;
 pub mod limits;
@@ -7,6 +8,7 @@ pub mod time;
 pub mod value;
 pub mod visible;
 
+pub use calendar::Zone;
 pub use id::{FieldId, RuleId, StepId};
 pub use limits::Limits;
 pub use time::{Duration, Timestamp};

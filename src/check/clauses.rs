@@ -50,6 +50,7 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::Suppress { .. } => "suppress",
         ClauseKind::Enabled(_) => "enabled",
         ClauseKind::Shadow(_) => "shadow",
+        ClauseKind::Internal(_) => "internal",
         ClauseKind::Limits(_) => "limits",
     }
 }
@@ -90,7 +91,7 @@ impl<'a> Checker<'a> {
                 ClauseKind::Risk(expr) => self.risk(expr, model),
                 ClauseKind::Having(expr) => self.condition(expr, &Scope::after(Place::Having, model), "`having`"),
                 ClauseKind::Pick(pick) => self.pick(*pick, clause, model),
-                ClauseKind::AfterMatch(skip) => self.after_match(*skip, clause, model),
+                ClauseKind::AfterMatch(skip) => self.after_match(skip, clause, model),
                 ClauseKind::CancelOn(guards) => {
                     for guard in guards {
                         self.guard(guard, &Scope::after(Place::Guard, model));
@@ -108,6 +109,7 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(codes::NO_EFFECT, "`shadow false` has no effect", clause.span, "the default")
                         .help("delete it; `shadow` alone makes the rule count without notifying"),
                 ),
+                ClauseKind::Internal(on) => self.internal(*on, clause, model),
                 ClauseKind::Limits(limits) => self.limits(limits, clause.span),
                 _ => {}
             }
@@ -225,12 +227,13 @@ impl<'a> Checker<'a> {
         );
     }
 
-    fn after_match(&mut self, skip: AfterMatch, clause: &Clause, model: &Model<'a>) {
+    fn after_match(&mut self, skip: &AfterMatch, clause: &Clause, model: &Model<'a>) {
         let reason = if model.only_step().is_some_and(|s| !s.is_repeated()) {
             "a match of a single step uses up its one event anyway"
-        } else if model.is_sliding() && skip == AfterMatch::SkipToNext {
+        } else if model.is_sliding() && !matches!(skip, AfterMatch::NoSkip | AfterMatch::SkipPastLast) {
             "a match does not empty the window of a sliding count; `no skip` makes it fire at every event at which the count is reached"
         } else {
+            self.skip_target(skip, model);
             return;
         };
         self.out.push(
@@ -238,6 +241,25 @@ impl<'a> Checker<'a> {
                 .note(reason)
                 .help("delete the clause"),
         );
+    }
+
+    /// The step of `skip to first a`.
+    fn skip_target(&mut self, skip: &AfterMatch, model: &Model<'a>) {
+        let (AfterMatch::SkipToFirst(name) | AfterMatch::SkipToLast(name)) = skip else { return };
+        if model.step_named(&name.name).is_some() {
+            return;
+        }
+        let report = Diagnostic::error(
+            codes::SKIP_TO_UNKNOWN,
+            format!("there is no step `{}` to skip to", name.name),
+            name.span,
+            "no step has this name",
+        )
+        .note("after a match, nothing before an event of the named step is used again");
+        self.out.push(match closest(&name.name, model.step_names()) {
+            Some(near) => report.help(format!("did you mean `{near}`?")).fix(name.span, near),
+            None => report.help("name a step of the match, or write `after match skip past last`"),
+        });
     }
 
     fn cancel_without_effect(&mut self, clause: &Clause, model: &Model<'a>) {

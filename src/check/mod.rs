@@ -11,6 +11,7 @@ mod fold;
 mod group;
 mod guards;
 mod keys;
+mod lifecycle;
 mod literal;
 mod missing;
 mod model;
@@ -87,6 +88,7 @@ pub fn check_recovered(
         }
     }
     checker.alert_cycles();
+    checker.unread_internal_rules();
     for test in checker.names.tests.clone() {
         if !is_broken(test.span) {
             checker.test_block(test);

@@ -96,6 +96,7 @@ impl Page<'_> {
             ClauseKind::Author(text) => self.row("author", &text.value),
             ClauseKind::References(list) => self.row("see", &texts(list)),
             ClauseKind::Enabled(false) => self.row("state", "disabled: takes no events"),
+            ClauseKind::Internal(true) => self.row("state", "internal: never notifies, other rules read its alerts"),
             ClauseKind::Shadow(true) => self.row("state", "shadow: evaluated and counted, never notifies"),
             _ => {}
         }
@@ -182,35 +183,45 @@ impl Page<'_> {
         for clause in &rule.clauses {
             match &clause.kind {
                 ClauseKind::Pick(chosen) => pick = *chosen,
-                ClauseKind::AfterMatch(chosen) => after = *chosen,
+                ClauseKind::AfterMatch(chosen) => after = chosen.clone(),
                 _ => {}
             }
         }
         self.line("");
         self.head("Alert");
         if sliding {
-            self.line(match after {
+            self.line(match &after {
                 AfterMatch::NoSkip => "  This is a sliding count: every event at which it is reached gives an alert.",
                 _ => "  This is a sliding count: an alert when it is reached, none while it stays so.",
             });
         } else {
-            self.selection(pick, after);
+            self.selection(pick, &after);
         }
         self.values(rule, wording);
     }
 
-    fn selection(&mut self, pick: Pick, after: AfterMatch) {
+    fn selection(&mut self, pick: Pick, after: &AfterMatch) {
         self.line(match pick {
             Pick::Latest => "  Of several matches that complete together, the one with the newest events is reported.",
             Pick::First => "  Of several matches that complete together, the one with the oldest events is reported.",
             Pick::All => "  Every match is reported, whichever events it takes.",
             Pick::Each => "  For every first event the oldest match is reported.",
         });
-        self.line(match after {
-            AfterMatch::SkipPastLast => "  Afterwards nothing up to its completion is used again for this key.",
-            AfterMatch::SkipToNext => "  Afterwards matches may share events, but each first event is reported once.",
-            AfterMatch::NoSkip => "  Afterwards every event can be used again.",
-        });
+        let to = |which: &str, step: &str| {
+            format!("  Afterwards nothing before the {which} event of `{step}` is used again for this key.")
+        };
+        let used = match after {
+            AfterMatch::SkipPastLast => {
+                "  Afterwards nothing up to its completion is used again for this key.".to_owned()
+            }
+            AfterMatch::SkipToNext => {
+                "  Afterwards matches may share events, but each first event is reported once.".to_owned()
+            }
+            AfterMatch::NoSkip => "  Afterwards every event can be used again.".to_owned(),
+            AfterMatch::SkipToFirst(step) => to("first", &step.name),
+            AfterMatch::SkipToLast(step) => to("last", &step.name),
+        };
+        self.line(&used);
     }
 
     fn values(&mut self, rule: &RuleDecl, wording: Wording<'_>) {

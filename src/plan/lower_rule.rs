@@ -9,13 +9,13 @@ use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
 use super::lower_expr::{Lowering, Place};
 use super::ruleset::{
-    AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule, Severity,
-    SeverityRule, Step, Suppress, TemplatePiece,
+    AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
+    Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
 use super::strategy;
 use crate::base::id::{GuardId, PredId};
 use crate::base::{RuleId, StepId, Value};
-use crate::syntax::ast::{self, AfterMatch, ClauseKind, ExprKind, Pick};
+use crate::syntax::ast::{self, ClauseKind, ExprKind, Pick};
 use crate::syntax::source::Span;
 
 pub(super) struct RuleBuilder<'s, 'a> {
@@ -128,7 +128,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
 
         let mut meta = Meta { title: decl.title.as_ref().map(|t| t.value.as_str().into()), ..Meta::default() };
         let mut severity = SeverityRule::Fixed(Severity::default());
-        let (mut enabled, mut shadow) = (true, false);
+        let (mut enabled, mut shadow, mut internal) = (true, false, false);
         let (mut pick, mut after) = (Pick::Latest, AfterMatch::SkipPastLast);
         let (mut having, mut risk, mut suppress) = (None, None, None);
         let mut alert = Vec::new();
@@ -146,9 +146,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ClauseKind::Risk(e) => risk = Some(low.expr(e, Place::Match)),
                 ClauseKind::Having(e) => having = Some(low.expr(e, Place::Match)),
                 ClauseKind::Pick(p) => pick = *p,
-                ClauseKind::AfterMatch(a) => after = *a,
+                ClauseKind::AfterMatch(a) => after = after_match(a, &low),
                 ClauseKind::Enabled(v) => enabled = *v,
                 ClauseKind::Shadow(v) => shadow = *v,
+                ClauseKind::Internal(v) => internal = *v,
                 ClauseKind::Suppress { period, by } => {
                     let period = low.duration(period);
                     let by = by.iter().map(|e| low.expr(e, Place::Match)).collect();
@@ -216,6 +217,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             severity,
             enabled,
             shadow,
+            internal,
             fingerprint,
             components: self.components,
             key,
@@ -394,6 +396,20 @@ fn add_key_joins(steps: &mut [Step], elements: &[Element]) {
                 steps[earlier.index()].joins.push(Join { step: *later, this, other });
             }
         }
+    }
+}
+
+fn after_match(after: &ast::AfterMatch, low: &Lowering<'_>) -> AfterMatch {
+    let to = |name: &ast::Ident, last: bool| match low.scope.steps.get(&name.name) {
+        Some(step) => AfterMatch::SkipTo { step: *step, last },
+        None => AfterMatch::SkipPastLast,
+    };
+    match after {
+        ast::AfterMatch::SkipPastLast => AfterMatch::SkipPastLast,
+        ast::AfterMatch::SkipToNext => AfterMatch::SkipToNext,
+        ast::AfterMatch::NoSkip => AfterMatch::NoSkip,
+        ast::AfterMatch::SkipToFirst(name) => to(name, false),
+        ast::AfterMatch::SkipToLast(name) => to(name, true),
     }
 }
 

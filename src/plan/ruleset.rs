@@ -18,7 +18,7 @@ use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
 use crate::base::{Duration, FieldId, RuleId, StepId};
 
 pub use super::strategy::StrategyKind;
-pub use crate::syntax::ast::{AfterMatch, BinaryOp, Pick};
+pub use crate::syntax::ast::{BinaryOp, Pick};
 
 /// Everything that matching needs to know, and nothing that changes.
 #[derive(Debug)]
@@ -105,6 +105,8 @@ pub struct Rule {
     pub enabled: bool,
     /// Evaluates and counts, never notifies.
     pub shadow: bool,
+    /// Never notifies, but feeds dependants.
+    pub internal: bool,
     /// Stable hash of the rule's content: state is kept across rule sets by it.
     pub fingerprint: u64,
     /// Names of all key components; the alert's key is [`Rule::key`] of them.
@@ -216,6 +218,24 @@ pub enum TemplatePiece {
     Text(Box<str>),
     /// A value.
     Value(Expr),
+}
+
+/// What a match uses up; see [`crate::syntax::ast::AfterMatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterMatch {
+    /// Everything up to the completion.
+    SkipPastLast,
+    /// The first event.
+    SkipToNext,
+    /// Nothing.
+    NoSkip,
+    /// What lies before an event of a step; everything up to the completion if it bound none.
+    SkipTo {
+        /// The step.
+        step: StepId,
+        /// Its last event rather than its first.
+        last: bool,
+    },
 }
 
 /// `suppress d by …`

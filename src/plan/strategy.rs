@@ -7,9 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::expr::Expr;
-use super::ruleset::{Element, ElementKind, Hints, RoleKind, Rule};
+use super::ruleset::{AfterMatch, Element, ElementKind, Hints, Pick, RoleKind, Rule};
 use crate::base::Duration;
-use crate::syntax::ast::{AfterMatch, Pick};
 
 /// The ways of executing a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

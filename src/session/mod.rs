@@ -46,6 +46,8 @@ pub struct SessionConfig {
     pub to: Option<Timestamp>,
     /// Keep rejected lines for [`Session::take_rejects`].
     pub keep_rejects: bool,
+    /// Give the alerts of `internal` rules too, as a test of one wants to see them.
+    pub show_internal: bool,
 }
 
 impl Default for SessionConfig {
@@ -60,6 +62,7 @@ impl Default for SessionConfig {
             from: None,
             to: None,
             keep_rejects: false,
+            show_internal: false,
         }
     }
 }
@@ -151,7 +154,8 @@ impl Session {
     pub fn new(rules: Arc<Ruleset>, config: SessionConfig) -> Self {
         let decoder = Decoder::new(Arc::clone(&rules), config.decode(1));
         let upper = (rules.levels > 0).then(|| Decoder::new(Arc::clone(&rules), config.decode(1)));
-        let collector = Collector::new(Arc::clone(&rules), config.evidence, config.limits.clone(), upper, None);
+        let mut collector = Collector::new(Arc::clone(&rules), config.evidence, config.limits.clone(), upper, None);
+        collector.show_internal(config.show_internal);
         Self {
             sequencer: Sequencer::new(config.order()),
             matcher: Matcher::new(Arc::clone(&rules), config.limits.clone(), None),

@@ -23,6 +23,8 @@ pub struct RuleSummary {
     pub suppressed: u64,
     /// Alerts counted only, because the rule is in shadow.
     pub shadowed: u64,
+    /// Alerts that only other rules see, because the rule is internal.
+    pub internal: u64,
     /// Partial matches and events held.
     pub open: u64,
     /// Keys that hold something.
@@ -116,6 +118,7 @@ impl Summary {
             rule.sent += counters.sent;
             rule.suppressed += counters.suppressed;
             rule.shadowed += counters.shadowed;
+            rule.internal += counters.internal;
         }
     }
 

@@ -174,6 +174,8 @@ pub enum ClauseKind {
     Enabled(bool),
     /// `shadow`
     Shadow(bool),
+    /// `internal`
+    Internal(bool),
     /// `limits { runs_per_key = 1000 }`
     Limits(Vec<(Ident, u64)>),
 }
@@ -205,7 +207,7 @@ pub enum Pick {
 }
 
 /// What a match uses up [`AFTER MATCH SKIP`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AfterMatch {
     /// `skip past last`: everything up to the completion.
     SkipPastLast,
@@ -213,6 +215,10 @@ pub enum AfterMatch {
     SkipToNext,
     /// `no skip`: nothing.
     NoSkip,
+    /// `skip to first a`: what lies before the first event of a step.
+    SkipToFirst(Ident),
+    /// `skip to last a`: what lies before the last event of a step.
+    SkipToLast(Ident),
 }
 
 /// `match { … } within 10m`

@@ -163,8 +163,8 @@ impl Builder<'_> {
             }
             Rule::enabled => ClauseKind::Enabled(switch(&pair)),
             Rule::shadow => ClauseKind::Shadow(switch(&pair)),
+            Rule::internal => ClauseKind::Internal(switch(&pair)),
             Rule::limits => ClauseKind::Limits(self.limit_list(pair)),
-            Rule::later_internal => return self.later_clause(&second_ring::INTERNAL, span),
             Rule::later_resolve => return self.later_clause(&second_ring::RESOLVE, span),
             Rule::later_repeat => return self.later_clause(&second_ring::REPEAT, span),
             Rule::later_expect => return self.later_clause(&second_ring::EXPECT, span),
@@ -288,7 +288,12 @@ impl Builder<'_> {
                 Rule::skip_past_last => return Some(AfterMatch::SkipPastLast),
                 Rule::skip_to_next => return Some(AfterMatch::SkipToNext),
                 Rule::no_skip => return Some(AfterMatch::NoSkip),
-                Rule::later_skip_to => self.later(&second_ring::SKIP_TO, span),
+                Rule::skip_to_first | Rule::skip_to_last => {
+                    let first = part.as_rule() == Rule::skip_to_first;
+                    let name = part.into_inner().find(|p| matches!(p.as_rule(), Rule::word | Rule::quoted))?;
+                    let name = self.ident(&name);
+                    return Some(if first { AfterMatch::SkipToFirst(name) } else { AfterMatch::SkipToLast(name) });
+                }
                 Rule::compat_skip => {
                     let written = part.as_str().to_ascii_lowercase();
                     let meant = super::spelling::nearest(&written, ["skip past last", "skip to next", "no skip"]).or(

@@ -275,11 +275,13 @@ impl<'t> Printer<'t> {
                 Pick::All => "pick all",
                 Pick::Each => "pick each",
             }),
-            ClauseKind::AfterMatch(skip) => Doc::text(match skip {
-                AfterMatch::SkipPastLast => "after match skip past last",
-                AfterMatch::SkipToNext => "after match skip to next",
-                AfterMatch::NoSkip => "after match no skip",
-            }),
+            ClauseKind::AfterMatch(skip) => match skip {
+                AfterMatch::SkipPastLast => Doc::text("after match skip past last"),
+                AfterMatch::SkipToNext => Doc::text("after match skip to next"),
+                AfterMatch::NoSkip => Doc::text("after match no skip"),
+                AfterMatch::SkipToFirst(a) => Doc::text(format!("after match skip to first {}", written.ident(a))),
+                AfterMatch::SkipToLast(a) => Doc::text(format!("after match skip to last {}", written.ident(a))),
+            },
             ClauseKind::CancelOn(guards) => {
                 let guards = self.guards(guards).nest(4).group();
                 Doc::concat([Doc::text("cancel on "), guards])
@@ -295,6 +297,7 @@ impl<'t> Printer<'t> {
             }
             ClauseKind::Enabled(on) => Doc::text(if *on { "enabled" } else { "enabled false" }),
             ClauseKind::Shadow(on) => Doc::text(if *on { "shadow" } else { "shadow false" }),
+            ClauseKind::Internal(on) => Doc::text(if *on { "internal" } else { "internal false" }),
             ClauseKind::Limits(limits) => return self.limits(span, limits),
         };
         self.unit(span, &doc);

@@ -37,9 +37,7 @@ later! {
     OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
     RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
     REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
-    INTERNAL = "E0115", "`internal`", "`shadow` keeps a rule from notifying, but also from feeding other rules";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
-    SKIP_TO = "E0117", "`skip to first` or `skip to last` of a step", "there are `skip past last`, `skip to next` and `no skip`";
     PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
     PRIOR = "E0119", "`prior`", "`prev.f` reads the event bound before";
     MORE_STATISTICS = "E0120", "`ewma` or `rate`", "there are `mean`, `stddev` and `zscore`";

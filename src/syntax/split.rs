@@ -155,7 +155,7 @@ fn cut(tokens: &[Token], first: usize, end: usize, begins: impl Fn(usize) -> boo
 }
 
 /// Words that begin a clause of a rule.
-pub(super) const CLAUSES: [&str; 19] = [
+pub(super) const CLAUSES: [&str; 20] = [
     "severity",
     "tags",
     "title",
@@ -174,6 +174,7 @@ pub(super) const CLAUSES: [&str; 19] = [
     "suppress",
     "enabled",
     "shadow",
+    "internal",
     "limits",
 ];
 

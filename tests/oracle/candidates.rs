@@ -63,8 +63,8 @@ pub struct Search<'a> {
     pub world: &'a World<'a>,
     /// The rule's key.
     pub key: Env,
-    /// Events used up: index and time up to which nothing is free.
-    pub used: Option<Done>,
+    /// Events used up: those before this index.
+    pub used: usize,
     /// First events that `skip to next` has reported.
     pub reported: Vec<usize>,
 }
@@ -100,11 +100,7 @@ impl Search<'_> {
 
     /// Whether an event may be bound at all: not used by an earlier match.
     pub fn free(&self, event: usize) -> bool {
-        match self.used {
-            None => true,
-            Some(Done::Event(e)) => event > e,
-            Some(Done::Deadline(t)) => self.world.events[event].ts > t,
-        }
+        event >= self.used
     }
 
     /// Where an element may look from: after the last bound event and after the deadlines of absences before it.

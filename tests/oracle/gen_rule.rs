@@ -115,13 +115,17 @@ impl Maker<'_> {
             return;
         }
         rule.pick = [Pick::Latest, Pick::First, Pick::All, Pick::Each][self.r.weighted(&[64, 14, 10, 12])];
-        rule.skip = [Skip::PastLast, Skip::ToNext, Skip::NoSkip][self.r.weighted(&[66, 15, 19])];
+        rule.skip = [Skip::PastLast, Skip::ToNext, Skip::NoSkip][self.r.weighted(&[66, 15, 19])].clone();
         if self.r.percent(16) {
             rule.cancel = self.guards(false);
         }
         if self.r.percent(8) {
             let by = if rule.by.len() == 2 && self.r.percent(50) { vec!["k".to_string()] } else { vec![] };
             rule.suppress = Some((self.length(2, 6), by));
+        }
+        if self.r.percent(7) && !self.names.is_empty() {
+            let name = self.r.choose(&self.names).name.clone();
+            rule.skip = if self.r.percent(50) { Skip::ToFirst(name) } else { Skip::ToLast(name) };
         }
     }
 

@@ -116,10 +116,12 @@ pub fn rule(text: &str) -> Rule {
                         p.expect("last");
                         Skip::PastLast
                     }
-                    ("skip", "to") => {
-                        p.expect("next");
-                        Skip::ToNext
-                    }
+                    ("skip", "to") => match p.word().as_str() {
+                        "first" => Skip::ToFirst(p.word()),
+                        "last" => Skip::ToLast(p.word()),
+                        "next" => Skip::ToNext,
+                        other => panic!("skip to {other}"),
+                    },
                     ("no", "skip") => Skip::NoSkip,
                     other => panic!("after match {other:?}"),
                 };

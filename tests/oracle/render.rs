@@ -58,10 +58,12 @@ pub fn text(rule: &Rule) -> String {
         Pick::All => out += "pick all\n",
         Pick::Each => out += "pick each\n",
     }
-    match rule.skip {
+    match &rule.skip {
         Skip::PastLast => {}
         Skip::ToNext => out += "after match skip to next\n",
         Skip::NoSkip => out += "after match no skip\n",
+        Skip::ToFirst(name) => out += &format!("after match skip to first {name}\n"),
+        Skip::ToLast(name) => out += &format!("after match skip to last {name}\n"),
     }
     if !rule.cancel.is_empty() {
         out += &format!("cancel on {}\n", guards(&rule.cancel));

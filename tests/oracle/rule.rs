@@ -63,12 +63,16 @@ pub enum Pick {
 }
 
 #[allow(clippy::enum_variant_names, reason = "the words of the rule language")]
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub enum Skip {
     #[default]
     PastLast,
     ToNext,
     NoSkip,
+    /// `skip to first a`
+    ToFirst(String),
+    /// `skip to last a`
+    ToLast(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -102,7 +102,7 @@ fn keys(world: &World<'_>) -> Vec<Env> {
 /// The candidates of one key that are reported, completion by completion.
 fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
     let rule = world.rule;
-    let mut search = Search { world, key: key.clone(), used: None, reported: vec![] };
+    let mut search = Search { world, key: key.clone(), used: 0, reported: vec![] };
     let mut out: Vec<Candidate> = vec![];
     let mut after: Option<Done> = None;
     loop {
@@ -115,13 +115,29 @@ fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
             chosen = oldest_per_first(chosen);
         }
         chosen.sort_by(|a, b| older_first(&a.binds, &b.binds));
-        match rule.skip {
-            Skip::PastLast => search.used = Some(done),
+        match &rule.skip {
+            Skip::PastLast => search.used = search.used.max(past(world, done)),
             Skip::ToNext => search.reported.extend(chosen.iter().map(|c| c.bound()[0])),
             Skip::NoSkip => {}
+            Skip::ToFirst(name) | Skip::ToLast(name) => {
+                let last = matches!(rule.skip, Skip::ToLast(_));
+                let step = rule.step_named(name).expect("a step").id;
+                for bound in chosen.iter().map(|c| &c.binds[step]) {
+                    let to = if last { bound.last() } else { bound.first() };
+                    search.used = search.used.max(to.copied().unwrap_or_else(|| past(world, done)));
+                }
+            }
         }
         out.extend(chosen);
         after = Some(done);
+    }
+}
+
+/// The first event, by index, that lies after a completion.
+fn past(world: &World<'_>, done: Done) -> usize {
+    match done {
+        Done::Event(e) => e + 1,
+        Done::Deadline(t) => world.events.partition_point(|e| e.ts <= t),
     }
 }
 

@@ -9,7 +9,7 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> Vec<Candidate> {
     let rule = world.rule;
     let within = rule.within.expect("a sliding count has a bound");
     let quant = step.quant.as_ref().expect("a sliding count is of a repeated step");
-    let search = Search { world, key: key.clone(), used: None, reported: vec![] };
+    let search = Search { world, key: key.clone(), used: 0, reported: vec![] };
     let mut part = Part {
         binds: vec![vec![]; rule.steps().len()],
         env: key.clone(),

@@ -158,6 +158,11 @@ fn names(rule: &Rule) -> Option<&'static str> {
             return Some("a name out of scope");
         }
     }
+    if let Skip::ToFirst(name) | Skip::ToLast(name) = &rule.skip
+        && bound.iter().all(|(b, _)| b != name)
+    {
+        return Some("a name out of scope");
+    }
     if !rule.having.as_ref().is_none_or(|h| reads(h, &bound)) || !guards(&rule.cancel, &bound) {
         return Some("a name out of scope");
     }
@@ -201,7 +206,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
             .cond
             .as_ref()
             .is_some_and(|c| c.reads_prev() || c.names().iter().any(|n| Some(n) == step.name.as_ref()));
-        if rule.pick != Pick::Latest || rule.skip == Skip::ToNext || own {
+        if rule.pick != Pick::Latest || !matches!(rule.skip, Skip::PastLast | Skip::NoSkip) || own {
             return Some("a sliding count with what it does not have");
         }
     }

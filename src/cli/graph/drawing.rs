@@ -240,7 +240,7 @@ impl Builder<'_> {
             ClauseKind::By(items) => format!("by {}", self.wording.key(items)),
             ClauseKind::Having(condition) => format!("having {}", self.wording.expr(condition)),
             ClauseKind::Pick(pick) => format!("pick {}", pick_word(*pick)),
-            ClauseKind::AfterMatch(after) => format!("after match {}", after_word(*after)),
+            ClauseKind::AfterMatch(after) => format!("after match {}", after_words(after)),
             ClauseKind::Suppress { period, by } => {
                 let by: Vec<String> = by.iter().map(|e| self.wording.expr(e)).collect();
                 let per = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
@@ -313,10 +313,12 @@ pub fn pick_word(pick: Pick) -> &'static str {
 }
 
 /// The words of `after match`.
-pub fn after_word(after: AfterMatch) -> &'static str {
+pub fn after_words(after: &AfterMatch) -> String {
     match after {
-        AfterMatch::SkipPastLast => "skip past last",
-        AfterMatch::SkipToNext => "skip to next",
-        AfterMatch::NoSkip => "no skip",
+        AfterMatch::SkipPastLast => "skip past last".to_owned(),
+        AfterMatch::SkipToNext => "skip to next".to_owned(),
+        AfterMatch::NoSkip => "no skip".to_owned(),
+        AfterMatch::SkipToFirst(step) => format!("skip to first {}", step.name),
+        AfterMatch::SkipToLast(step) => format!("skip to last {}", step.name),
     }
 }

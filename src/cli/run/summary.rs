@@ -66,6 +66,7 @@ impl RuleTotals {
                 ("matches", rule.matches),
                 ("suppressed", rule.suppressed),
                 ("shadow", rule.shadowed),
+                ("internal", rule.internal),
                 ("alerts", rule.sent),
                 ("open", rule.open),
                 ("pending", rule.pending),

@@ -19,7 +19,7 @@ pub fn alerts(ruleset: &Arc<Ruleset>, rule: &str, test: &TestDecl, lines: &[Line
         format: TimeFormat::EpochNs,
         on_missing: OnMissing::Reject,
     };
-    let config = SessionConfig { time, lateness: Duration::ZERO, ..SessionConfig::default() };
+    let config = SessionConfig { time, lateness: Duration::ZERO, show_internal: true, ..SessionConfig::default() };
     let mut session = Session::new(ruleset.clone(), config);
     let stop = test.items.iter().find_map(|item| match item {
         TestItem::Stop { at, .. } => Some(Timestamp(*at)),

@@ -83,20 +83,10 @@ table! {
     "repeat every 5m",
     "match { a: beat then no beat within 5m }";
 
-    "E0115", "`internal`",
-    "An internal rule never notifies but feeds the rules that build on its alerts.",
-    "internal",
-    "severity info";
-
     "E0116", "`expect`",
     "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
     "expect device.id from @devices",
     "match { a: beat then no beat within 5m }";
-
-    "E0117", "`skip to first` or `skip to last`",
-    "After a match, the search may go on at an event of a named step.",
-    "after match skip to last b",
-    "after match skip to next";
 
     "E0118", "`pick pending`",
     "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",

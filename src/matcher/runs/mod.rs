@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
-use crate::base::{Duration, Timestamp, Value};
+use crate::base::{Duration, StepId, Timestamp, Value};
 use crate::plan::event::Seq;
 use crate::plan::ruleset::ElementKind;
 use crate::plan::ruleset::{AfterMatch, Pick};
@@ -256,6 +256,39 @@ impl Runs {
         Match { time, at_deadline: matches!(trigger, Trigger::Deadline(..)), seq, bound, limited }
     }
 
+    /// The place in order of a completion.
+    fn completion(&self, trigger: Trigger) -> (Timestamp, Seq) {
+        match trigger {
+            Trigger::Event(id) | Trigger::Until(id) => self.buffer.event(id).at(),
+            Trigger::Deadline(time, _) => (time, Seq(u64::MAX)),
+        }
+    }
+
+    /// `skip to first a`, `skip to last a`: what lies before that event is used up. Of several matches of one
+    /// completion the one that uses up most decides.
+    fn skip_to(&mut self, env: &RuleEnv<'_>, trigger: Trigger, candidates: &[Candidate], step: StepId, last: bool) {
+        let upto = |candidate: &Candidate| {
+            let ids = &candidate.steps[step.index()];
+            match if last { ids.last() } else { ids.first() } {
+                // Positions have no gaps between them: what is at or before this lies before the event.
+                Some(id) => {
+                    let (ts, seq) = self.buffer.event(*id).at();
+                    (ts, Seq(seq.0.saturating_sub(1)))
+                }
+                None => self.completion(trigger),
+            }
+        };
+        let used: Vec<(Timestamp, Seq)> = candidates.iter().map(upto).collect();
+        if env.rule.handed_over {
+            for (candidate, upto) in candidates.iter().zip(used) {
+                let most = self.used.get(&candidate.key).map_or(upto, |before| upto.max(*before));
+                self.used.insert(candidate.key.clone(), most);
+            }
+        } else if let Some(upto) = used.into_iter().max() {
+            self.buffer.use_up(env, upto);
+        }
+    }
+
     /// `after match`: what the matches have used up.
     fn skip(&mut self, env: &RuleEnv<'_>, trigger: Trigger, candidates: &[Candidate]) {
         if candidates.is_empty() {
@@ -271,10 +304,7 @@ impl Runs {
                 }
             }
             AfterMatch::SkipPastLast => {
-                let upto = match trigger {
-                    Trigger::Event(id) | Trigger::Until(id) => self.buffer.event(id).at(),
-                    Trigger::Deadline(time, _) => (time, Seq(u64::MAX)),
-                };
+                let upto = self.completion(trigger);
                 if env.rule.handed_over {
                     for candidate in candidates {
                         self.used.insert(candidate.key.clone(), upto);
@@ -290,6 +320,7 @@ impl Runs {
                     self.limited = false;
                 }
             }
+            AfterMatch::SkipTo { step, last } => self.skip_to(env, trigger, candidates, step, last),
         }
     }
 }

@@ -130,4 +130,9 @@ codes! {
         "A sliding count has one window for each key, and contiguity is between the events of one key. A guard there agrees on the whole key.",
         wrong "rule r {\n  by user, host\n  match { a: at least 5 of failure without login by user } within 5m\n}",
         right "rule r {\n  by user, host\n  match { a: at least 5 of failure without login } within 5m\n}";
+
+    SKIP_TO_UNKNOWN "E0340" "`after match skip to` names no step",
+        "After a match, `skip to first a` and `skip to last a` let the search go on at an event that the step `a` bound: nothing before it is bound again.",
+        wrong "rule r {\n  match { a: login then b: download } within 1h\n  after match skip to last c\n}",
+        right "rule r {\n  match { a: login then b: download } within 1h\n  after match skip to last b\n}";
 }

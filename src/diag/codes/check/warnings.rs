@@ -85,4 +85,9 @@ codes! {
         "A test fills in the fields that a class compares with `==` or `in`. Other fields the class needs must be written.",
         wrong "event big = amount > 1000\nrule r {\n  match { a: big }\n}\ntest r {\n  0s big { user: \"x\" }\n  expect no alert\n}",
         right "event big = amount > 1000\nrule r {\n  match { a: big }\n}\ntest r {\n  0s big { amount: 2000 }\n  expect alert\n}";
+
+    UNREAD_INTERNAL "W0520" "no rule reads an internal rule",
+        "An internal rule never notifies. It is there for rules that build on its alerts, and none does.",
+        wrong "rule a {\n  internal\n  match { x: login }\n}",
+        right "rule a {\n  internal\n  match { x: login }\n}\nrule b {\n  match { y: at least 3 of alert.a } within 1h\n}";
 }
