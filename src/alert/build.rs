@@ -100,6 +100,7 @@ impl Builder {
             kept: &rule.kept,
             key: &key_values,
             tables: &self.rules.tables,
+            element: None,
         };
         let mut values = Vec::with_capacity(rule.alert.len());
         for (name, value) in &rule.alert {
@@ -194,6 +195,7 @@ impl Builder {
                     kept: &rule.kept,
                     key: &[],
                     tables: &self.rules.tables,
+                    element: None,
                 };
                 Some(eval(&component.value, &context).into_value())
             });
@@ -215,7 +217,8 @@ impl Builder {
                 names
                     .iter()
                     .zip(&e.fields)
-                    .filter(|(_, v)| !v.as_ref().is_missing())
+                    // The whole event has no name, and is no field.
+                    .filter(|(n, v)| !v.as_ref().is_missing() && !n.is_empty())
                     .map(|(n, v)| (n.clone(), v.clone()))
                     .collect()
             } else {

@@ -211,7 +211,7 @@ const AMOUNT: Kinds = NUMBER.or(Kinds::DURATION);
 
 const ONE_TEXT: &[Signature] = &[sig(&[p("text", STRING)])];
 const ONE_NUMBER: &[Signature] = &[sig(&[p("number", NUMBER)])];
-const ONE_TIME: &[Signature] = &[sig(&[p("time", TIME)])];
+const TIME_AND_ZONE: &[Signature] = &[sig_opt(&[p("time", TIME), p("zone", STRING)], 1)];
 const TEXT_AND_PART: &[Signature] = &[sig(&[p("text", TEXTS), p("part", TEXTS)])];
 
 macro_rules! functions {
@@ -256,6 +256,13 @@ functions! {
     Substring "substring" &[sig_opt(&[p("text", STRING), p("start", NUMBER), p("length", NUMBER)], 2)], STRING,
         "The characters from `start` (the first is 0), at most `length` of them; a negative start counts from the end.",
         "substring(\"abcdef\", 1, 3) == \"bcd\"";
+    Extract "extract" &[sig(&[p("text", TEXTS), constant("pattern", STRING)])], STRING,
+        "What the first group of the pattern matched, or the whole match if it has none; of a list, of the first text that matches.",
+        "extract(message, /user=(\\w+)/)";
+    Unique "unique" &[sig(&[p("list", LIST)])], LIST,
+        "The list without repetitions, in the order of first occurrence.", "len(unique(list(a.user))) == 1";
+    AnyValue "any_value" &[sig(&[])], LIST,
+        "Every text, number and bool anywhere in the event, as a list.", "any_value() like \"*mimikatz*\"i";
     Replace "replace" &[sig(&[p("text", STRING), p("part", STRING), p("by", STRING)])], STRING,
         "The text with every occurrence of `part` replaced.", "replace(\"a-b\", \"-\", \"_\") == \"a_b\"";
     StartsWith "starts_with" TEXT_AND_PART, BOOL,
@@ -282,18 +289,21 @@ functions! {
         "The number that a text writes; missing if it writes none.", "number(\"42\") == 42";
     Text "string" &[sig(&[p("value", ANY)])], STRING,
         "The value as a text, as an alert prints it.", "string(42) == \"42\"";
-    Hour "hour" ONE_TIME, NUMBER,
-        "The hour of the day in UTC, 0 to 23.", "hour(@ts) >= 22";
-    Minute "minute" ONE_TIME, NUMBER,
+    Hour "hour" TIME_AND_ZONE, NUMBER,
+        "The hour of the day, 0 to 23, in a time zone or else in UTC.", "hour(@ts, \"Europe/Berlin\") >= 22";
+    Minute "minute" TIME_AND_ZONE, NUMBER,
         "The minute of the hour, 0 to 59.", "minute(@ts) == 0";
-    Weekday "weekday" ONE_TIME, NUMBER,
-        "The day of the week in UTC, 1 (Monday) to 7 (Sunday).", "weekday(@ts) in (6, 7)";
-    Day "day" ONE_TIME, NUMBER,
-        "The day of the month in UTC, 1 to 31.", "day(@ts) == 1";
-    Month "month" ONE_TIME, NUMBER,
-        "The month in UTC, 1 to 12.", "month(@ts) == 12";
-    Year "year" ONE_TIME, NUMBER,
-        "The year in UTC.", "year(@ts) == 2026";
+    Weekday "weekday" TIME_AND_ZONE, NUMBER,
+        "The day of the week, 1 (Monday) to 7 (Sunday), in a time zone or else in UTC.", "weekday(@ts) in (6, 7)";
+    Day "day" TIME_AND_ZONE, NUMBER,
+        "The day of the month, 1 to 31, in a time zone or else in UTC.", "day(@ts) == 1";
+    Month "month" TIME_AND_ZONE, NUMBER,
+        "The month, 1 to 12, in a time zone or else in UTC.", "month(@ts) == 12";
+    Year "year" TIME_AND_ZONE, NUMBER,
+        "The year in a time zone, or else in UTC.", "year(@ts) == 2026";
+    Workday "workday" &[sig_opt(&[p("time", TIME), p("days", NUMBER), p("zone", STRING)], 2)], TIME,
+        "The same time of day so many working days (Monday to Friday) later; from a weekend counting begins on Monday.",
+        "workday(@ts, 1, \"Europe/Berlin\")";
     DistanceKm "distance_km" &[
             sig(&[p("lat", NUMBER), p("lon", NUMBER), p("lat", NUMBER), p("lon", NUMBER)]),
             sig(&[p("from", OBJECT), p("to", OBJECT)]),
@@ -402,8 +412,7 @@ named!(
 pub const SELECTORS: [&str; 2] = ["first", "last"];
 
 /// Names of calls that the language has and this version does not build yet.
-pub const LATER: [&str; 12] =
-    ["any_value", "each", "ever", "ewma", "extract", "nth", "percentile", "prior", "rate", "some", "unique", "workday"];
+pub const LATER: [&str; 7] = ["each", "ever", "ewma", "nth", "percentile", "prior", "rate"];
 
 #[cfg(test)]
 mod tests {

@@ -194,6 +194,9 @@ impl Checker<'_> {
             );
             return info.result;
         };
+        if function == Function::AnyValue {
+            self.whole_event(span, scope);
+        }
         let folds = matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith);
         let mut given = Vec::with_capacity(call.args.len());
         for (i, arg) in call.args.iter().enumerate() {
@@ -202,11 +205,17 @@ impl Checker<'_> {
                 given.push(Kinds::BOOL);
                 continue;
             }
+            if let (Function::Extract, 1, ExprKind::Regex(regex)) = (function, i, &arg.kind) {
+                self.extract_regex(regex);
+                continue;
+            }
             let kinds = if folds && i == 1 { self.infer_comparable(arg, scope) } else { self.infer(arg, scope) };
             given.push(kinds);
             let Some(param) = signature.param(i) else { continue };
             if param.constant {
                 self.constant_argument(function, arg);
+            } else if param.name == "zone" && self.zone_argument(arg) {
+                continue;
             } else if !kinds.is_empty() && !kinds.meets(param.kinds) {
                 self.out.push(
                     Diagnostic::error(
@@ -230,6 +239,7 @@ impl Checker<'_> {
     fn constant_argument(&mut self, function: Function, arg: &Expr) {
         match (function, &arg.kind) {
             (Function::Cidr, ExprKind::Str(text)) => self.network(&text.value, arg.span),
+            (Function::Extract, _) => self.extract_pattern(arg),
             (Function::InPolygon, _) if is_polygon(arg) => {}
             (Function::InPolygon, _) => self.out.push(
                 Diagnostic::error(

@@ -60,6 +60,14 @@ impl Checker<'_> {
                 self.lookup(table, key, expr.span, scope);
                 Kinds::OBJECT
             }
+            ExprKind::AnyElement { list, name, condition } => {
+                self.any_element(list, name, condition, scope);
+                Kinds::BOOL
+            }
+            ExprKind::Regex(regex) => {
+                self.regex_as_value(regex);
+                Kinds::ANY
+            }
             ExprKind::Member(base, fields) => self.member(base, fields, scope),
             ExprKind::Below(inner) => self.infer(inner, scope),
             ExprKind::Index(base, _) => {

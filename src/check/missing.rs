@@ -110,6 +110,7 @@ fn negation_of(conjunct: &Expr) -> Option<&Expr> {
 /// The first field of the current event in a negation that it may lack.
 fn skipped_field<'e>(negation: &'e Expr, is_step: &dyn Fn(&str) -> bool, required: &[String]) -> Option<&'e Path> {
     let mut found: Option<&Path> = None;
+    let elements = walk::element_names(negation);
     walk::expressions(negation, &mut |e| {
         match &e.kind {
             // These are never missing themselves, whatever they are over.
@@ -117,7 +118,9 @@ fn skipped_field<'e>(negation: &'e Expr, is_step: &dyn Fn(&str) -> bool, require
             ExprKind::Binary(BinaryOp::Default, ..) => return false,
             ExprKind::Path(path) if found.is_none() => {
                 let head = &path.parts[0].name;
-                let field = !head.starts_with('@') && (path.parts.len() == 1 || (head != "prev" && !is_step(head)));
+                let field = !head.starts_with('@')
+                    && !elements.contains(&head.as_str())
+                    && (path.parts.len() == 1 || (head != "prev" && !is_step(head)));
                 if field && !required.contains(&path_text(path)) {
                     found = Some(path);
                 }

@@ -24,6 +24,7 @@ pub mod sample;
 mod scope;
 mod suggest;
 mod test_block;
+mod values;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -21,6 +21,9 @@ impl Checker<'_> {
     /// What a path may be; reports what it cannot be.
     pub(crate) fn path(&mut self, path: &Path, scope: &Scope<'_, '_>) -> Kinds {
         let Some(head) = path.parts.first() else { return Kinds::ANY };
+        if scope.elements.contains(&head.name.as_str()) {
+            return self.element_field(path);
+        }
         if let Some(alert) = scope.alert {
             return self.test_path(path, alert);
         }

@@ -93,12 +93,14 @@ pub(crate) struct Scope<'s, 'a> {
     pub(crate) classes: &'s [ClassRef],
     /// What a test may name.
     pub(crate) alert: Option<&'s AlertShape>,
+    /// Names of elements: of `some(xs as x where …)` around the expression, outermost first.
+    pub(crate) elements: Vec<&'s str>,
 }
 
 impl<'s, 'a> Scope<'s, 'a> {
     /// A scope without steps.
     pub(crate) fn bare(place: Place) -> Self {
-        Self { place, model: None, views: Vec::new(), own: None, classes: &[], alert: None }
+        Self { place, model: None, views: Vec::new(), own: None, classes: &[], alert: None, elements: Vec::new() }
     }
 
     /// The scope of a test's expectations.

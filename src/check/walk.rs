@@ -22,6 +22,18 @@ pub(crate) fn paths<'e>(expr: &'e Expr, visit: &mut impl FnMut(&'e Path)) {
     });
 }
 
+/// The names that `some(… as name where …)` gives to elements anywhere in `expr`.
+pub(crate) fn element_names(expr: &Expr) -> Vec<&str> {
+    let mut found = Vec::new();
+    expressions(expr, &mut |e| {
+        if let ExprKind::AnyElement { name, .. } = &e.kind {
+            found.push(name.name.as_str());
+        }
+        true
+    });
+    found
+}
+
 /// The expressions right inside `expr`.
 pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
@@ -30,7 +42,9 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::Float(_)
         | ExprKind::Bool(_)
         | ExprKind::Duration(_)
+        | ExprKind::Regex(_)
         | ExprKind::Path(_) => Vec::new(),
+        ExprKind::AnyElement { list, condition, .. } => vec![list, condition],
         ExprKind::Call(call) => call.args.iter().chain(call.condition.as_deref()).collect(),
         ExprKind::Not(inner)
         | ExprKind::Neg(inner)

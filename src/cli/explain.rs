@@ -28,7 +28,7 @@ pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> 
         let mut page = Page { out: &mut text, color: terminal.color_out };
         page.rule(rule, &selection);
         if let Some(plan) = selection.ruleset.rule(&rule.name.name) {
-            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan);
+            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan, &selection.ruleset);
         }
         if args.plan
             && let Some(plan) = selection.ruleset.rule(&rule.name.name)
@@ -248,12 +248,17 @@ impl Page<'_> {
     }
 
     /// How it runs: strategy, memory, and the automaton as a table.
-    fn automaton(&mut self, drawing: &Drawing, rule: &Rule) {
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let memory = Memory::of(rule);
         self.row("memory", &format!("about {} bytes a key and {} an event it holds", memory.key, memory.event));
+        if rule.reads_whole {
+            let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
+            let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
+            self.row("decoding", &format!("every line in full, for `any_value()`{events}"));
+        }
         let timers = match (rule.trailing_deadline(), rule.horizon) {
             (Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
             (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
@@ -277,7 +282,7 @@ impl Page<'_> {
     fn plan(&mut self, rule: &Rule, ruleset: &Ruleset) {
         self.line("");
         self.head("Execution");
-        let fields: Vec<String> = rule.kept.iter().map(|field| ruleset.fields[field.index()].join(".")).collect();
+        let fields: Vec<String> = rule.kept.iter().map(|field| field_name(&ruleset.fields[field.index()])).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
             Some(horizon) => format!("an event can matter for {horizon}"),
@@ -326,6 +331,10 @@ impl Page<'_> {
     fn line(&mut self, text: &str) {
         writeln!(self.out, "{}", text.trim_end()).expect("a String takes any text");
     }
+}
+
+fn field_name(path: &[String]) -> String {
+    if path.is_empty() { "any_value()".to_owned() } else { path.join(".") }
 }
 
 fn place(sources: &SourceMap, rule: &RuleDecl) -> String {

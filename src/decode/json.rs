@@ -58,6 +58,9 @@ pub fn extract(
         walk.values.truncate(old_values);
         result = walk.read_again();
     }
+    if let (Ok(()), Some(field)) = (&result, trie.whole()) {
+        result = walk.whole(field);
+    }
     if result.is_ok() {
         stats.duplicate_keys += walk.met.duplicate_keys + walk.repeated;
         stats.lone_surrogates += walk.met.lone_surrogates;
@@ -229,6 +232,20 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
+    /// Reads the line, which is good, once more, for the list of every scalar in it.
+    fn whole(&mut self, field: FieldId) -> Scan<()> {
+        self.scan.pos = 0;
+        self.scan.space();
+        let mut met = Met::default();
+        let root = tree(&mut self.scan, 0, &mut met)?;
+        // Every text is read now; repeated keys count as they do for other lines.
+        self.met.lone_surrogates = met.lone_surrogates;
+        let mut scalars = Vec::new();
+        collect_scalars(root, &mut scalars);
+        self.slots[field.index()] = self.keep(Value::List(scalars.into()));
+        Ok(())
+    }
+
     fn look_up(&mut self, node: u32, value: &Value) {
         let Value::Object(fields) = value else { return };
         for (key, value) in fields {
@@ -254,6 +271,16 @@ impl Walk<'_, '_> {
             }
             self.look_up(child, value);
         }
+    }
+}
+
+/// Nested no deeper than the limit on input, so that recursion is safe.
+fn collect_scalars(value: Value, out: &mut Vec<Value>) {
+    match value {
+        Value::Missing => {}
+        Value::List(items) => items.into_iter().for_each(|item| collect_scalars(item, out)),
+        Value::Object(fields) => fields.into_iter().for_each(|(_, value)| collect_scalars(value, out)),
+        scalar => out.push(scalar),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct PathTrie {
     nodes: Vec<Node>,
     fields: usize,
     max_depth: usize,
+    /// The field of the path without parts, which holds every scalar of the event.
+    whole: Option<FieldId>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -49,7 +51,8 @@ impl Node {
 impl PathTrie {
     /// The trie of these paths; the field of a path is its index. Equal paths each fill their own slot.
     pub fn new(paths: &[Vec<String>]) -> Self {
-        let mut trie = Self { nodes: vec![Node::default()], fields: paths.len(), max_depth: MAX_DEPTH };
+        let whole = paths.iter().position(Vec::is_empty).map(FieldId::from);
+        let mut trie = Self { nodes: vec![Node::default()], fields: paths.len(), max_depth: MAX_DEPTH, whole };
         let mut index: Vec<BTreeMap<Box<str>, u32>> = vec![BTreeMap::new()];
         for (field, path) in paths.iter().enumerate() {
             for (rank, keys) in variants(path).into_iter().enumerate() {
@@ -76,6 +79,10 @@ impl PathTrie {
     /// How many nodes there are, the root included: the cost of the trie in memory.
     pub fn nodes(&self) -> usize {
         self.nodes.len()
+    }
+
+    pub(super) fn whole(&self) -> Option<FieldId> {
+        self.whole
     }
 
     pub(super) fn max_depth(&self) -> usize {
@@ -197,8 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_without_parts_is_never_found() {
+    fn a_path_without_parts_is_the_whole_event() {
         let trie = PathTrie::new(&[vec![]]);
+        assert_eq!(trie.whole(), Some(FieldId(0)));
         assert_eq!((trie.fields(), trie.nodes()), (1, 1));
         assert!(trie.node(ROOT).ends.is_empty());
     }

@@ -79,7 +79,7 @@ impl<'a> RuleEnv<'a> {
     where
         'a: 'c,
     {
-        Ctx { this, stats: &[], bound, prev, kept: &self.rule.kept, key: self.key, tables: self.tables }
+        Ctx { this, stats: &[], bound, prev, kept: &self.rule.kept, key: self.key, tables: self.tables, element: None }
     }
 
     /// A stored event as an event under test.

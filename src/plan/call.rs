@@ -1,6 +1,5 @@
 //! The functions of expressions. Each is missing where its arguments are; none fails.
 
-use chrono::{Datelike, Timelike};
 use smallvec::SmallVec;
 
 use super::eval::{Ctx, Val, as_time, compare, eval, truth};
@@ -8,8 +7,9 @@ use super::event::EventView;
 use super::expr::Expr;
 use super::key::encode_any;
 use super::net::parse_network;
+use crate::base::calendar::{self, Local, Zone};
 use crate::base::function::Function;
-use crate::base::{Duration, Timestamp, Value, ValueRef};
+use crate::base::{Duration, Value, ValueRef};
 use crate::syntax::ast::BinaryOp;
 
 /// Radius of the sphere on which distances are measured, km (language.md).
@@ -138,12 +138,20 @@ fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
             _ => Value::Missing,
         },
         Function::Text => value_text(arg(0)).map_or(Value::Missing, text),
-        Function::Hour => date(arg(0), |d| i64::from(d.hour())),
-        Function::Minute => date(arg(0), |d| i64::from(d.minute())),
-        Function::Weekday => date(arg(0), |d| i64::from(d.weekday().number_from_monday())),
-        Function::Day => date(arg(0), |d| i64::from(d.day())),
-        Function::Month => date(arg(0), |d| i64::from(d.month())),
-        Function::Year => date(arg(0), |d| i64::from(d.year())),
+        Function::Hour => local(v, |d| i64::from(d.hour)),
+        Function::Minute => local(v, |d| i64::from(d.minute)),
+        Function::Weekday => local(v, |d| i64::from(d.weekday)),
+        Function::Day => local(v, |d| i64::from(d.day)),
+        Function::Month => local(v, |d| i64::from(d.month)),
+        Function::Year => local(v, |d| i64::from(d.year)),
+        Function::Workday => match (as_time(arg(0)), whole(arg(1)), zone(v.get(2))) {
+            (Some(t), Some(days), Some(zone)) => calendar::workday(t, days, zone).map_or(Value::Missing, Value::Time),
+            _ => Value::Missing,
+        },
+        Function::Unique => match arg(0) {
+            ValueRef::List(items) => unique(items),
+            _ => Value::Missing,
+        },
         Function::DistanceKm => {
             let points = if v.len() == 2 {
                 place(arg(0)).zip(place(arg(1)))
@@ -175,7 +183,8 @@ fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
             v.iter().for_each(|x| encode_any(*x, &mut bytes));
             text(format!("{:016x}", super::key::hash(&bytes)))
         }
-        Function::If => Value::Missing,
+        // These need more than their arguments, and have expressions of their own.
+        Function::If | Function::Extract | Function::AnyValue => Value::Missing,
     }
 }
 
@@ -225,8 +234,37 @@ fn parse_number(s: &str) -> Value {
     s.parse::<f64>().ok().filter(|_| plain).map_or(Value::Missing, Value::number)
 }
 
-fn date(v: ValueRef<'_>, f: impl Fn(chrono::DateTime<chrono::Utc>) -> i64) -> Value {
-    as_time(v).map_or(Value::Missing, |Timestamp(ns)| Value::Int(f(chrono::DateTime::from_timestamp_nanos(ns))))
+/// A part of the local date and time of `(time)` or `(time, zone)`.
+fn local(v: &[ValueRef<'_>], part: impl Fn(Local) -> i64) -> Value {
+    match (v.first().copied().and_then(as_time), zone(v.get(1))) {
+        (Some(t), Some(zone)) => Value::Int(part(zone.local(t))),
+        _ => Value::Missing,
+    }
+}
+
+/// The zone that an argument names; UTC if there is none, nothing if there is no such zone.
+fn zone(argument: Option<&ValueRef<'_>>) -> Option<Zone> {
+    argument.map_or(Some(Zone::UTC), |name| Zone::by_name(name.as_str()?))
+}
+
+/// A whole number, however it is written.
+fn whole(v: ValueRef<'_>) -> Option<i64> {
+    match v {
+        ValueRef::Int(n) => Some(n),
+        ValueRef::Float(x) if x.fract() == 0.0 && x.abs() < 9e15 => Some(x as i64),
+        _ => None,
+    }
+}
+
+/// The elements without repetitions; `1` and `1.0` are one, as in comparisons.
+fn unique(items: &[Value]) -> Value {
+    let mut seen: hashbrown::HashSet<SmallVec<[u8; 32]>, foldhash::fast::FixedState> = hashbrown::HashSet::default();
+    let mut is_new = |item: &&Value| {
+        let mut bytes = SmallVec::new();
+        encode_any(item.as_ref(), &mut bytes);
+        seen.insert(bytes)
+    };
+    Value::List(items.iter().filter(|item| is_new(item)).cloned().collect())
 }
 
 fn pair(a: Option<f64>, b: Option<f64>) -> Option<(f64, f64)> {

@@ -69,6 +69,15 @@ pub struct Ctx<'a, E> {
     pub key: &'a [Value],
     /// The rule set's tables.
     pub tables: &'a [std::sync::Arc<Table>],
+    /// The elements of lists that conditions around the expression are asked of, innermost first.
+    pub element: Option<&'a Element<'a>>,
+}
+
+/// An element of a list under a condition, and the one around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Element<'a> {
+    value: ValueRef<'a>,
+    outer: Option<&'a Element<'a>>,
 }
 
 impl<E> Clone for Ctx<'_, E> {
@@ -80,7 +89,7 @@ impl<E> Copy for Ctx<'_, E> {}
 
 /// A context without anything bound: for conditions on one event.
 pub fn unary<'a, E>(this: &'a E, stats: &'a [Value], tables: &'a [std::sync::Arc<Table>]) -> Ctx<'a, E> {
-    Ctx { this: Some(this), stats, bound: &[], prev: None, kept: &[], key: &[], tables }
+    Ctx { this: Some(this), stats, bound: &[], prev: None, kept: &[], key: &[], tables, element: None }
 }
 
 /// Whether a condition is true: missing does not pass.
@@ -147,6 +156,29 @@ pub fn truth<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Option<bool> {
         Expr::Matches(value, regexes) => any_element(eval(value, c).get(), |v| {
             v.as_str().map(|text| regexes.iter().any(|regex| regex.is_match(text)))
         }),
+        Expr::Some(parts) => {
+            let list = eval(&parts.0, c);
+            let test = |value| {
+                let element = Element { value, outer: c.element };
+                truth(&parts.1, &Ctx { element: Some(&element), ..*c })
+            };
+            match list.get() {
+                ValueRef::Missing => None,
+                ValueRef::List(items) => {
+                    let mut any = Some(false);
+                    for item in items {
+                        match test(item.as_ref()) {
+                            Some(true) => return Some(true),
+                            Some(false) => {}
+                            None => any = None,
+                        }
+                    }
+                    any
+                }
+                // A field may hold one value where others hold a list.
+                one => test(one),
+            }
+        }
         Expr::InNets(value, nets) => {
             any_element(eval(value, c).get(), |v| v.as_str().map(|address| nets.find(address).is_some()))
         }
@@ -210,7 +242,16 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             Val::Own(v) => Val::Own(index(v.as_ref(), *at).to_owned()),
         },
         Expr::List(items) => Val::Own(Value::List(items.iter().map(|item| eval(item, c).into_value()).collect())),
-        Expr::Not(_)
+        Expr::Element(outer, path) => {
+            let mut at = c.element;
+            for _ in 0..*outer {
+                at = at.and_then(|e| e.outer);
+            }
+            Val::Ref(at.map_or(ValueRef::Missing, |e| member(e.value, path)))
+        }
+        Expr::Extract(text, regex) => Val::Own(extract(eval(text, c).get(), regex)),
+        Expr::Some(_)
+        | Expr::Not(_)
         | Expr::And(_)
         | Expr::Or(_)
         | Expr::Compare(..)
@@ -221,6 +262,22 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
         | Expr::Like(..)
         | Expr::Matches(..) => Val::truth(truth(e, c)),
     }
+}
+
+/// The first group of the first match, in a list that of the first text that matches.
+fn extract(value: ValueRef<'_>, regex: &regex_automata::meta::Regex) -> Value {
+    let one = |text: &str| {
+        let mut groups = regex.create_captures();
+        regex.captures(text, &mut groups);
+        let group = usize::from(groups.group_len() > 1);
+        groups.is_match().then(|| groups.get_group(group).and_then(|span| text.get(span.range())).map(Into::into))
+    };
+    let found: Option<Option<Box<str>>> = match value {
+        ValueRef::Str(text) => one(text),
+        ValueRef::List(items) => items.iter().filter_map(|item| item.as_ref().as_str()).find_map(one),
+        _ => None,
+    };
+    found.flatten().map_or(Value::Missing, Value::Str)
 }
 
 /// A member of an object by path.
@@ -376,6 +433,7 @@ fn eval_aggregate<'a, E: EventView>(a: &'a AggregateExpr, c: &Ctx<'a, E>) -> Val
             kept: c.kept,
             key: c.key,
             tables: c.tables,
+            element: c.element,
         };
         if a.filter.as_ref().is_some_and(|filter| !passes(filter, &inner)) {
             continue;

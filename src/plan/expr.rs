@@ -67,6 +67,12 @@ pub enum Expr {
     Index(Box<Expr>, i64),
     /// `(a, b)`
     List(Vec<Expr>),
+    /// `extract(x, /re/)`: the first group, or the whole match if there is none.
+    Extract(Box<Expr>, Arc<Regex>),
+    /// `some(list as x where condition)`: true if the condition is for any element, three-valued.
+    Some(Box<(Expr, Expr)>),
+    /// The element that the condition of a [`Expr::Some`] is asked of, or a member of it: how many of them lie between.
+    Element(usize, Box<[Box<str>]>),
 }
 
 /// What of an event is read.
@@ -262,7 +268,11 @@ impl Expr {
     pub fn walk(&self, f: &mut dyn FnMut(&Expr)) {
         f(self);
         match self {
-            Self::Const(_) | Self::This(_) | Self::Bound(..) | Self::Prev(_) | Self::Key(_) => {}
+            Self::Const(_) | Self::This(_) | Self::Bound(..) | Self::Prev(_) | Self::Key(_) | Self::Element(..) => {}
+            Self::Some(parts) => {
+                parts.0.walk(f);
+                parts.1.walk(f);
+            }
             Self::Aggregate(a) => {
                 for e in a.args.iter().chain(&a.filter) {
                     e.walk(f);
@@ -276,6 +286,7 @@ impl Expr {
             | Self::Like(a, _)
             | Self::Matches(a, _)
             | Self::Member(a, _)
+            | Self::Extract(a, _)
             | Self::Index(a, _) => a.walk(f),
             Self::And(xs) | Self::Or(xs) | Self::InTable(xs, _) | Self::Call(_, xs) | Self::List(xs) => {
                 xs.iter().for_each(|e| e.walk(f));

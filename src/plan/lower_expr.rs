@@ -21,6 +21,9 @@ use crate::syntax::ast;
 use crate::syntax::ast::{BinaryOp, ExprKind, InSet};
 use crate::syntax::source::Span;
 
+/// The path of no parts: its value is the list of all scalars of the event, which `any_value()` reads.
+pub const WHOLE_EVENT: [String; 0] = [];
+
 /// Interns field paths over the whole rule set.
 #[derive(Debug, Default)]
 pub struct Fields {
@@ -48,6 +51,11 @@ impl Fields {
         self.paths.push(parts.clone());
         self.ids.insert(parts, id);
         id
+    }
+
+    /// The id of a path that was interned.
+    pub fn find(&self, parts: &[String]) -> Option<FieldId> {
+        self.ids.get(parts).copied()
     }
 
     /// How many there are.
@@ -118,13 +126,26 @@ pub struct Lowering<'a> {
     pub limits: &'a Limits,
     /// What `check` should have refused.
     pub problems: Vec<(Span, String)>,
+    /// How often `any_value()` was asked for, so that it can be told whether predicates alone do.
+    pub whole_reads: usize,
+    /// Names of the elements that the expression at hand can read, outermost first.
+    elements: Vec<String>,
     depth: usize,
 }
 
 impl<'a> Lowering<'a> {
     /// A lowering with an empty scope.
     pub fn new(fields: &'a mut Fields, declarations: &'a Declarations, limits: &'a Limits) -> Self {
-        Self { fields, declarations, scope: Scope::default(), limits, problems: Vec::new(), depth: 0 }
+        Self {
+            fields,
+            declarations,
+            scope: Scope::default(),
+            limits,
+            problems: Vec::new(),
+            whole_reads: 0,
+            elements: Vec::new(),
+            depth: 0,
+        }
     }
 
     fn problem(&mut self, span: Span, text: impl Into<String>) -> Expr {
@@ -216,8 +237,24 @@ impl<'a> Lowering<'a> {
             ExprKind::Lookup { table, key } => self.lookup(table, key, &[], place),
             ExprKind::Member(inner, path) => self.member(inner, path, place),
             ExprKind::Below(inner) => self.expr(inner, place),
+            ExprKind::AnyElement { list, name, condition } => {
+                let list = self.expr(list, place);
+                self.elements.push(name.name.clone());
+                let condition = self.expr(condition, place);
+                self.elements.pop();
+                Expr::Some(Box::new((list, condition)))
+            }
+            ExprKind::Regex(regex) => self.problem(regex.span, "a regular expression is no value"),
             ExprKind::Index(inner, at) => Expr::Index(self.boxed(inner, place), *at),
         }
+    }
+
+    /// How often an expression reads the whole event under test.
+    pub fn whole_reads_in(&self, e: &Expr) -> usize {
+        let Some(whole) = self.fields.find(&WHOLE_EVENT) else { return 0 };
+        let mut reads = 0;
+        e.walk(&mut |e| reads += usize::from(matches!(e, Expr::This(Attr::Field(field)) if *field == whole)));
+        reads
     }
 
     fn attr(&mut self, parts: &[ast::Ident]) -> Attr {
@@ -231,6 +268,9 @@ impl<'a> Lowering<'a> {
 
     fn path(&mut self, path: &ast::Path, place: Place) -> Expr {
         let (head, rest) = (&path.parts[0], &path.parts[1..]);
+        if let Some(outer) = self.elements.iter().rev().position(|name| *name == head.name) {
+            return Expr::Element(outer, rest.iter().map(|p| p.name.as_str().into()).collect());
+        }
         if let Place::Element(step) = place
             && self.scope.steps.get(&head.name) == Some(&step)
             && !rest.is_empty()
@@ -248,7 +288,11 @@ impl<'a> Lowering<'a> {
         if rest.is_empty()
             && let Some(value) = self.declarations.lets.get(&head.name)
         {
-            return self.expr(&value.clone(), place);
+            // A `let` means the same everywhere: names of elements around its use are not its own.
+            let elements = std::mem::take(&mut self.elements);
+            let value = self.expr(&value.clone(), place);
+            self.elements = elements;
+            return value;
         }
         if place == Place::Match {
             let parts: Vec<String> = path.parts.iter().map(|p| p.name.clone()).collect();
@@ -379,6 +423,7 @@ impl<'a> Lowering<'a> {
                 self.step_in(value)
             }
             ExprKind::List(items) => items.iter().find_map(|a| self.step_in(a)),
+            ExprKind::AnyElement { list, .. } => self.step_in(list),
             ExprKind::Lookup { key, .. } => key.iter().find_map(|a| self.step_in(a)),
             _ => None,
         }
@@ -399,6 +444,18 @@ impl<'a> Lowering<'a> {
         let Some(function) = Function::by_name(name) else {
             return self.problem(span, format!("no function is called `{name}`"));
         };
+        if function == Function::AnyValue {
+            self.whole_reads += 1;
+            return Expr::This(Attr::Field(self.fields.intern(WHOLE_EVENT.to_vec())));
+        }
+        if let (Function::Extract, [text, ast::Expr { kind: ExprKind::Regex(regex), .. }]) =
+            (function, call.args.as_slice())
+        {
+            return match compile_regex(&regex.pattern, regex.fold, self.limits) {
+                Ok(compiled) => Expr::Extract(self.boxed(text, place), Arc::new(compiled)),
+                Err(why) => self.problem(regex.span, why),
+            };
+        }
         if function == Function::Cidr {
             let mut nets = CidrSet::default();
             for arg in &call.args[1..] {
@@ -441,6 +498,7 @@ impl<'a> Lowering<'a> {
                 return if exact.is_empty() {
                     fold
                 } else {
+                    self.whole_reads += self.whole_reads_in(&value);
                     Expr::Or(vec![fold, Expr::Call(function, vec![value, constant(exact)])])
                 };
             }

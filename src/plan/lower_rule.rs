@@ -7,7 +7,7 @@ use super::classify::{Anchor, anchor};
 use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
-use super::lower_expr::{Lowering, Place};
+use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
 use super::ruleset::{
     AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
     Severity, SeverityRule, Step, Suppress, TemplatePiece,
@@ -36,6 +36,8 @@ pub(super) struct RuleBuilder<'s, 'a> {
     pub(super) step_asts: Vec<ast::Step>,
     pub(super) pending_roles: Vec<PendingRole>,
     pub(super) reads: Vec<RuleId>,
+    /// How often predicates ask for the whole event: they are decided before events are kept.
+    pub(super) whole_in_predicates: usize,
 }
 
 /// A role whose key spec is not known until all components are.
@@ -68,6 +70,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             step_asts: Vec::new(),
             pending_roles: Vec::new(),
             reads: reads.to_vec(),
+            whole_in_predicates: 0,
         };
         builder.run(level)
     }
@@ -173,7 +176,13 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
 
         let stats = std::mem::take(&mut low.scope.stats);
         let mut problems = std::mem::take(&mut low.problems);
-        let kept = fields.take_touched();
+        let low_whole_reads = low.whole_reads;
+        let mut kept = fields.take_touched();
+        if low_whole_reads == self.whole_in_predicates
+            && let Some(whole) = fields.find(&WHOLE_EVENT)
+        {
+            kept.retain(|f| *f != whole);
+        }
         self.set.fields = fields;
 
         let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
@@ -244,6 +253,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             level,
             horizon: None,
             hints: super::ruleset::Hints::default(),
+            reads_whole: low_whole_reads > 0,
         };
         rule.horizon = strategy::horizon(&rule);
         rule.hints = strategy::hints(&rule);
@@ -280,6 +290,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
     ) -> Vec<PredId> {
         let text = condition.map_or("", |c| self.set.input.sources.text(c.span));
         let mut preds = Vec::new();
+        self.whole_in_predicates += stateless.as_ref().map_or(0, |e| low.whole_reads_in(e));
         let (alerts, inputs): (Vec<_>, Vec<_>) =
             classes.iter().partition(|c| c.name == "alert" || c.name.starts_with("alert."));
         if !inputs.is_empty() {
@@ -290,7 +301,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             for class in &inputs {
                 every |= class.name == "any";
                 alternatives.push(match self.set.declarations.classes.get(&class.name) {
-                    Some(condition) => low.expr(condition, Place::Event),
+                    Some(condition) => {
+                        let condition = low.expr(condition, Place::Event);
+                        self.whole_in_predicates += low.whole_reads_in(&condition);
+                        condition
+                    }
                     None => Expr::Compare(
                         ast::BinaryOp::Eq,
                         Box::new(Expr::This(Attr::Field(low.fields.intern(self.set.input.type_field.to_vec())))),

@@ -159,6 +159,8 @@ pub struct Rule {
     pub horizon: Option<Duration>,
     /// What the matcher would otherwise work out for every event.
     pub hints: Hints,
+    /// It asks for `any_value()`: every line is decoded in full.
+    pub reads_whole: bool,
 }
 
 /// Facts about a rule that every event asks for.

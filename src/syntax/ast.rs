@@ -535,6 +535,17 @@ pub enum ExprKind {
     Member(Box<Expr>, Vec<Ident>),
     /// `xs[0]`
     Index(Box<Expr>, i64),
+    /// `some(xs as x where …)`: whether the condition is true for an element, which it reads by the name.
+    AnyElement {
+        /// The list.
+        list: Box<Expr>,
+        /// What the condition calls an element.
+        name: Ident,
+        /// The condition.
+        condition: Box<Expr>,
+    },
+    /// `/re/` as an argument of a call; stands nowhere else.
+    Regex(RegexLit),
     /// `< 10m` after `within` or `in last`: the bound itself is excluded. Stands nowhere else.
     Below(Box<Expr>),
 }

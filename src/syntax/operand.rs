@@ -185,6 +185,7 @@ impl Builder<'_> {
             condition: None,
         };
         let mut depth = 0;
+        let mut element = None;
         for part in pair.into_inner() {
             let at = self.span(&part);
             match part.as_rule() {
@@ -207,13 +208,43 @@ impl Builder<'_> {
                     call.condition = conditions.pop().map(Box::new);
                 }
                 Rule::later_call_by => self.later_named(&second_ring::STATISTIC_OPTIONS, "`by` in a statistic", at),
-                Rule::later_regex => self.later(&second_ring::EXTRACT, at),
-                Rule::later_as => self.later_named(&second_ring::LIST_FUNCTIONS, "`some … as`", at),
+                Rule::regex => {
+                    let regex = self.regex(&part);
+                    call.args.push(Expr { kind: ExprKind::Regex(regex), span: at });
+                }
+                Rule::element_name => {
+                    let name = part.into_inner().find(|p| p.as_rule() != Rule::kw_as);
+                    element = name.map(|n| Ident { name: Self::name_text(&n), span: self.span(&n) });
+                }
                 _ => {}
             }
         }
         second_ring::call(self, &call, span);
+        if call.name.name == "some" || element.is_some() {
+            return self.any_element(call, element, span, depth + 1);
+        }
         Operand::of(Expr { kind: ExprKind::Call(call), span }, depth + 1)
+    }
+
+    /// `some(xs as x where …)`; every part of it is needed, and nothing else takes an `as`.
+    fn any_element(&mut self, mut call: Call, element: Option<Ident>, span: Span, depth: usize) -> Operand {
+        let whole = call.name.name == "some" && call.args.len() == 1 && !call.distinct && call.events.is_none();
+        if let (true, Some(name), Some(condition)) = (whole, &element, call.condition.take()) {
+            let (list, name) = (Box::new(call.args.remove(0)), name.clone());
+            return Operand::of(Expr { kind: ExprKind::AnyElement { list, name, condition }, span }, depth);
+        }
+        let (what, at) = match &element {
+            Some(name) if call.name.name != "some" => {
+                ("`as` names the elements of `some`, and of nothing else", name.span)
+            }
+            Some(_) => ("`some` asks a condition of the elements of one list", span),
+            None => ("`some` does not say what an element is called", call.name.span),
+        };
+        self.report(
+            Diagnostic::error(Code("E0040"), what, at, "not the form of `some`")
+                .help("write `some(items as item where item.price > 100)`"),
+        );
+        Operand::leaf(ExprKind::Bool(true), span)
     }
 
     /// `left in …`, `left like …`, `left =~ …`, and what is written in their place.

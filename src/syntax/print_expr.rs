@@ -254,6 +254,13 @@ impl<'t> Written<'t> {
                 let names: Vec<String> = parts.iter().map(|part| self.part(part, false)).collect();
                 Doc::concat([self.base(inner), Doc::text(format!(".{}", names.join(".")))])
             }
+            ExprKind::AnyElement { list, name, condition } => {
+                let head = Doc::concat([self.expr(list), Doc::text(format!(" as {}", self.ident(name)))]);
+                let condition = Doc::concat([Doc::text("where "), self.expr(condition)]);
+                let inside = Doc::Concat(vec![Doc::Soft, head, Doc::Line, condition]).nest(2);
+                Doc::concat([Doc::text("some("), inside, Doc::Soft, Doc::text(")")]).group()
+            }
+            ExprKind::Regex(regex) => Doc::text(self.regex(regex)),
             ExprKind::Index(inner, index) => {
                 let value = match &inner.kind {
                     ExprKind::Path(path) => Doc::text(self.path(path)),
@@ -283,6 +290,7 @@ impl<'t> Written<'t> {
         let doc = self.bare(inner);
         match inner.kind {
             ExprKind::Call(_)
+            | ExprKind::AnyElement { .. }
             | ExprKind::Lookup { .. }
             | ExprKind::Member(..)
             | ExprKind::Index(..)

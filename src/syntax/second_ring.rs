@@ -44,13 +44,9 @@ later! {
     STATISTIC_OPTIONS = "E0121", "an option of a statistic", "leave it out: `mean(x, 24h)` reads the class and key of the step";
     OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
     PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";
-    LIST_FUNCTIONS = "E0124", "`any_value`, `some` or `unique`", "name the fields: a comparison with a list holds if it holds for any element";
     EACH = "E0125", "`each` in a key", "use one element of the list: `tags[0]`";
     COMPUTED_KEY = "E0126", "a key computed from more than one field", "use one field, or a function of one field, such as `lower(user.name)`";
     POLYGON = "E0127", "a table of polygons", "`in_polygon` takes a polygon written in the rule";
-    TIME_ZONE = "E0128", "a time zone", "leave it out: `hour` and `weekday` are in UTC";
-    WORKDAY = "E0129", "`workday`", "add a duration: `@ts + 24h`";
-    EXTRACT = "E0131", "`extract`", "match the text with `=~`, or compare the whole field";
 }
 
 impl Builder<'_> {
@@ -138,10 +134,6 @@ pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
         "prior" => &PRIOR,
         "ewma" | "rate" => &MORE_STATISTICS,
         "percentile" | "nth" => &PERCENTILE,
-        "any_value" | "some" | "unique" => &LIST_FUNCTIONS,
-        "extract" => &EXTRACT,
-        "workday" => &WORKDAY,
-        "hour" | "weekday" if call.args.len() == 2 => &TIME_ZONE,
         "mean" | "stddev" | "zscore" | "count" | "sum" | "min" | "max" | "last" if is_statistic_option(call) => {
             &STATISTIC_OPTIONS
         }
@@ -153,7 +145,6 @@ pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
         let name = match what.code {
             "E0121" => statistic_option(call).to_owned(),
             "E0122" => what.name.to_owned(),
-            "E0128" => "a time zone".to_owned(),
             _ => format!("`{}`", call.name.name),
         };
         builder.later_named(what, &name, span);

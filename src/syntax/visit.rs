@@ -40,6 +40,12 @@ pub(super) fn expr_spans(expr: &mut Expr, change: &mut impl FnMut(&mut Span)) {
             expr_spans(value, change);
             patterns.iter_mut().for_each(|pattern| change(&mut pattern.span));
         }
+        ExprKind::AnyElement { list, name, condition } => {
+            expr_spans(list, change);
+            change(&mut name.span);
+            expr_spans(condition, change);
+        }
+        ExprKind::Regex(regex) => change(&mut regex.span),
         ExprKind::List(items) => items.iter_mut().for_each(|item| expr_spans(item, change)),
         ExprKind::Lookup { table, key } => {
             change(&mut table.span);

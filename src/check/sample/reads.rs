@@ -6,6 +6,7 @@ use crate::check::missing::skips;
 use crate::check::model::{Component, Model, NodeKind, component};
 use crate::check::names::Names;
 use crate::check::predicate::required_fields;
+use crate::check::walk;
 use crate::syntax::ast::{
     AlertValue, BinaryOp, ClassRef, ClauseKind, Expr, ExprKind, Guard, Ident, InSet, Path, RuleDecl, TemplatePart,
 };
@@ -240,6 +241,17 @@ impl<'a> Collector<'_, 'a> {
             }
             ExprKind::List(items) => items.iter().for_each(|e| self.expression(e, at, how, depth)),
             ExprKind::Lookup { key, .. } => key.iter().for_each(|e| self.expression(e, at, Use::Plain, depth)),
+            ExprKind::AnyElement { list, condition, .. } => {
+                self.expression(list, at, Use::Plain, depth);
+                // What the condition reads of the event; elements are not followed.
+                let elements = walk::element_names(expr);
+                walk::paths(condition, &mut |path| {
+                    if !elements.contains(&path.parts[0].name.as_str()) {
+                        self.path(path, at, Use::Plain, depth);
+                    }
+                });
+            }
+            ExprKind::Regex(_) => {}
             ExprKind::Member(base, fields) => {
                 if let ExprKind::Call(call) = &base.kind
                     && SELECTORS.contains(&call.name.name.as_str())

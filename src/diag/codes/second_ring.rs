@@ -119,11 +119,6 @@ table! {
     "having percentile(a.latency, 95) > 300",
     "having median(a.latency) > 300";
 
-    "E0124", "a function over any value or over lists",
-    "`any_value()` reads every value of an event; `some(xs as x where …)` and `unique(xs)` work on lists.",
-    "where any_value() like \"*mimikatz*\"i",
-    "where process.command_line like \"*mimikatz*\"i";
-
     "E0125", "`each` in a key",
     "`each(tags)` gives one key for each element of a list.",
     "by each(tags)",
@@ -138,19 +133,4 @@ table! {
     "`table zones from \"zones.geojson\" key polygon` looks a point up in areas.",
     "table zones from \"zones.geojson\" key polygon",
     "let in_port = in_polygon(lat, lon, ((1.0, 2.0), (1.0, 3.0), (2.0, 3.0)))";
-
-    "E0128", "a time zone",
-    "`hour` and `weekday` may take a time zone.",
-    "where hour(@ts, \"Europe/Berlin\") < 6",
-    "where hour(@ts) < 6";
-
-    "E0129", "`workday`",
-    "`workday(t, n)` is the time n working days after t.",
-    "let due = workday(@ts, 1)",
-    "let due = @ts + 24h";
-
-    "E0131", "a regular expression as an argument",
-    "`extract(s, /re/)` gives the first group of a regular expression.",
-    "alert { user = extract(a.message, /user=(\\w+)/) }",
-    "alert { message = a.message }";
 }

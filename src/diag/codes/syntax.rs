@@ -224,4 +224,9 @@ table! {
     "After a hundred problems in one file the rest is not listed: most of it follows from what stands above.",
     "a file that is not a rule file",
     "a rule file";
+
+    "E0040", "`some` without one of its parts",
+    "`some` takes a list, a name for its elements and a condition that reads them by that name.",
+    "some(items where price > 100)",
+    "some(items as item where item.price > 100)";
 }

@@ -24,23 +24,41 @@ macro_rules! codes {
 mod names;
 mod parts;
 mod patterns;
+mod values;
 mod warnings;
 
 pub use names::*;
 pub use parts::*;
 pub use patterns::*;
+pub use values::*;
 pub use warnings::*;
 
-const COUNT: usize = names::TABLE.len() + patterns::TABLE.len() + parts::TABLE.len() + warnings::TABLE.len();
+/// The tables, in the order of their codes.
+#[rustfmt::skip] // One a line: tables come and go.
+const TABLES: &[&[CodeInfo]] = &[
+    names::TABLE,
+    values::TABLE,
+    patterns::TABLE,
+    parts::TABLE,
+    warnings::TABLE,
+];
+
+const COUNT: usize = {
+    let (mut table, mut count) = (0, 0);
+    while table < TABLES.len() {
+        count += TABLES[table].len();
+        table += 1;
+    }
+    count
+};
 
 const ALL: [CodeInfo; COUNT] = {
     let mut all = [names::TABLE[0]; COUNT];
-    let tables = [names::TABLE, patterns::TABLE, parts::TABLE, warnings::TABLE];
     let (mut table, mut at) = (0, 0);
-    while table < tables.len() {
+    while table < TABLES.len() {
         let mut row = 0;
-        while row < tables[table].len() {
-            all[at] = tables[table][row];
+        while row < TABLES[table].len() {
+            all[at] = TABLES[table][row];
             row += 1;
             at += 1;
         }
