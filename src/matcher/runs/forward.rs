@@ -191,10 +191,9 @@ impl<'s> Search<'s> {
         debug_assert_eq!(left.last, Some(last), "elements bind in order");
         let last_ts = self.buffer.event(last).ts;
         if rule.within.is_some_and(|d| last_ts - self.buffer.event(first).ts > d) {
-            self.reached_too_far = true;
             return;
         }
-        if self.buffer.first_used(first) || !self.is_earliest_reach() {
+        if self.buffer.first_used(first) {
             return;
         }
         let end = match self.trigger {
@@ -215,17 +214,15 @@ impl<'s> Search<'s> {
         };
         let key = self.key();
         if rule.handed_over && self.used.get(&key).is_some_and(|used| self.buffer.event(first).at() <= *used) {
-            self.reached_too_far = true;
             return;
         }
         if !rule.trailing.iter().chain(left.ahead.iter().copied()).all(|ahead| self.is_silent(ahead, last)) {
             return;
         }
         if self.cancelled(first + 1, end, &sorted) {
-            self.reached_too_far = true;
             return;
         }
-        if !self.having_holds() {
+        if !self.having_holds() || !self.reaches_back(last, end) {
             return;
         }
         self.found.push(Candidate { steps: self.ids.clone(), sorted, key });
@@ -244,11 +241,16 @@ impl<'s> Search<'s> {
     }
 
     /// The first step's key, for handed-over keys.
-    fn key(&self) -> Box<[u8]> {
+    pub(super) fn key(&self) -> Box<[u8]> {
         if !self.env.rule.handed_over {
             return Box::default();
         }
-        self.env.rule.key.iter().filter_map(|place| self.components[*place].as_deref()).flatten().copied().collect()
+        self.key_of(&self.components)
+    }
+
+    /// The first step's key among components agreed on.
+    pub(super) fn key_of(&self, components: &[Option<Box<[u8]>>]) -> Box<[u8]> {
+        self.env.rule.key.iter().filter_map(|place| components[*place].as_deref()).flatten().copied().collect()
     }
 
     fn decode_key(&self, key: &[u8]) -> Vec<crate::base::Value> {

@@ -5,7 +5,6 @@
 
 use super::buffer::Id;
 use super::forward::Left;
-use super::parts::Reach;
 use super::repeat::Next;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
@@ -45,59 +44,16 @@ impl<'s> Search<'s> {
             self.iterate(at, group, &left, self.region(element, &left), high, next);
             return;
         }
-        let Some((first_step, _)) = group.body.first() else { return };
-        let role = self.env.rule.steps[first_step.index()].role;
-        let starts: Vec<Id> = self.buffer.range(role, self.reach_of_parts(), high).collect();
-        let each = self.env.rule.pick == Pick::Each || self.env.rule.pick == Pick::All;
-        let mut earlier: Vec<(Vec<Option<Box<[u8]>>>, Id)> = Vec::new();
-        for start in starts {
-            let key = self.components_of(*first_step, start);
-            if self.buffer.first_used(start) || self.is_used_up(&key, start) {
-                continue;
-            }
-            if self.reach_depends_on_parts() {
-                if !self.bind(*first_step, start, None) {
-                    continue;
-                }
-                self.unbind(*first_step);
-                let same = earlier.iter().filter(|(k, _)| *k == key).map(|(_, id)| *id).collect();
-                self.reach = Some(Reach { start, earlier: same });
-                self.iterate(at, group, &left, start, high, next);
-                self.reach = None;
-                if !self.group_is_cut(at, *first_step, start, high) {
-                    earlier.push((key, start));
-                }
-                continue;
-            }
-            self.reached_too_far = false;
-            let before = self.found.len();
-            let bound_any = self.iterate(at, group, &left, start, high, next);
-            let cut = self.reached_too_far || self.group_is_cut(at, *first_step, start, high);
-            if !each && bound_any && (self.found.len() > before || !cut) {
-                return;
-            }
-        }
+        self.first_group(at, group, &left, high, next);
     }
 
-    /// Whether `cancel on` or the group's own `without` cuts off a start: a later one may do.
-    fn group_is_cut(&mut self, at: usize, step: StepId, start: Id, high: Id) -> bool {
-        self.bound[step.index()].push(self.buffer.event(start));
-        self.ids[step.index()].push(start);
-        let end = self.end().min(high);
-        let cut = self.cancelled(start + 1, end.saturating_sub(1).max(start + 1), &[start])
-            || self.any_hit(&self.env.rule.elements[at].without, start + 1, end, &[]);
-        self.bound[step.index()].pop();
-        self.ids[step.index()].pop();
-        cut
-    }
-
-    /// Binds iterations from `from` on; whether there was one that begins there.
-    fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) -> bool {
+    /// Binds iterations from `from` on.
+    pub(super) fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) {
         let element = &self.env.rule.elements[at];
         let iterations = self.iterations(at, group, from, left, high);
-        let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return false };
+        let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return };
         if !self.joint(element, left, first) {
-            return true;
+            return;
         }
         let mut bound = 0;
         let q = &group.quantifier;
@@ -150,7 +106,6 @@ impl<'s> Search<'s> {
         for step in order.iter().rev() {
             self.unbind(*step);
         }
-        true
     }
 
     /// Iterations one after the other, each the earliest completion of the body after the one before.

@@ -15,6 +15,7 @@ mod forward;
 mod group;
 mod guards;
 mod parts;
+mod reach;
 mod repeat;
 mod search;
 mod select;
@@ -132,14 +133,15 @@ impl Runs {
     /// Time of the newest event that every candidate of a session will have bound; `None` if that cannot be known
     /// before the session ends.
     fn newest_of_session(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
-        let ElementKind::Repeat(step) = &env.rule.elements.last()?.kind else { return None };
+        let element = env.rule.elements.last()?;
+        let ElementKind::Repeat(step) = &element.kind else { return None };
         let step = &env.rule.steps[step.index()];
         if step.cross.is_some() || !step.cross_lookback.is_empty() || env.rule.pick == Pick::All || env.rule.handed_over
         {
             return None;
         }
         // Any run may be chosen, and events without a countable tuple are not bound: the newest may not be the last.
-        if step.quantifier.as_ref().is_some_and(|q| q.consecutive || !q.distinct.is_empty()) {
+        if element.link.directly || step.quantifier.as_ref().is_some_and(|q| q.consecutive || !q.distinct.is_empty()) {
             return None;
         }
         let until = env.rule.guards[step.until?.index()].role;

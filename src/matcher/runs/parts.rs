@@ -4,27 +4,12 @@
 
 use super::buffer::Id;
 use super::search::Search;
-use crate::plan::ruleset::{Part, Pick};
-
-/// Where the first repetition begins, under bounds on parts.
-#[derive(Clone, Debug)]
-pub(super) struct Reach {
-    /// The start that is tried.
-    pub(super) start: Id,
-    /// Earlier starts of the same key and run that nothing cuts off.
-    pub(super) earlier: Vec<Id>,
-}
+use crate::plan::ruleset::Part;
 
 impl<'s> Search<'s> {
-    /// Whether the parts that end before element `at` keep their bounds. One that fails may do with a later first
-    /// event if a repetition that reaches back begins it.
-    pub(super) fn parts_hold(&mut self, at: usize) -> bool {
-        let rule = self.env.rule;
-        let broken = rule.parts.iter().filter(|p| p.elements.end == at).find(|p| !self.part_holds(p));
-        if let Some(part) = broken {
-            self.reached_too_far |= part.elements.start == 0;
-        }
-        broken.is_none()
+    /// Whether the parts that end before element `at` keep their bounds.
+    pub(super) fn parts_hold(&self, at: usize) -> bool {
+        self.env.rule.parts.iter().filter(|p| p.elements.end == at).all(|p| self.part_holds(p))
     }
 
     fn part_holds(&self, part: &Part) -> bool {
@@ -47,36 +32,32 @@ impl<'s> Search<'s> {
         })
     }
 
-    /// Whether a part bounds how far a first repetition reaches back: which of its starts counts is then known only
-    /// when all is bound.
-    pub(super) fn reach_depends_on_parts(&self) -> bool {
-        self.env.rule.pick != Pick::Each && self.env.rule.parts.iter().any(|p| p.elements.start == 0)
+    /// The parts that the first element begins.
+    fn begun_parts(&self) -> impl Iterator<Item = &'s Part> + use<'s> {
+        self.env.rule.parts.iter().filter(|p| p.elements.start == 0)
     }
 
-    /// Whether the first repetition may begin at `start`, for the parts that it begins.
-    fn parts_reach(&self, start: Id) -> bool {
-        let begun = self.env.rule.parts.iter().filter(|p| p.elements.start == 0);
-        begun.into_iter().all(|part| {
+    /// Where a first repetition may begin at the earliest for the parts that it begins, as far as their events are
+    /// chosen, and whether their last ones are.
+    pub(super) fn reach_of_parts(&self) -> (Id, bool) {
+        self.begun_parts().fold((self.low, true), |(low, known), part| {
+            let pins = &self.pins[part.elements.clone()];
+            let newest = pins.iter().flatten().flatten().map(|(_, id)| *id).max();
+            let last_known = pins.last().is_some_and(|pin| pin.as_ref().is_some_and(|p| !p.is_empty()));
+            (newest.map_or(low, |id| low.max(self.reach_from(id, part))), known && last_known)
+        })
+    }
+
+    /// Where it may begin at the earliest, now that all is bound.
+    pub(super) fn reach_of_bound_parts(&self) -> Id {
+        self.begun_parts().fold(self.low, |low, part| {
             let steps = self.env.rule.elements[part.elements.clone()].iter().flat_map(|e| e.steps());
             let newest = steps.flat_map(|step| self.ids[step.index()].last()).max();
-            newest.is_none_or(|id| self.buffer.event(*id).ts - self.buffer.event(start).ts <= part.within)
+            newest.map_or(low, |id| low.max(self.reach_from(*id, part)))
         })
     }
 
-    /// Whether the start chosen is the earliest of those that the parts reach.
-    pub(super) fn is_earliest_reach(&self) -> bool {
-        match &self.reach {
-            None => true,
-            Some(reach) => self.parts_reach(reach.start) && !reach.earlier.iter().any(|id| self.parts_reach(*id)),
-        }
-    }
-
-    /// Where a first repetition may begin at the earliest, for the parts that it begins.
-    pub(super) fn reach_of_parts(&self) -> Id {
-        let begun = self.env.rule.parts.iter().filter(|p| p.elements.start == 0);
-        begun.fold(self.low, |low, part| {
-            let newest = self.pins[part.elements.clone()].iter().flatten().flatten().map(|(_, id)| *id).max();
-            newest.map_or(low, |id| low.max(self.buffer.at_or_after(self.buffer.event(id).ts - part.within)))
-        })
+    fn reach_from(&self, newest: Id, part: &Part) -> Id {
+        self.buffer.at_or_after(self.buffer.event(newest).ts - part.within)
     }
 }

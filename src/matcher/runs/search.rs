@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::buffer::{Buffer, Id};
-use super::parts::Reach;
+use super::reach::Reach;
 use super::{Candidate, RuleEnv};
 use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
@@ -43,7 +43,7 @@ pub(super) struct Search<'s> {
     pub(super) exhausted: bool,
     budget: usize,
     /// The first candidate found is the one to report.
-    first_is_best: bool,
+    pub(super) first_is_best: bool,
     pub(super) pins: Vec<Pin>,
     /// Events bound so far, by step.
     pub(super) bound: Vec<Vec<&'s StoredEvent>>,
@@ -55,9 +55,7 @@ pub(super) struct Search<'s> {
     pub(super) preset: Vec<Option<Box<[u8]>>>,
     /// No bound event lies before this.
     pub(super) low: Id,
-    /// A candidate failed only because its first step reached too far back.
-    pub(super) reached_too_far: bool,
-    /// Set while a first repetition is tried whose reach depends on bounds of parts.
+    /// Where a repeated first element has begun, if the candidate must show that it reaches back just so far.
     pub(super) reach: Option<Reach>,
     /// Time of the last bound event, where the trigger tells it.
     pub(super) last_ts: Option<Timestamp>,
@@ -91,7 +89,6 @@ impl<'s> Search<'s> {
             components: vec![None; rule.components.len()],
             preset: vec![None; rule.components.len()],
             low,
-            reached_too_far: false,
             reach: None,
             last_ts,
         }
