@@ -130,6 +130,45 @@ fn alert_scope() {
 }
 
 #[test]
+fn statistics() {
+    expect(&[
+        ("a: x where v > mean(v, 24h, 20 where ok == true by user, host)", "", &[]),
+        ("a: x where v > mean(v, ever by host)", "", &[]),
+        ("a: x where v > mean(v, 10 events, 5) and count(@ts, ever by user, lower(host)) == 0", "", &[]),
+        ("a: x where ewma(v, 0.1) > 3 and ewma(v, 1, 5) > 3 and rate(v, 5m, 3) > 1", "", &[]),
+        ("a: x where prior(v) > 1 and prior(v, 2 where w > 1) > prior(v by host) and @ts - prior(@ts) > 1h", "", &[]),
+        ("a: x", "\n  alert { p = prior(a.v)  m = mean(a.v, 1h where a.w > 1 and z > 2 by host) }", &[]),
+        ("a: x then b: y", " within 1h\n  alert { m = mean(a.v, 1h where b.w > 1) }", &["E0224"]),
+        ("a: x then b: y where v > mean(v, 1h where w > a.w)", " within 1h", &["E0224"]),
+        ("a: x where v > mean(v, 1h where mean(v, 1h) > 1)", "", &["E0223"]),
+        ("a: x where v > mean(v, 1h where len(w))", "", &["E0213"]),
+        ("a: x where v > mean(v, w, 1h)", "", &["E0210"]),
+        ("a: x where v > rate(v)", "", &["E0210"]),
+        ("a: x where v > len(v by host)", "", &["E0210"]),
+        ("a: x then b: one or more of y", " within 1h\n  having max(b.v by host) > 3", &["E0210"]),
+        ("a: x where prior(v) == \"a\" and lower(prior(w)) == \"b\"", "", &[]),
+        ("a: at least 3 of x where v > mean(v, 1h by user, host)", " within 1h", &[]),
+        ("a: at least 3 of x where v > mean(v, 1h by host)", " within 1h", &["E0351"]),
+        ("a: x where v > mean(v, 1h by host) then directly b: y", " within 1h", &["E0351"]),
+        ("a: x where v > mean(v, 1h by host) then b: y", " within 1h", &[]),
+    ]);
+}
+
+#[test]
+fn sliding_counts() {
+    expect(&[
+        ("a: at least 3 of x", " within 100 events", &[]),
+        ("a: at least 3 of x where v > 1", " within 3 events\n  having sum(a.v) > 3 for 10m", &[]),
+        ("a: at least 4 of x", " within 3 events", &["E0353"]),
+        ("a: x", " within 3 events", &["E0352"]),
+        ("a: x then b: y", " within 0 events", &["E0304"]),
+        ("a: at least 3 of x", " within 10m\n  having sum(a.v) > 3 for 0s", &["E0304"]),
+        ("a: at least 3 of x", " within 10m\n  having sum(a.v) > 3 for 5", &["E0303"]),
+        ("a: x then b: y", " within 10m\n  having a.v > 3 for 5m", &["E0352"]),
+    ]);
+}
+
+#[test]
 fn kinds() {
     expect(&[
         ("a: x where v == \"5\" and w == 5 and z == true", "", &[]),

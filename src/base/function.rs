@@ -395,7 +395,7 @@ named!(
 
 named!(
     /// A value over the earlier events of a step's class and key: `zscore(x, 24h)`, `mean(x, 4 events)`.
-    /// Recognised by a last argument that is a duration or `N events`.
+    /// Recognised by a duration, `N events` or `ever` among the arguments; `ewma`, `rate` and `prior` by their names.
     Statistic {
         Count "count" "How many earlier events had the value.",
         Sum "sum" "The sum of the earlier values.",
@@ -405,6 +405,9 @@ named!(
         Mean "mean" "The arithmetic mean of the earlier values.",
         Stddev "stddev" "Their sample standard deviation; missing with fewer than two values.",
         Zscore "zscore" "How many standard deviations the current value lies from their mean.",
+        Rate "rate" "How many earlier events had the value, per second of the duration.",
+        Ewma "ewma" "The exponentially weighted mean of all earlier values, the newest with the given weight.",
+        Prior "prior" "The value of the class's previous event of the key, or of the n-th previous.",
     }
 );
 
@@ -412,7 +415,7 @@ named!(
 pub const SELECTORS: [&str; 2] = ["first", "last"];
 
 /// Names of calls that the language has and this version does not build yet.
-pub const LATER: [&str; 7] = ["each", "ever", "ewma", "nth", "percentile", "prior", "rate"];
+pub const LATER: [&str; 3] = ["each", "nth", "percentile"];
 
 #[cfg(test)]
 mod tests {

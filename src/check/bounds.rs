@@ -28,6 +28,7 @@ impl<'a> Checker<'a> {
     /// All bounds of a rule's `match`.
     pub(crate) fn bounds(&mut self, model: &Model<'a>) {
         let Some(matching) = model.matching else { return };
+        self.events_bound(model);
         let total = matching.within.as_ref().and_then(|w| self.bound(w, "`within`"));
         let begins_with_step = !matches!(model.nodes.first().map(|n| &n.kind), Some(NodeKind::Absence(_)));
         let mut binding = model.nodes.iter().map(|n| &n.kind).filter(|k| !matches!(k, NodeKind::Absence(_)));
@@ -271,7 +272,7 @@ impl<'a> Checker<'a> {
     /// A pattern that keeps attempts open without end. One report a rule.
     fn unbounded(&mut self, model: &Model<'a>) {
         let Some(matching) = model.matching else { return };
-        if matching.within.is_some() {
+        if matching.within.is_some() || matching.events.is_some() {
             return;
         }
         let elements: Vec<_> =
@@ -323,7 +324,7 @@ impl<'a> Checker<'a> {
     /// `pick all` without `within`: as many matches as there are combinations.
     pub(crate) fn pick_all_unbounded(&mut self, clause: &Clause, model: &Model<'a>) {
         // The unbounded pattern is reported itself; this is for patterns whose gaps alone are bounded.
-        if model.matching.is_none_or(|m| m.within.is_some())
+        if model.matching.is_none_or(|m| m.within.is_some() || m.events.is_some())
             || self.out.iter().any(|d| d.code == codes::UNBOUNDED && within(d, model.rule.span))
         {
             return;

@@ -42,7 +42,7 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::Risk(_) => "risk",
         ClauseKind::By(_) => "by",
         ClauseKind::Match(_) => "match",
-        ClauseKind::Having(_) => "having",
+        ClauseKind::Having { .. } => "having",
         ClauseKind::Pick(_) => "pick",
         ClauseKind::AfterMatch(_) => "after match",
         ClauseKind::CancelOn(_) => "cancel on",
@@ -89,7 +89,12 @@ impl<'a> Checker<'a> {
             match &clause.kind {
                 ClauseKind::Severity(expr) => self.severity(expr, model),
                 ClauseKind::Risk(expr) => self.risk(expr, model),
-                ClauseKind::Having(expr) => self.condition(expr, &Scope::after(Place::Having, model), "`having`"),
+                ClauseKind::Having { condition, lasting } => {
+                    self.condition(condition, &Scope::after(Place::Having, model), "`having`");
+                    if let Some(lasting) = lasting {
+                        self.having_for(lasting, model);
+                    }
+                }
                 ClauseKind::Pick(pick) => self.pick(*pick, clause, model),
                 ClauseKind::AfterMatch(skip) => self.after_match(skip, clause, model),
                 ClauseKind::CancelOn(guards) => {

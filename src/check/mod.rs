@@ -22,6 +22,8 @@ mod pattern;
 mod predicate;
 pub mod sample;
 mod scope;
+mod sliding;
+mod statistic;
 mod suggest;
 mod test_block;
 mod values;

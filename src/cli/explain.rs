@@ -11,6 +11,7 @@ use tripline::syntax::ast::{
 use tripline::syntax::source::SourceMap;
 
 use super::args::ExplainArgs;
+use super::cost;
 use super::exit::{Exit, Stop};
 use super::graph::drawing::{self, Drawing};
 use super::rules::{self, Selection};
@@ -75,6 +76,9 @@ impl Page<'_> {
                         "  All of it within {}, from the first bound event to the last.",
                         wording.expr(within)
                     ));
+                }
+                if let Some(events) = found.events {
+                    self.line(&format!("  Counted among the last {} events of its class and key.", events.count));
                 }
             }
         }
@@ -166,8 +170,12 @@ impl Page<'_> {
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
         for clause in &rule.clauses {
             match &clause.kind {
-                ClauseKind::Having(condition) => {
+                ClauseKind::Having { condition, lasting } => {
                     self.line(&format!("  Only if, over the whole match: {}", wording.expr(condition)));
+                    if let Some(lasting) = lasting {
+                        let lasting = wording.expr(lasting);
+                        self.line(&format!("  and only if all of it was so at every look of the last {lasting}."));
+                    }
                 }
                 ClauseKind::CancelOn(guards) => {
                     let guards = wording.guards(guards);
@@ -265,6 +273,12 @@ impl Page<'_> {
             (None, None) => "none: what is held is never too old".to_owned(),
         };
         self.row("timers", &timers);
+        if let Some(window) = cost::sliding(rule) {
+            self.row("window", &window);
+        }
+        for statistic in cost::statistics(rule) {
+            self.row("statistic", &statistic);
+        }
         let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
         self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });
         let name = |at: usize| format!("{at} {}", drawing.nodes[at].label);

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use super::classify::ClassIndex;
 use super::expr::Expr;
-use super::key::KeySpec;
+use super::key::{KeyPart, KeySpec};
+use super::sliding::Sliding;
 use super::table::Table;
 use crate::base::function::Statistic;
 use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
@@ -133,6 +134,8 @@ pub struct Rule {
     pub cancel: Vec<GuardId>,
     /// On the whole match.
     pub having: Option<Expr>,
+    /// For a sliding count: its window and condition.
+    pub sliding: Option<Box<Sliding>>,
     /// Which candidate.
     pub pick: Pick,
     /// What a match uses up.
@@ -379,6 +382,14 @@ pub struct Stat {
     pub value: Expr,
     /// Over how much of the past.
     pub window: StatWindow,
+    /// Of the newest value, for `ewma`.
+    pub weight: f64,
+    /// Missing with fewer values.
+    pub least: u64,
+    /// Only earlier events for which this is true.
+    pub filter: Option<Expr>,
+    /// Its events agree on these, where that is more than the key of the state that holds them.
+    pub key: Vec<KeyPart>,
     /// The step whose class it is.
     pub step: StepId,
     /// Its bit.
@@ -390,8 +401,10 @@ pub struct Stat {
 pub enum StatWindow {
     /// The last `d`, closed.
     Time(Duration),
-    /// The last `n` values.
+    /// The last `n` events.
     Events(u64),
+    /// All of it, in a state of constant size.
+    Ever,
 }
 
 /// An element of the pattern with its joint to the one before.
@@ -478,11 +491,16 @@ impl Element {
 impl Rule {
     /// Whether the pattern is one repeated step with a bound: a sliding count (language.md §3.7).
     pub fn is_sliding(&self) -> bool {
+        self.sliding.is_some()
+    }
+
+    /// The step of a pattern that is nothing but a repeated step without `until`.
+    pub(super) fn only_repeated(&self) -> Option<&Step> {
         match self.elements.as_slice() {
-            [Element { kind: ElementKind::Repeat(step), .. }] => {
-                self.within.is_some() && self.trailing.is_empty() && self.steps[step.index()].until.is_none()
+            [Element { kind: ElementKind::Repeat(step), .. }] if self.trailing.is_empty() => {
+                Some(&self.steps[step.index()]).filter(|step| step.until.is_none())
             }
-            _ => false,
+            _ => None,
         }
     }
 

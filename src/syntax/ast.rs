@@ -154,7 +154,12 @@ pub enum ClauseKind {
     /// `match { … } within 10m`
     Match(MatchClause),
     /// `having …`
-    Having(Expr),
+    Having {
+        /// On the whole match.
+        condition: Expr,
+        /// `for 10m`: true at every look for that long.
+        lasting: Option<Expr>,
+    },
     /// `pick first`
     Pick(Pick),
     /// `after match skip to next`
@@ -228,7 +233,18 @@ pub struct MatchClause {
     pub body: Sequence,
     /// The bound from the first to the last bound event.
     pub within: Option<Expr>,
+    /// `within 100 events`: the bound of a sliding count by number.
+    pub events: Option<EventsBound>,
     /// The whole clause.
+    pub span: Span,
+}
+
+/// `100 events`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventsBound {
+    /// How many.
+    pub count: u64,
+    /// Where it stands.
     pub span: Span,
 }
 
@@ -583,6 +599,8 @@ pub struct Call {
     pub events: Option<u64>,
     /// `where …` after the arguments.
     pub condition: Option<Box<Expr>>,
+    /// `by …` after that: the key of a running statistic of its own.
+    pub by: Vec<KeyItem>,
 }
 
 /// Operators between two expressions.

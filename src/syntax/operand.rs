@@ -183,6 +183,7 @@ impl Builder<'_> {
             args: Vec::new(),
             events: None,
             condition: None,
+            by: Vec::new(),
         };
         let mut depth = 0;
         let mut element = None;
@@ -207,7 +208,7 @@ impl Builder<'_> {
                     depth = depth.max(deepest);
                     call.condition = conditions.pop().map(Box::new);
                 }
-                Rule::later_call_by => self.later_named(&second_ring::STATISTIC_OPTIONS, "`by` in a statistic", at),
+                Rule::call_by => call.by = self.key_items(part),
                 Rule::regex => {
                     let regex = self.regex(&part);
                     call.args.push(Expr { kind: ExprKind::Regex(regex), span: at });
@@ -421,7 +422,14 @@ impl Builder<'_> {
             _ => Expr { kind: ExprKind::List(items), span: list_span },
         };
         let depth = left.depth;
-        let call = Call { name, distinct: false, args: vec![left.expr, second], events: None, condition: None };
+        let call = Call {
+            name,
+            distinct: false,
+            args: vec![left.expr, second],
+            events: None,
+            condition: None,
+            by: Vec::new(),
+        };
         self.compared(ExprKind::Call(call), span, depth + 1)
     }
 }

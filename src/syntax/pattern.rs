@@ -2,7 +2,7 @@
 
 use pest::iterators::Pair;
 
-use super::ast::{Absence, All, Any, Element, Expr, ExprKind, Group, MatchClause, Sequence, Then};
+use super::ast::{Absence, All, Any, Element, EventsBound, Expr, ExprKind, Group, MatchClause, Sequence, Then};
 use super::build::Builder;
 use super::grammar::Rule;
 use super::second_ring;
@@ -16,7 +16,7 @@ impl Builder<'_> {
     pub(super) fn match_clause(&mut self, pair: Pair<'_, Rule>) -> Option<MatchClause> {
         let span = self.span(&pair);
         let mut body = None;
-        let mut within = None;
+        let (mut within, mut events) = (None, None);
         let mut stray = None;
         let mut unbraced = None;
         for part in pair.into_inner() {
@@ -28,7 +28,7 @@ impl Builder<'_> {
                     let inner = part.into_inner().next()?;
                     body = self.sequence(inner, &mut stray);
                 }
-                Rule::match_within => within = self.bound(part),
+                Rule::match_within => (within, events) = self.match_within(part),
                 Rule::separator => self.separator(&part),
                 _ => {}
             }
@@ -60,7 +60,19 @@ impl Builder<'_> {
             self.report(report);
             within = within.or(Some(bound));
         }
-        Some(MatchClause { body: body?, within, span })
+        Some(MatchClause { body: body?, within, events, span })
+    }
+
+    /// The bound of a whole match: a duration, or a number of events.
+    pub(super) fn match_within(&mut self, pair: Pair<'_, Rule>) -> (Option<Expr>, Option<EventsBound>) {
+        match pair.clone().into_inner().find(|p| p.as_rule() == Rule::events_window) {
+            Some(part) => {
+                let span = self.span(&part);
+                let count = part.into_inner().next().map_or(0, |n| self.count(&n));
+                (None, Some(EventsBound { count, span }))
+            }
+            None => (self.bound(pair), None),
+        }
     }
 
     /// A bound after `within` or `after`.
@@ -75,7 +87,16 @@ impl Builder<'_> {
                     let inner = Box::new(self.bound_expr(inner));
                     bound = Some(Expr { kind: ExprKind::Below(inner), span: at });
                 }
-                Rule::later_events_bound => self.later(&second_ring::EVENTS_BOUND, at),
+                Rule::events_bound => self.report(
+                    Diagnostic::error(
+                        Code("E0045"),
+                        "`within` a number of events bounds nothing but a sliding count",
+                        at,
+                        "not a duration",
+                    )
+                    .note("a sliding count is one repeated step; its bound follows the braces of `match`")
+                    .help("bound by a duration, such as `within 5m`"),
+                ),
                 _ => {}
             }
         }

@@ -17,7 +17,9 @@ impl Printer<'_> {
     }
 
     pub(super) fn match_clause(&mut self, clause: &MatchClause) {
-        let within = clause.within.as_ref().map(|d| Doc::concat([Doc::text("within "), self.written.expr(d)]));
+        let bound = clause.within.as_ref().map(|d| self.written.expr(d));
+        let bound = bound.or(clause.events.map(|e| Doc::text(format!("{} events", e.count))));
+        let within = bound.map(|bound| Doc::concat([Doc::text("within "), bound]));
         if clause.body.elements().count() <= 2 && !self.has_comment(clause.span) {
             let mut parts = vec![Doc::text("match { "), self.sequence(&clause.body), Doc::text(" }")];
             if let Some(within) = within.clone() {

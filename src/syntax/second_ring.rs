@@ -31,17 +31,12 @@ later! {
     GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
     ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
-    EVENTS_BOUND = "E0109", "`within` a number of events", "bound the match by a duration: `within 5m`";
-    HAVING_FOR = "E0110", "`having … for` a duration", "ask for the condition at one look: leave `for` out";
     NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
     OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
     RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
     REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
     PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
-    PRIOR = "E0119", "`prior`", "`prev.f` reads the event bound before";
-    MORE_STATISTICS = "E0120", "`ewma` or `rate`", "there are `mean`, `stddev` and `zscore`";
-    STATISTIC_OPTIONS = "E0121", "an option of a statistic", "leave it out: `mean(x, 24h)` reads the class and key of the step";
     OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
     PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";
     EACH = "E0125", "`each` in a key", "use one element of the list: `tags[0]`";
@@ -131,19 +126,13 @@ fn every(expr: &Expr, holds: &impl Fn(&Expr) -> bool) -> bool {
 /// Functions of the second ring, and second-ring forms of functions of the first.
 pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
     let what = match call.name.name.as_str() {
-        "prior" => &PRIOR,
-        "ewma" | "rate" => &MORE_STATISTICS,
         "percentile" | "nth" => &PERCENTILE,
-        "mean" | "stddev" | "zscore" | "count" | "sum" | "min" | "max" | "last" if is_statistic_option(call) => {
-            &STATISTIC_OPTIONS
-        }
         "count" | "min" | "max" | "sum" | "avg" | "stddev" | "median" | "list" if is_over_steps(call) => &OVER_STEPS,
         _ => return,
     };
     // A regular expression among the arguments has already been refused.
     if !builder.diagnostics.iter().any(|d| d.code == Code(what.code) && d.labels.iter().any(|l| within(l.span, span))) {
         let name = match what.code {
-            "E0121" => statistic_option(call).to_owned(),
             "E0122" => what.name.to_owned(),
             _ => format!("`{}`", call.name.name),
         };
@@ -153,28 +142,6 @@ pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
 
 fn within(inner: Span, outer: Span) -> bool {
     inner.start >= outer.start && inner.end <= outer.end
-}
-
-/// `mean(x, ever)`, `mean(x, 24h, 20)`, `mean(x, 24h where …)`
-fn is_statistic_option(call: &Call) -> bool {
-    let ever = |arg: &Expr| match &arg.kind {
-        ExprKind::Path(path) => path.parts.len() == 1 && path.parts[0].name == "ever",
-        _ => false,
-    };
-    let windowed = call.events.is_some() || call.args.len() >= 2;
-    windowed && (call.condition.is_some() || call.args.iter().skip(1).any(ever))
-        || call.args.len() + usize::from(call.events.is_some()) > 2
-}
-
-fn statistic_option(call: &Call) -> &'static str {
-    let ever = |arg: &Expr| matches!(&arg.kind, ExprKind::Path(path) if path.parts[0].name == "ever");
-    if call.condition.is_some() {
-        "`where` in a statistic"
-    } else if call.args.iter().skip(1).any(ever) {
-        "`ever`"
-    } else {
-        "a least number of values in a statistic"
-    }
 }
 
 /// `count(distinct (a, b).f)`

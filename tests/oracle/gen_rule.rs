@@ -77,6 +77,7 @@ impl Maker<'_> {
         }
         self.clauses(&mut rule);
         self.parts(&mut rule);
+        self.sliding(&mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
@@ -126,6 +127,23 @@ impl Maker<'_> {
         if self.r.percent(7) && !self.names.is_empty() {
             let name = self.r.choose(&self.names).name.clone();
             rule.skip = if self.r.percent(50) { Skip::ToFirst(name) } else { Skip::ToLast(name) };
+        }
+    }
+
+    /// What only sliding counts have.
+    fn sliding(&mut self, rule: &mut Rule) {
+        let [(_, Elem::Step(step))] = &rule.body[..] else { return };
+        if !step.repeated() || step.until.is_some() {
+            return;
+        }
+        if self.r.percent(12) {
+            rule.within = None;
+            rule.events = Some(self.r.within(2, 5) as usize);
+        }
+        if self.r.percent(12) && !self.names.is_empty() {
+            let names = self.names.clone();
+            rule.having.get_or_insert_with(|| having(self.r, &names));
+            rule.lasting = Some(self.length(1, 3));
         }
     }
 

@@ -22,4 +22,5 @@ pub mod rule;
 pub mod select;
 pub mod shrink;
 pub mod sliding;
+pub mod statistic;
 pub mod valid;

@@ -3,8 +3,9 @@
 //! Meant for the texts of `tests/suite`; it panics on what the oracle does not know.
 
 use super::event::Ms;
-use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::expr::{Agg, Expr, Op, Sel};
 use super::rule::*;
+use super::statistic::{Call, Stat, Window};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -97,9 +98,19 @@ pub fn rule(text: &str) -> Rule {
                 rule.parts = std::mem::take(&mut p.parts);
                 rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
                 p.symbol("}");
-                rule.within = p.take_word("within").then(|| p.bound());
+                if p.take_word("within") {
+                    if matches!(p.peek(0), Some(Token::Num(_))) {
+                        rule.events = Some(p.count());
+                        p.expect("events");
+                    } else {
+                        rule.within = Some(p.bound());
+                    }
+                }
             }
-            "having" => rule.having = Some(p.expr()),
+            "having" => {
+                rule.having = Some(p.expr());
+                rule.lasting = p.take_word("for").then(|| p.span());
+            }
             "pick" => {
                 rule.pick = match p.word().as_str() {
                     "latest" => Pick::Latest,
@@ -525,26 +536,28 @@ impl Parser {
             };
             return Expr::Agg(agg, name, self.word());
         }
-        self.symbol(",");
-        let window = match self.next() {
-            Token::Span(d) => Window::Time(d),
-            Token::Num(n) => {
-                self.expect("events");
-                Window::Events(n as usize)
-            }
-            other => panic!("no window: {other:?}"),
-        };
-        let stat = match function {
-            "count" => Stat::Count,
-            "sum" => Stat::Sum,
-            "min" => Stat::Min,
-            "max" => Stat::Max,
-            "last" => Stat::Last,
-            "mean" => Stat::Mean,
-            "stddev" => Stat::Stddev,
-            "zscore" => Stat::Zscore,
-            other => panic!("no statistic: {other}"),
-        };
-        Expr::Stat(stat, name, window)
+        let known = Stat::NAMES.iter().find(|(_, name)| *name == function);
+        let stat = known.unwrap_or_else(|| panic!("no statistic: {function}")).0;
+        let mut call = Call::new(stat, name, Window::Back(1));
+        let more = self.take_symbol(",");
+        if more {
+            call.window = match (stat, self.next()) {
+                (Stat::Ewma, Token::Num(n)) => Window::Weight((n * 100.0).round() as u32),
+                (Stat::Prior, Token::Num(n)) => Window::Back(n as usize),
+                (_, Token::Span(d)) => Window::Time(d),
+                (_, Token::Word(w)) if w == "ever" => Window::Ever,
+                (_, Token::Num(n)) => {
+                    self.expect("events");
+                    Window::Events(n as usize)
+                }
+                other => panic!("no window: {other:?}"),
+            };
+        }
+        call.least = self.take_symbol(",").then(|| self.count());
+        call.cond = self.take_word("where").then(|| self.expr());
+        if self.take_word("by") {
+            call.by = self.key_items().into_iter().map(|k| k.name).collect();
+        }
+        Expr::Stat(Box::new(call))
     }
 }

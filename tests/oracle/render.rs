@@ -1,8 +1,9 @@
 //! Writes the oracle's rules as rule text.
 
 use super::event::duration;
-use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::expr::{Agg, Expr, Op, Sel};
 use super::rule::*;
+use super::statistic::{Call, Window};
 
 /// The whole text: `event` declarations and one rule `r`.
 pub fn file(rule: &Rule) -> String {
@@ -48,9 +49,13 @@ pub fn text(rule: &Rule) -> String {
     if let Some(d) = rule.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(n) = rule.events {
+        out += &format!(" within {n} events");
+    }
     out += "\n";
     if let Some(h) = &rule.having {
-        out += &format!("having {}\n", expr(h));
+        let lasting = rule.lasting.map_or(String::new(), |d| format!(" for {}", duration(d)));
+        out += &format!("having {}{lasting}\n", expr(h));
     }
     match rule.pick {
         Pick::Latest => {}
@@ -194,6 +199,28 @@ fn guards(guards: &[Guard]) -> String {
     guards.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+fn statistic(call: &Call) -> String {
+    let mut out = format!("{}({}", call.stat.name(), call.field);
+    out += &match call.window {
+        Window::Time(d) => format!(", {}", duration(d)),
+        Window::Events(n) => format!(", {n} events"),
+        Window::Ever => ", ever".to_string(),
+        Window::Weight(hundredths) => format!(", {:.2}", f64::from(hundredths) / 100.0),
+        Window::Back(1) => String::new(),
+        Window::Back(n) => format!(", {n}"),
+    };
+    if let Some(least) = call.least {
+        out += &format!(", {least}");
+    }
+    if let Some(cond) = &call.cond {
+        out += &format!(" where {}", expr(cond));
+    }
+    if !call.by.is_empty() {
+        out += &format!(" by {}", call.by.join(", "));
+    }
+    out + ")"
+}
+
 /// An expression, with parentheses around every operation inside another.
 pub fn expr(e: &Expr) -> String {
     let inner = |e: &Expr| match e {
@@ -224,22 +251,7 @@ pub fn expr(e: &Expr) -> String {
             };
             format!("{name}({n}.{f})")
         }
-        Expr::Stat(s, f, w) => {
-            let name = match s {
-                Stat::Count => "count",
-                Stat::Sum => "sum",
-                Stat::Min => "min",
-                Stat::Max => "max",
-                Stat::Last => "last",
-                Stat::Mean => "mean",
-                Stat::Stddev => "stddev",
-                Stat::Zscore => "zscore",
-            };
-            match w {
-                Window::Time(d) => format!("{name}({f}, {})", duration(*d)),
-                Window::Events(n) => format!("{name}({f}, {n} events)"),
-            }
-        }
+        Expr::Stat(call) => statistic(call),
         Expr::Exists(a) => format!("exists({})", expr(a)),
         Expr::Not(a) => format!("not {}", inner(a)),
         Expr::In(a, items) => {

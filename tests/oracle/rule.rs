@@ -13,7 +13,11 @@ pub struct Rule {
     /// `{ … } within d` over elements of the body, outer before inner.
     pub parts: Vec<Part>,
     pub within: Option<Bound>,
+    /// `within 100 events`, of a sliding count.
+    pub events: Option<usize>,
     pub having: Option<Expr>,
+    /// `having … for 10m`, of a sliding count.
+    pub lasting: Option<Ms>,
     pub pick: Pick,
     pub skip: Skip,
     pub cancel: Vec<Guard>,
@@ -258,7 +262,11 @@ impl Rule {
     /// Whether the pattern is a sliding count: one repeated step with `within` and without `until`.
     pub fn sliding(&self) -> Option<&Step> {
         match &self.body[..] {
-            [(_, Elem::Step(s))] if s.repeated() && s.until.is_none() && self.within.is_some() => Some(s),
+            [(_, Elem::Step(s))]
+                if s.repeated() && s.until.is_none() && (self.within.is_some() || self.events.is_some()) =>
+            {
+                Some(s)
+            }
             _ => None,
         }
     }

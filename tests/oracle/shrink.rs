@@ -66,6 +66,7 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
     with(&|r| r.cancel.clear());
     with(&|r| drop(r.cancel.pop()));
     with(&|r| r.within = None);
+    with(&|r| r.lasting = None);
     with(&|r| r.within.iter_mut().for_each(|b| b.open = false));
     with(&|r| r.pick = Pick::Latest);
     with(&|r| r.skip = Skip::PastLast);

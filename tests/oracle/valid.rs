@@ -201,6 +201,21 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     if single && rule.pick != Pick::Latest {
         return Some("`pick` on a single step");
     }
+    if rule.sliding().is_none() && (rule.events.is_some() || rule.lasting.is_some()) {
+        return Some("a clause of sliding counts");
+    }
+    if rule.lasting.is_some() && rule.having.is_none() {
+        return Some("`for` without a condition");
+    }
+    if rule.events.is_some_and(|n| {
+        let quant = rule.sliding().and_then(|s| s.quant.as_ref());
+        rule.within.is_some() || n < 1 || quant.is_some_and(|q| q.count.bounds().0 > n)
+    }) {
+        return Some("a window of too few events");
+    }
+    if (contiguous || rule.sliding().is_some()) && steps.iter().any(|s| partial_statistic(rule, s)) {
+        return Some("a statistic with a part of the key");
+    }
     if let Some(step) = rule.sliding() {
         let own = step
             .cond
@@ -380,4 +395,18 @@ fn partial_guard(rule: &Rule) -> bool {
             || s.until.iter().any(|u| partial(std::slice::from_ref(u)))
     });
     of_body || of_steps || partial(&rule.cancel)
+}
+
+/// Whether a statistic with a key of its own leaves out a component of the step's.
+pub fn partial_statistic(rule: &Rule, step: &Step) -> bool {
+    let mut partial = false;
+    let comps = rule.comps(step);
+    step.cond.iter().for_each(|cond| {
+        cond.walk(&mut |e| {
+            if let Expr::Stat(call) = e {
+                partial |= !call.by.is_empty() && comps.iter().any(|c| !call.by.contains(&c.field));
+            }
+        });
+    });
+    partial
 }

@@ -238,7 +238,10 @@ impl Builder<'_> {
     fn clause(&mut self, clause: &ClauseKind) {
         let note = match clause {
             ClauseKind::By(items) => format!("by {}", self.wording.key(items)),
-            ClauseKind::Having(condition) => format!("having {}", self.wording.expr(condition)),
+            ClauseKind::Having { condition, lasting } => {
+                let lasting = lasting.as_ref().map(|d| format!(" for {}", self.wording.expr(d))).unwrap_or_default();
+                format!("having {}{lasting}", self.wording.expr(condition))
+            }
             ClauseKind::Pick(pick) => format!("pick {}", pick_word(*pick)),
             ClauseKind::AfterMatch(after) => format!("after match {}", after_words(after)),
             ClauseKind::Suppress { period, by } => {

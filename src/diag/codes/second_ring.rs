@@ -53,16 +53,6 @@ table! {
     "match { a: one or more of click until silent 30m }",
     "match { a: one or more of click until logout }";
 
-    "E0109", "`within` a number of events",
-    "A bound may count events of the class and key instead of time.",
-    "match { a: at least 3 of error } within 100 events",
-    "match { a: at least 3 of error } within 5m";
-
-    "E0110", "`having … for` a duration",
-    "`having C for d` on a sliding count asks that the condition hold at every look for that long.",
-    "having avg(a.load) > 90 for 10m",
-    "having avg(a.load) > 90";
-
     "E0111", "a named guard",
     "`if q: X in last d` names the newest such event, so that other conditions can read it.",
     "a: trade if q: quote in last 1m",
@@ -92,22 +82,6 @@ table! {
     "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
     "pick pending",
     "pick latest";
-
-    "E0119", "`prior`",
-    "`prior(x)` reads x of the previous event of the class and key, whether it was bound or not.",
-    "where price < prior(price)",
-    "where price < prev.price";
-
-    "E0120", "`ewma` or `rate`",
-    "`ewma` and `rate` are running statistics over earlier events.",
-    "where load > ewma(load, 0.1) * 2",
-    "where load > mean(load, 1h) * 2";
-
-    "E0121", "an option of a statistic",
-    "A running statistic may ask for a least number of values, have a condition or a key of its own, or look at all \
-     earlier events with `ever`.",
-    "where zscore(load, 24h, 20) > 3",
-    "where zscore(load, 24h) > 3";
 
     "E0122", "an aggregate over several steps",
     "An aggregate may take the events of several steps together.",

@@ -24,12 +24,14 @@ macro_rules! codes {
 mod names;
 mod parts;
 mod patterns;
+mod statistics;
 mod values;
 mod warnings;
 
 pub use names::*;
 pub use parts::*;
 pub use patterns::*;
+pub use statistics::*;
 pub use values::*;
 pub use warnings::*;
 
@@ -39,6 +41,7 @@ const TABLES: &[&[CodeInfo]] = &[
     names::TABLE,
     values::TABLE,
     patterns::TABLE,
+    statistics::TABLE,
     parts::TABLE,
     warnings::TABLE,
 ];
