@@ -435,7 +435,7 @@ impl<'a> Checker<'a> {
                         expr.span,
                         "depends on events or tables",
                     )
-                    .note("durations from fields and tables are not built yet")
+                    .note("a bound after `within`, `in last` and `no … until` may be computed; this one decides what is kept")
                     .help("write a constant such as `48h`; a bound by field goes into `having`: `b.@ts - a.@ts <= a.hours * 1h`"),
                 );
                 None

@@ -23,6 +23,7 @@ mod predicate;
 pub mod sample;
 mod scope;
 mod sliding;
+mod span;
 mod statistic;
 mod suggest;
 mod test_block;

@@ -366,9 +366,13 @@ fn step_words(step: &Step, wording: Wording<'_>) -> String {
 }
 
 fn absence_words(absence: &Absence, wording: Wording<'_>) -> String {
-    let events = wording.guards(&absence.events);
-    match &absence.within {
-        Some(within) => format!("for {} no {events}; decided when that time is over", wording.expr(within)),
-        None => format!("no {events} up to the next step"),
+    let events = match absence.fewer {
+        None => format!("no {}", wording.guards(&absence.events)),
+        Some(n) => format!("fewer than {n} of {}", wording.guards(&absence.events)),
+    };
+    match (&absence.within, &absence.until) {
+        (Some(within), _) => format!("for {} {events}; decided when that time is over", wording.expr(within)),
+        (None, Some(until)) => format!("{events} until {}; decided then", wording.expr(until)),
+        (None, None) => format!("{events} up to the next step"),
     }
 }

@@ -12,7 +12,7 @@ use crate::base::{Duration, Timestamp, Value};
 use crate::plan::eval::{eval, passes, unary};
 use crate::plan::expr::Expr;
 use crate::plan::key::{encode_scalar, encode_tuple};
-use crate::plan::ruleset::{RoleKind, Stat, StatWindow};
+use crate::plan::ruleset::{Lookback, RoleKind, Stat, StatWindow};
 
 /// The past of one key of one rule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -139,7 +139,7 @@ impl Past {
     /// Whether the `unless`/`if` guards of a step that look at nothing but the event let it pass.
     pub fn lets_pass(&self, env: &RuleEnv<'_>, step: usize, event: &Arrived<'_>) -> bool {
         env.rule.steps[step].lookback.iter().all(|lookback| {
-            let since = event.ts - lookback.last;
+            let since = event.ts - length(lookback);
             let seen = lookback.guards.iter().any(|guard| {
                 let Some(seen) = self.guards.get(guard.index()) else { return false };
                 let sides = env.rule.guards[guard.index()].equalities.iter().flatten().map(|(_, this)| this);
@@ -169,7 +169,7 @@ impl Past {
                 let seen = &mut self.guards[guard.index()];
                 seen.times.insert(key.into(), event.ts);
                 if seen.times.len() > seen.sweep_at.max(16) {
-                    let since = event.ts - lookback.last;
+                    let since = event.ts - length(lookback);
                     seen.times.retain(|_, ts| *ts >= since);
                     seen.sweep_at = (seen.times.len() * 2).min(env.rule.runs_per_key);
                 }
@@ -187,10 +187,15 @@ impl Past {
             }
         }
         for lookback in env.rule.steps.iter().flat_map(|s| &s.lookback) {
-            longest = longest.max(lookback.last);
+            longest = longest.max(length(lookback));
         }
         self.newest.map(|ts| ts + longest)
     }
+}
+
+/// How far back a guard that is decided at arrival looks: only constant ones are.
+fn length(lookback: &Lookback) -> Duration {
+    lookback.last.fixed().unwrap_or_default()
 }
 
 /// The key of a statistic for an event, encoded; `None` if a component is missing.

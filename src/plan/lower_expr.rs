@@ -153,6 +153,19 @@ impl<'a> Lowering<'a> {
         Expr::Const(Value::Missing)
     }
 
+    /// Whether an expression is a constant duration.
+    pub fn is_constant(&mut self, e: &ast::Expr) -> bool {
+        if let ExprKind::Below(inner) = &e.kind {
+            return self.is_constant(inner);
+        }
+        // What it reads is met again where it is lowered for good.
+        let touched = self.fields.touched.clone();
+        let lowered = self.expr(e, Place::Guard);
+        self.fields.touched = touched;
+        matches!(lowered, Expr::Const(Value::Duration(_)))
+            || matches!(fold_constant(&lowered), Some(Value::Duration(_)))
+    }
+
     /// A constant duration expression.
     pub fn duration(&mut self, e: &ast::Expr) -> Duration {
         if let ExprKind::Below(inner) = &e.kind {

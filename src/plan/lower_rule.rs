@@ -8,6 +8,7 @@ use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
 use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
+use super::lower_pattern::bound;
 use super::ruleset::{
     AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
     Severity, SeverityRule, Step, Suppress, TemplatePiece,
@@ -92,7 +93,13 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             }
         }
         let empty = ast::Sequence {
-            first: Box::new(ast::Element::Absence(ast::Absence { events: Vec::new(), within: None, span: decl.span })),
+            first: Box::new(ast::Element::Absence(ast::Absence {
+                fewer: None,
+                events: Vec::new(),
+                within: None,
+                until: None,
+                span: decl.span,
+            })),
             rest: Vec::new(),
             span: decl.span,
         };
@@ -119,7 +126,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let mut elements = Vec::new();
         let (mut parts, mut trailing) = (Vec::new(), Vec::new());
         self.sequence(body, &mut low, &mut elements, &mut parts, &mut trailing);
-        let within = clause.and_then(|m| m.within.as_ref()).map(|d| low.duration(d));
+        let (within, computed_within) = bound(clause.and_then(|m| m.within.as_ref()), &mut low);
 
         // The rule's key is that of the first step; alerts and `having` read it by name.
         let key: Vec<usize> = elements
@@ -253,6 +260,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             trailing,
             within,
             parts,
+            computed_within,
             cancel,
             having,
             sliding: None,

@@ -126,10 +126,12 @@ pub struct Rule {
     pub elements: Vec<Element>,
     /// Absences after the last element.
     pub trailing: Vec<Ahead>,
-    /// First to last bound event.
+    /// First to last bound event, if that is constant.
     pub within: Option<Duration>,
     /// Bounds on parts of the pattern.
     pub parts: Vec<Part>,
+    /// The same over the match, if it is not.
+    pub computed_within: Option<Box<Expr>>,
     /// `cancel on`.
     pub cancel: Vec<GuardId>,
     /// On the whole match.
@@ -352,7 +354,7 @@ pub struct Lookback {
     /// Any of these.
     pub guards: Vec<GuardId>,
     /// How far back.
-    pub last: Duration,
+    pub last: Span,
 }
 
 /// An event that must (not) occur.
@@ -458,23 +460,48 @@ pub struct Part {
 }
 
 /// A joint between two elements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Link {
     /// Nothing of a named class between.
     pub directly: bool,
     /// The least gap.
     pub after: Option<Duration>,
-    /// The greatest gap.
+    /// The greatest gap, if that is constant.
     pub within: Option<Duration>,
+    /// The same, if it is not: over the events bound up to and with the element behind the joint.
+    pub computed: Option<Box<Expr>>,
 }
 
-/// `no X within d`.
+/// `no X within d`, `fewer than 3 of X until T`.
 #[derive(Clone, Debug)]
 pub struct Ahead {
-    /// None of these.
+    /// Events of these.
     pub guards: Vec<GuardId>,
+    /// So many of them break it: 1 for `no`.
+    pub fewer: u64,
     /// From the previous element's last event on, closed.
-    pub within: Duration,
+    pub within: Span,
+}
+
+/// A length of time, or what it is computed from: an expression over the events that are bound where it stands.
+#[derive(Clone, Debug)]
+pub enum Span {
+    /// A constant.
+    Fixed(Duration),
+    /// A duration.
+    Computed(Expr),
+    /// The time at which it ends.
+    Until(Expr),
+}
+
+impl Span {
+    /// The length, if it is constant.
+    pub fn fixed(&self) -> Option<Duration> {
+        match self {
+            Self::Fixed(d) => Some(*d),
+            Self::Computed(_) | Self::Until(_) => None,
+        }
+    }
 }
 
 impl Element {
@@ -504,8 +531,14 @@ impl Rule {
         }
     }
 
-    /// The least length of time from the last bound event to the completion: the largest trailing absence.
+    /// The least length of time from the last bound event to the completion: the largest constant trailing absence.
     pub fn trailing_deadline(&self) -> Option<Duration> {
-        self.trailing.iter().map(|a| a.within).max()
+        self.trailing.iter().filter_map(|a| a.within.fixed()).max()
+    }
+
+    /// Whether a deadline at the end of the pattern depends on what is bound.
+    pub fn has_computed_deadline(&self) -> bool {
+        let mut ahead = self.trailing.iter().chain(self.elements.iter().flat_map(|e| &e.ahead));
+        !self.trailing.is_empty() && ahead.any(|a| a.within.fixed().is_none())
     }
 }

@@ -408,15 +408,26 @@ pub struct Guard {
     pub span: Span,
 }
 
-/// `no X where P, Y within d`
+/// `no X where P, Y within d`, `fewer than 3 of X until T`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Absence {
+    /// `fewer than N of`: as many break it; none for `no`, which the first breaks.
+    pub fewer: Option<u64>,
     /// What must not come; never empty.
     pub events: Vec<Guard>,
-    /// For how long; without it the absence lasts until the next step.
+    /// For how long; without it and `until` the absence lasts until the next step.
     pub within: Option<Expr>,
+    /// Until what time.
+    pub until: Option<Expr>,
     /// The whole.
     pub span: Span,
+}
+
+impl Absence {
+    /// Whether it ends at a deadline, rather than with the next step.
+    pub fn is_timed(&self) -> bool {
+        self.within.is_some() || self.until.is_some()
+    }
 }
 
 /// `all { a: X  b: Y } without Z`

@@ -106,7 +106,6 @@ impl Builder<'_> {
     fn bound_expr(&mut self, pair: Pair<'_, Rule>) -> Expr {
         let expr = self.expr(pair);
         self.check_bound(&expr);
-        second_ring::bound(self, &expr);
         expr
     }
 
@@ -210,17 +209,12 @@ impl Builder<'_> {
 
     /// One element; `None` if it is refused.
     fn element(&mut self, pair: Pair<'_, Rule>, stray: &mut StrayWithin) -> Option<Element> {
-        let span = self.span(&pair);
         match pair.as_rule() {
             Rule::step => Some(Element::Step(self.step(pair, stray)?)),
-            Rule::absence => self.absence(pair).map(Element::Absence),
+            Rule::absence | Rule::fewer => self.absence(pair).map(Element::Absence),
             Rule::all => self.all(pair).map(Element::All),
             Rule::any => self.any(pair).map(Element::Any),
             Rule::group => self.group(pair).map(Element::Group),
-            Rule::later_fewer => {
-                self.later(&second_ring::FEWER_THAN, span);
-                None
-            }
             Rule::compat_named_block => {
                 let mut inner = pair.into_inner();
                 let label = inner.next()?;
@@ -238,19 +232,38 @@ impl Builder<'_> {
 
     fn absence(&mut self, pair: Pair<'_, Rule>) -> Option<Absence> {
         let span = self.span(&pair);
-        let mut events = Vec::new();
-        let mut within = None;
+        let (mut events, mut fewer, mut of) = (Vec::new(), None, false);
+        let (mut within, mut until) = (None, None);
         for part in pair.into_inner() {
             let at = self.span(&part);
             match part.as_rule() {
+                Rule::integer => fewer = Some((self.count(&part), at)),
+                Rule::kw_of => of = true,
                 Rule::guards => events = self.guards(part),
                 Rule::absence_within => within = self.bound(part),
+                Rule::absence_until => {
+                    if within.is_some() {
+                        self.report(
+                            Diagnostic::error(Code("E0025"), "an absence has one end", at, "the second one")
+                                .help("leave `within` or `until` out"),
+                        );
+                    }
+                    until = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
+                }
                 Rule::later_group_absence => self.later(&second_ring::GROUP_ABSENCE, at),
-                Rule::later_until_time => self.later(&second_ring::UNTIL_TIME, at),
                 _ => {}
             }
         }
-        (!events.is_empty()).then_some(Absence { events, within, span })
+        if let (Some((n, at)), false) = (fewer, of) {
+            let end = Span { start: at.end, ..at };
+            self.report(
+                Diagnostic::error(Code("E0021"), "`of` is missing between the number and the class", at, "no `of`")
+                    .help(format!("write `fewer than {n} of`"))
+                    .fix(end, " of"),
+            );
+        }
+        let fewer = fewer.map(|(n, _)| n);
+        (!events.is_empty()).then_some(Absence { fewer, events, within, until, span })
     }
 
     fn all(&mut self, pair: Pair<'_, Rule>) -> Option<All> {

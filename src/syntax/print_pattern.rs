@@ -111,9 +111,16 @@ impl Printer<'_> {
         match element {
             Element::Step(step) => self.step(step),
             Element::Absence(absence) => {
-                let mut parts = vec![Doc::text("no "), self.guards(&absence.events).nest(4).group()];
+                let head = match absence.fewer {
+                    None => Doc::text("no "),
+                    Some(n) => Doc::text(format!("fewer than {n} of ")),
+                };
+                let mut parts = vec![head, self.guards(&absence.events).nest(4).group()];
                 if let Some(within) = &absence.within {
                     parts.extend([Doc::text(" within "), self.written.expr(within)]);
+                }
+                if let Some(until) = &absence.until {
+                    parts.extend([Doc::text(" until "), self.written.expr(until)]);
                 }
                 Doc::Concat(parts)
             }

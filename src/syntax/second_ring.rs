@@ -2,7 +2,7 @@
 //!
 //! Some have a grammar rule of their own (`later_*`), the others are found in the finished tree.
 
-use super::ast::{Call, Expr, ExprKind, KeyItem, Path};
+use super::ast::{Call, Expr, ExprKind, KeyItem};
 use super::build::Builder;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
@@ -25,9 +25,6 @@ macro_rules! later {
 
 later! {
     CLOCK = "E0101", "`clock`", "let a scheduler send an event, and name its class";
-    UNTIL_TIME = "E0102", "an absence `until` a time", "bound it by a duration: `no X within 1h`";
-    COMPUTED_BOUND = "E0103", "a bound that depends on events or tables", "write a fixed duration, such as `within 1h`";
-    FEWER_THAN = "E0104", "`fewer than N of`", "`no X within d` is built: it is `fewer than 1 of`";
     GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
     ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
@@ -95,32 +92,6 @@ fn is_plain(expr: &Expr, fields: &mut usize) -> bool {
         ExprKind::Index(inner, _) | ExprKind::Member(inner, _) => is_plain(inner, fields),
         _ => false,
     }
-}
-
-/// A bound is a duration that is known when the rule is compiled: literals and `let` names.
-pub(super) fn bound(builder: &mut Builder<'_>, expr: &Expr) {
-    if let ExprKind::Call(call) = &expr.kind
-        && call.name.name == "workday"
-    {
-        return;
-    }
-    let fixed = |expr: &Expr| match &expr.kind {
-        ExprKind::Path(Path { parts, .. }) => parts.len() == 1 && !parts[0].name.starts_with('@'),
-        ExprKind::Lookup { .. } | ExprKind::Member(..) | ExprKind::Call(_) => false,
-        _ => true,
-    };
-    if !every(expr, &fixed) {
-        builder.later(&COMPUTED_BOUND, expr.span);
-    }
-}
-
-fn every(expr: &Expr, holds: &impl Fn(&Expr) -> bool) -> bool {
-    holds(expr)
-        && match &expr.kind {
-            ExprKind::Binary(_, left, right) => every(left, holds) && every(right, holds),
-            ExprKind::Neg(inner) | ExprKind::Not(inner) => every(inner, holds),
-            _ => true,
-        }
 }
 
 /// Functions of the second ring, and second-ring forms of functions of the first.

@@ -218,6 +218,7 @@ fn combine(op: Op, a: Val, b: Val) -> Val {
         (Op::Sub, Time(a), Span(b)) => Time(a - b),
         (Op::Add, Span(a), Span(b)) => Span(a + b),
         (Op::Sub, Span(a), Span(b)) => Span(a - b),
+        (Op::Mul, Num(n), Span(d)) | (Op::Mul, Span(d), Num(n)) => Span((n * d as f64) as i64),
         (Op::Div, Span(a), Span(b)) if b != 0 => Num(a as f64 / b as f64),
         _ => Val::Missing,
     }

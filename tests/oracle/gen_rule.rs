@@ -51,8 +51,8 @@ impl Maker<'_> {
             if i > 0 && self.r.percent(16) {
                 let timed = self.r.percent(65);
                 let events = self.guards(true);
-                let within = timed.then(|| self.length(1, 4));
-                rule.body.push((Joint::default(), Elem::Absence { events, within }));
+                let end = timed.then(|| End::After(self.length(1, 4)));
+                rule.body.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
             }
             let joint = if i > 0 { self.joint() } else { Joint::default() };
             let elem = self.elem(i == 0, elements == 1);
@@ -60,8 +60,8 @@ impl Maker<'_> {
         }
         while self.r.percent(17) {
             let events = self.guards(true);
-            let within = Some(self.length(1, 5));
-            rule.body.push((Joint::default(), Elem::Absence { events, within }));
+            let end = Some(End::After(self.length(1, 5)));
+            rule.body.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
         }
         if self.handed {
             self.hand_over(&mut rule);
@@ -78,6 +78,7 @@ impl Maker<'_> {
         self.clauses(&mut rule);
         self.parts(&mut rule);
         self.sliding(&mut rule);
+        super::gen_more::spans(self.r, &mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
@@ -296,7 +297,7 @@ impl Maker<'_> {
                 names.push(Name { name: step.name.clone().expect("named"), many: false });
             }
             let events = self.guards_over(&names);
-            step.last.push(Last { unless, events, d: self.bound(1, 4) });
+            step.last.push(Last { unless, events, d: self.bound(1, 4), computed: None });
         }
         if self.r.percent(14) {
             let mut names = before.clone();

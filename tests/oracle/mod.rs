@@ -12,6 +12,7 @@ pub mod eval;
 pub mod event;
 pub mod expr;
 pub mod gen_expr;
+pub mod gen_more;
 pub mod gen_rule;
 pub mod gen_stream;
 pub mod parse;

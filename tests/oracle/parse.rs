@@ -103,7 +103,7 @@ pub fn rule(text: &str) -> Rule {
                         rule.events = Some(p.count());
                         p.expect("events");
                     } else {
-                        rule.within = Some(p.bound());
+                        (rule.within, rule.computed) = p.length();
                     }
                 }
             }
@@ -216,8 +216,16 @@ impl Parser {
     }
 
     fn bound(&mut self) -> Bound {
+        self.length().0.expect("a constant bound")
+    }
+
+    /// A bound: constant, or an expression.
+    fn length(&mut self) -> (Option<Bound>, Option<Expr>) {
         let open = self.take_symbol("<");
-        Bound { d: self.span(), open }
+        match self.expr() {
+            Expr::Span(d) => (Some(Bound { d, open }), None),
+            d => (None, Some(d)),
+        }
     }
 
     fn count(&mut self) -> usize {
@@ -274,7 +282,7 @@ impl Parser {
             if self.take_word("after") {
                 joint.after = Some(self.span());
             } else if self.take_word("within") {
-                joint.within = Some(self.bound());
+                (joint.within, joint.computed) = self.length();
             } else {
                 return joint;
             }
@@ -282,10 +290,23 @@ impl Parser {
     }
 
     fn elem(&mut self) -> Elem {
-        if self.take_word("no") {
+        if self.is_word(0, "no") || self.is_word(0, "fewer") && self.is_word(1, "than") {
+            let mut fewer = 1;
+            if self.word() == "fewer" {
+                self.expect("than");
+                fewer = self.count();
+                self.expect("of");
+            }
             let events = self.guards();
-            let within = self.take_word("within").then(|| self.span());
-            return Elem::Absence { events, within };
+            let end = if self.take_word("within") {
+                Some(match self.expr() {
+                    Expr::Span(d) => End::After(d),
+                    d => End::Computed(d),
+                })
+            } else {
+                self.take_word("until").then(|| End::Until(self.expr()))
+            };
+            return Elem::Absence { events, fewer, end };
         }
         if (self.is_word(0, "all") || self.is_word(0, "any")) && self.is_symbol(1, "{") {
             let all = self.word() == "all";
@@ -385,7 +406,8 @@ impl Parser {
             let events = self.guards();
             self.expect("in");
             self.expect("last");
-            step.last.push(Last { unless, events, d: self.bound() });
+            let (d, computed) = self.length();
+            step.last.push(Last { unless, events, d: d.unwrap_or(Bound::closed(0)), computed });
         }
         if self.take_word("without") {
             step.without = self.guards();

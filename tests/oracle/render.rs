@@ -49,6 +49,9 @@ pub fn text(rule: &Rule) -> String {
     if let Some(d) = rule.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(d) = &rule.computed {
+        out += &format!(" within {}", expr(d));
+    }
     if let Some(n) = rule.events {
         out += &format!(" within {n} events");
     }
@@ -109,6 +112,9 @@ fn joint_text(joint: &Joint) -> String {
     if let Some(d) = joint.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(d) = &joint.computed {
+        out += &format!(" within {}", expr(d));
+    }
     out
 }
 
@@ -116,9 +122,15 @@ fn elem_text(elem: &Elem) -> String {
     let steps = |m: &[Step]| m.iter().map(step).collect::<Vec<_>>().join("  ");
     match elem {
         Elem::Step(s) => step(s),
-        Elem::Absence { events, within } => {
-            let bound = within.map_or(String::new(), |d| format!(" within {}", duration(d)));
-            format!("no {}{bound}", guards(events))
+        Elem::Absence { events, fewer, end } => {
+            let end = match end {
+                None => String::new(),
+                Some(End::After(d)) => format!(" within {}", duration(*d)),
+                Some(End::Computed(d)) => format!(" within {}", expr(d)),
+                Some(End::Until(t)) => format!(" until {}", expr(t)),
+            };
+            let head = if *fewer == 1 { "no".to_string() } else { format!("fewer than {fewer} of") };
+            format!("{head} {}{end}", guards(events))
         }
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
@@ -174,7 +186,8 @@ fn step(s: &Step) -> String {
     }
     for last in &s.last {
         let word = if last.unless { "unless" } else { "if" };
-        out += &format!(" {word} {} in last {}", guards(&last.events), bound(last.d));
+        let reach = last.computed.as_ref().map_or_else(|| bound(last.d), expr);
+        out += &format!(" {word} {} in last {reach}", guards(&last.events));
     }
     if !s.without.is_empty() {
         out += &format!(" without {}", guards(&s.without));

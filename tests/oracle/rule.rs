@@ -13,6 +13,8 @@ pub struct Rule {
     /// `{ … } within d` over elements of the body, outer before inner.
     pub parts: Vec<Part>,
     pub within: Option<Bound>,
+    /// `within a.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
     /// `within 100 events`, of a sliding count.
     pub events: Option<usize>,
     pub having: Option<Expr>,
@@ -85,16 +87,20 @@ pub struct Joint {
     pub next: bool,
     pub after: Option<Ms>,
     pub within: Option<Bound>,
+    /// `within a.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "clarity before size")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Elem {
     Step(Step),
-    /// `no X, Y within d`
+    /// `no X, Y within d`, `fewer than 3 of X until T`
     Absence {
         events: Vec<Guard>,
-        within: Option<Ms>,
+        /// So many hits break it.
+        fewer: usize,
+        end: Option<End>,
     },
     All {
         members: Vec<Step>,
@@ -109,6 +115,27 @@ pub enum Elem {
         /// On each iteration.
         within: Option<Bound>,
     },
+}
+
+/// How long an absence lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// `within 5s`
+    After(Ms),
+    /// `within a.v * 1s`
+    Computed(Expr),
+    /// `until a.@ts + 3s`
+    Until(Expr),
+}
+
+impl End {
+    /// The length, if it is constant.
+    pub fn fixed(&self) -> Option<Ms> {
+        match self {
+            Self::After(d) => Some(*d),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -167,6 +194,8 @@ pub struct Last {
     pub unless: bool,
     pub events: Vec<Guard>,
     pub d: Bound,
+    /// `in last b.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]

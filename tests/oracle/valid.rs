@@ -39,14 +39,17 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
         return Some("an empty gap");
     }
     match elem {
-        Elem::Absence { events, within } => {
+        Elem::Absence { events, fewer, end } => {
             if !plain {
                 return Some("a joint before an absence");
             }
-            if within.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
+            if *fewer > 1 && end.is_none() {
+                return Some("a counted absence without an end");
+            }
+            if end.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
                 return Some("`no X` without a step after it");
             }
-            if within.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
+            if end.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
                 return Some("an absence before a step that may be empty: where its deadline counts is open");
             }
             if events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
@@ -126,7 +129,7 @@ fn names(rule: &Rule) -> Option<&'static str> {
     let guards = |gs: &[Guard], bound: &[(String, bool)]| {
         gs.iter().all(|g| g.cond.as_ref().is_none_or(|c| reads(c, bound) && !c.reads_prev() && !c.has_stat()))
     };
-    for (_, elem) in &rule.body {
+    for (joint, elem) in &rule.body {
         let before = bound.clone();
         let mut fine = true;
         for step in elem.steps() {
@@ -142,6 +145,7 @@ fn names(rule: &Rule) -> Option<&'static str> {
             } else {
                 scope.clone_from(&before);
             }
+            fine &= step.last.iter().all(|l| l.computed.as_ref().is_none_or(|d| reads(d, &scope)));
             fine &= step.last.iter().all(|l| guards(&l.events, &scope)) && guards(&step.without, &scope);
             fine &= step.until.as_ref().is_none_or(|u| guards(std::slice::from_ref(u), &before));
             bound.extend(own);
@@ -150,13 +154,23 @@ fn names(rule: &Rule) -> Option<&'static str> {
             bound[before.len()..].iter_mut().for_each(|(_, many)| *many = true);
         }
         fine &= match elem {
-            Elem::Absence { events, .. } => guards(events, &before),
+            Elem::Absence { events, end, .. } => {
+                guards(events, &before)
+                    && match end {
+                        Some(End::Computed(e) | End::Until(e)) => reads(e, &before),
+                        _ => true,
+                    }
+            }
             Elem::All { without, .. } => guards(without, &before),
             _ => true,
         };
+        fine &= joint.computed.as_ref().is_none_or(|d| reads(d, &bound));
         if !fine {
             return Some("a name out of scope");
         }
+    }
+    if !rule.computed.as_ref().is_none_or(|d| reads(d, &bound)) {
+        return Some("a name out of scope");
     }
     if let Skip::ToFirst(name) | Skip::ToLast(name) = &rule.skip
         && bound.iter().all(|(b, _)| b != name)
@@ -171,6 +185,18 @@ fn names(rule: &Rule) -> Option<&'static str> {
 
 fn whole(rule: &Rule) -> Option<&'static str> {
     let steps = rule.steps();
+    if rule.computed.is_some() {
+        let first = &rule.body[0].1;
+        if rule.within.is_some() || steps.len() == 1 || first.steps().iter().any(|s| s.repeated()) {
+            return Some("a computed bound over a repeated first step, or over one step");
+        }
+        if matches!(first, Elem::Group { .. } | Elem::Any { .. }) && rule.body.len() == 1 {
+            return Some("a computed bound over one element");
+        }
+        if matches!(first, Elem::Group { .. }) {
+            return Some("a computed bound over a repeated first step");
+        }
+    }
     let single = rule.body.len() == 1 && matches!(&rule.body[0].1, Elem::Step(s) if !s.repeated());
     if single && (rule.within.is_some() || !rule.cancel.is_empty() || rule.skip != Skip::PastLast) {
         return Some("a clause without effect on a single step");
@@ -183,7 +209,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         matches!(e, Elem::Absence { .. } | Elem::Any { .. }) || matches!(e, Elem::Step(s) if s.quant.is_none())
     };
     let binding = rule.body.iter().filter(|(_, e)| !matches!(e, Elem::Absence { .. })).count();
-    if rule.within.is_some() && binding == 1 && rule.body.iter().all(|(_, e)| bare(e)) {
+    if (rule.within.is_some() || rule.computed.is_some()) && binding == 1 && rule.body.iter().all(|(_, e)| bare(e)) {
         return Some("`within` on one event");
     }
     // What looks at neighbours, or at one window a key, has guards that agree on the whole key.
@@ -302,7 +328,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
 
 /// Bounds on parts that say nothing, that cross, or whose braces cut something apart.
 fn parts(rule: &Rule) -> Option<&'static str> {
-    let open = |e: &Elem| matches!(e, Elem::Absence { within: None, .. });
+    let open = |e: &Elem| matches!(e, Elem::Absence { end: None, .. });
     for (i, part) in rule.parts.iter().enumerate() {
         let elems: Vec<&Elem> = rule.body[part.from..part.to].iter().map(|(_, e)| e).collect();
         if elems.len() == rule.body.len() {
@@ -343,8 +369,8 @@ fn parts(rule: &Rule) -> Option<&'static str> {
 fn gaps_of(body: &[(Joint, Elem)], within: Option<Bound>, skip_first: bool) -> bool {
     let (mut least, mut waiting, mut strict) = (0, 0, false);
     for (i, (joint, elem)) in body.iter().enumerate() {
-        if let Elem::Absence { within, .. } = elem {
-            waiting = waiting.max(within.unwrap_or(0));
+        if let Elem::Absence { end, .. } = elem {
+            waiting = waiting.max(end.as_ref().and_then(End::fixed).unwrap_or(0));
             continue;
         }
         strict |= waiting > 0;
@@ -358,8 +384,8 @@ fn gaps_of(body: &[(Joint, Elem)], within: Option<Bound>, skip_first: bool) -> b
 fn gaps(rule: &Rule) -> Option<&'static str> {
     let mut waiting = 0;
     for (joint, elem) in &rule.body {
-        if let Elem::Absence { within, .. } = elem {
-            waiting = waiting.max(within.unwrap_or(0));
+        if let Elem::Absence { end, .. } = elem {
+            waiting = waiting.max(end.as_ref().and_then(End::fixed).unwrap_or(0));
             continue;
         }
         if joint.within.is_some_and(|w| waiting > 0 && w.d <= waiting) {

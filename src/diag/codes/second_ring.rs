@@ -23,21 +23,6 @@ table! {
     "clock six = daily \"06:00\" \"Europe/Berlin\"",
     "event six = event.kind == \"tick\"   // events from a scheduler";
 
-    "E0102", "an absence `until` a time",
-    "`no X until T` is an absence that lasts until a computed time.",
-    "match { a: order then no shipment until workday(a.@ts, 1) }",
-    "match { a: order then no shipment within 24h }";
-
-    "E0103", "a computed bound",
-    "A bound may depend on the bound events or on a table.",
-    "match { a: order then b: shipment } within @sla[a.class].hours * 1h",
-    "match { a: order then b: shipment } within 48h";
-
-    "E0104", "`fewer than N of`",
-    "`fewer than N of X within d` is an absence that tolerates some events.",
-    "match { a: start then fewer than 3 of beat within 5m }",
-    "match { a: start then no beat within 5m }";
-
     "E0105", "the absence of a group",
     "`no { … } within d` says that no candidate of a whole pattern completes in time.",
     "match { a: start then no { b: x then c: y } within 5m }",

@@ -13,9 +13,9 @@ use crate::plan::ruleset::{Group, Link};
 
 /// How an iteration joins on to what is before it.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Entry<'l> {
     /// Contiguity and gaps.
-    link: Link,
+    link: &'l Link,
     /// It begins at or before this.
     limit: Option<Id>,
 }
@@ -80,9 +80,10 @@ impl<'s> Search<'s> {
             let whole = i + 1 == iterations.len();
             let own: Vec<Id> = iterations[..=i].iter().flatten().copied().collect();
             let since = left.last.unwrap_or(first);
-            let clear = !self.any_hit(&element.without, since + 1, last, &own);
+            let clear =
+                !self.any_hit(&element.without, since + 1, last, &own) && self.gap_fits(element, left.last, first);
             match (next, self.trigger) {
-                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(..)) if whole && fits && clear => {
+                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(..) | Trigger::Arm(_)) if whole && fits && clear => {
                     self.forward(at + 1, Left { last: Some(last), ..Left::default() });
                 }
                 (Next::Open(_), _) if fits && clear => {
@@ -110,14 +111,15 @@ impl<'s> Search<'s> {
 
     /// Iterations one after the other, each the earliest completion of the body after the one before.
     fn iterations(&mut self, at: usize, group: &'s Group, from: Id, left: &Left<'s>, high: Id) -> Vec<Vec<Id>> {
-        let first = Entry { link: self.env.rule.elements[at].link, limit: left.limit };
+        let env = self.env;
+        let first = Entry { link: &env.rule.elements[at].link, limit: left.limit };
         let mut all: Vec<Vec<Id>> = Vec::new();
         let mut from = from;
         let mut prev = left.last;
         let mut bound = 0;
         loop {
             // The joint before the group is that of its first iteration; the body's first joint is empty.
-            let again = Entry { link: group.body.first().map(|(_, l)| *l).unwrap_or_default(), limit: None };
+            let again = Entry { link: group.body.first().map_or(first.link, |(_, l)| l), limit: None };
             let entry = if all.is_empty() { first } else { again };
             let Some(iteration) = self.one_iteration(group, from, prev, high, entry) else { break };
             let mut before = prev;
@@ -147,7 +149,7 @@ impl<'s> Search<'s> {
         from: Id,
         prev: Option<Id>,
         high: Id,
-        entry: Entry,
+        entry: Entry<'_>,
     ) -> Option<Vec<Id>> {
         let (last, _) = group.body.last()?;
         let role = self.env.rule.steps[last.index()].role;
@@ -182,7 +184,7 @@ impl<'s> Search<'s> {
         from: Id,
         prev: Option<Id>,
         end: Id,
-        entry: Entry,
+        entry: Entry<'_>,
         take: &mut dyn FnMut(&[Id]),
     ) {
         if !self.spend() {
@@ -209,7 +211,7 @@ impl<'s> Search<'s> {
                 break;
             }
             if let Some(prev) = prev {
-                let link = if at == 0 { &entry.link } else { link };
+                let link = if at == 0 { entry.link } else { link };
                 let gap = self.buffer.event(id).ts - self.buffer.event(prev).ts;
                 if link.within.is_some_and(|d| gap > d)
                     || link.after.is_some_and(|d| gap < d)

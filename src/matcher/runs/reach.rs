@@ -121,7 +121,7 @@ impl<'s> Search<'s> {
         starts: Starts,
         go: &mut dyn FnMut(&mut Self, Id),
     ) {
-        let each = matches!(self.env.rule.pick, Pick::Each | Pick::All);
+        let each = matches!(self.env.rule.pick, Pick::Each | Pick::All) || self.arms_every_start();
         let role = self.env.rule.steps[step.index()].role;
         // With handed-over keys every key of the first step reaches back for itself. No later start can do for those
         // that are settled.
@@ -196,7 +196,7 @@ impl<'s> Search<'s> {
     /// One past the last position at which `cancel on` ends the candidate.
     pub(super) fn completion(&self) -> Id {
         match self.trigger {
-            Trigger::Event(id) | Trigger::Until(id) => id,
+            Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => id,
             Trigger::Deadline(time, _) => self.buffer.after(time),
         }
     }

@@ -52,7 +52,7 @@ impl<'s> Search<'s> {
     /// One past the last position that the match may bind.
     pub(super) fn end(&self) -> Id {
         match self.trigger {
-            Trigger::Event(id) => id + 1,
+            Trigger::Event(id) | Trigger::Arm(id) => id + 1,
             Trigger::Until(id) => id,
             Trigger::Deadline(time, _) => self.buffer.after(time),
         }
@@ -68,7 +68,7 @@ impl<'s> Search<'s> {
             Next::Pin(id) | Next::Open(id) => id,
             Next::End => self.end(),
         };
-        let decided_later = matches!(self.trigger, Trigger::Deadline(..));
+        let decided_later = matches!(self.trigger, Trigger::Deadline(..) | Trigger::Arm(_));
         if quantifier.min == 0 && (decided_later || !matches!(next, Next::End)) {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
@@ -102,9 +102,9 @@ impl<'s> Search<'s> {
     /// Where an element's events may begin: after the one before, and after the absences between.
     pub(super) fn region(&self, element: &Element, left: &Left<'_>) -> Id {
         let Some(last) = left.last else { return self.low };
-        let ts = self.buffer.event(last).ts;
         let absences = left.ahead.iter().copied().chain(&element.ahead);
-        absences.map(|a| self.buffer.after(ts + a.within)).fold(last + 1, Id::max)
+        let ends = absences.filter_map(|a| self.deadline(a, last));
+        ends.map(|deadline| self.buffer.after(deadline)).fold(last + 1, Id::max)
     }
 
     /// With handed-over keys, the events of a repeated step agree on the components that the step brings in: each
@@ -370,7 +370,7 @@ impl<'s> Search<'s> {
                         self.after_repeat(at, element, step, left, *id, None);
                     }
                 }
-                (Next::End, Trigger::Deadline(..)) if whole && self.fits(q, step) => {
+                (Next::End, Trigger::Deadline(..) | Trigger::Arm(_)) if whole && self.fits(q, step) => {
                     self.after_repeat(at, element, step, left, *id, None);
                 }
                 _ => {}
@@ -397,6 +397,9 @@ impl<'s> Search<'s> {
         let own = self.ids[step.index()].clone();
         let from = left.last.or(own.first().copied()).unwrap_or(last);
         if self.any_hit(&element.without, from + 1, last, &own) {
+            return;
+        }
+        if !self.gap_fits(element, left.last, own.first().copied().unwrap_or(last)) {
             return;
         }
         self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
