@@ -82,6 +82,7 @@ impl Maker<'_> {
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
+        self.follow(&mut rule);
         rule
     }
 
@@ -101,6 +102,19 @@ impl Maker<'_> {
                 rule.parts.push(Part { from, to, within: self.bound(1, 5) });
             }
             rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
+        }
+    }
+
+    /// What becomes of the alerts.
+    fn follow(&mut self, rule: &mut Rule) {
+        if self.r.percent(8) {
+            rule.resolve_on = self.guards(true);
+        }
+        if rule.sliding().is_some() && !self.names.is_empty() && self.r.percent(14) {
+            rule.resolve_when = Some(having(self.r, &self.names));
+        }
+        if rule.body.last().is_some_and(|(_, e)| matches!(e, Elem::Absence { .. })) && self.r.percent(25) {
+            rule.repeat = Some(self.length(1, 4));
         }
     }
 

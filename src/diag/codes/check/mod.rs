@@ -1,4 +1,4 @@
-//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds; W05xx warnings.
+//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds, E036x what becomes of alerts; W05xx warnings.
 //!
 //! Each entry makes a constant and its description together. The examples are whole rule files: a test holds
 //! that the wrong one gives the code and the right one gives nothing.
@@ -21,6 +21,7 @@ macro_rules! codes {
     };
 }
 
+mod lifecycle;
 mod names;
 mod parts;
 mod patterns;
@@ -28,6 +29,7 @@ mod statistics;
 mod values;
 mod warnings;
 
+pub use lifecycle::*;
 pub use names::*;
 pub use parts::*;
 pub use patterns::*;
@@ -42,6 +44,7 @@ const TABLES: &[&[CodeInfo]] = &[
     values::TABLE,
     patterns::TABLE,
     statistics::TABLE,
+    lifecycle::TABLE,
     parts::TABLE,
     warnings::TABLE,
 ];
