@@ -95,7 +95,7 @@ fn the_definition_waits_for_late_events() {
         shrink::renumber(&mut arrivals);
         let expected = select::run(rule, events, settings);
         let mut got = select::run(rule, &arrivals, settings);
-        got.alerts.iter_mut().flat_map(|a| &mut a.bound).flatten().for_each(|seq| *seq = lines[*seq - 1]);
+        got.alerts.iter_mut().flat_map(select::Alert::lines).for_each(|seq| *seq = lines[*seq - 1]);
         differ(rule, &expected, &got)
     });
 }
@@ -134,6 +134,9 @@ fn the_generator_reaches_every_construct() {
         "skip to first",
         "skip to last",
         "suppress",
+        "resolve on",
+        "resolve when",
+        "repeat every",
         "by k?",
         "prev.",
         "count(",
@@ -289,7 +292,7 @@ fn what_is_irrelevant_changes_nothing() {
             Err(why) => return Some(why),
         };
         got.alerts.retain(|a| a.key.iter().all(|(_, v)| v != "\"other\""));
-        got.alerts.iter_mut().flat_map(|a| &mut a.bound).flatten().for_each(|seq| *seq = lines[*seq - 1]);
+        got.alerts.iter_mut().flat_map(select::Alert::lines).for_each(|seq| *seq = lines[*seq - 1]);
         got.pending = expected.pending;
         differ(rule, &expected, &got)
     });

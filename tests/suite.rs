@@ -29,6 +29,7 @@ const FILES: &[&str] = &[
     "having.txt",
     "keys.txt",
     "lasting.txt",
+    "lifecycle.txt",
     "pick.txt",
     "quantifiers.txt",
     "regressions.txt",

@@ -228,7 +228,7 @@ fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: 
     }
 }
 
-const LATER_CLAUSES: [&str; 3] = ["resolve", "repeat", "expect"];
+const LATER_CLAUSES: [&str; 1] = ["expect"];
 
 /// What other languages call a clause.
 const CLAUSE_SYNONYMS: [(&str, &str); 22] = [

@@ -42,6 +42,7 @@ fn letters(rule: &Rule) -> Vec<String> {
         }
     }
     guards(&rule.cancel, &mut out);
+    guards(&rule.resolve_on, &mut out);
     out
 }
 
