@@ -97,8 +97,9 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if rule.pick == Pick::All || matches!(following, Some(Elem::Absence { .. })) || count.bounds().0 == 0 {
                 return Some("a group that the oracle leaves out");
             }
-            let after = rule.body.get(i + 2).map(|(_, e)| e);
-            if following.is_some_and(Elem::may_be_empty) && matches!(after, Some(Elem::Absence { .. })) {
+            let mut behind = rule.body[i + 1..].iter().map(|(_, e)| e);
+            let next = behind.find(|e| matches!(e, Elem::Absence { .. }) || !e.may_be_empty());
+            if matches!(next, Some(Elem::Absence { .. })) {
                 return Some("a group before an absence");
             }
         }
