@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
 
     fn against_pending(&self, model: &Model<'a>) -> Option<(Span, &'static str, &'static str)> {
         const LATEST: &str = "leave `pick pending` out: `pick latest` finds every match";
-        if let Some(group) = model.flattened.first() {
+        if let Some(group) = model.flattened.first().or(model.parts.first().map(|p| &p.group)) {
             return Some((group.span, "braces", LATEST));
         }
         for node in &model.nodes {

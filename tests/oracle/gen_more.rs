@@ -91,6 +91,7 @@ pub fn pending(r: &mut Random, rule: &mut Rule) {
         return;
     }
     rule.pick = Pick::Pending;
+    rule.parts.clear();
     rule.skip = Skip::PastLast;
     for (_, elem) in &mut rule.body {
         if let Elem::All { members, .. } | Elem::Any { members } = elem {
