@@ -390,6 +390,7 @@ named!(
         Stddev "stddev" "The sample standard deviation; missing with fewer than two values.",
         Median "median" "The middle value, or the mean of the two in the middle.",
         List "list" "All values, oldest first.",
+        Percentile "percentile" "The value below which so many percent of the others lie, between two of them if need be: `percentile(a.f, 95)`.",
     }
 );
 
@@ -408,11 +409,11 @@ named!(
     }
 );
 
-/// Selectors of one event of a repeated step: `first(a).f`, `last(a).f`.
-pub const SELECTORS: [&str; 2] = ["first", "last"];
+/// Selectors of one event of a repeated step: `first(a).f`, `last(a).f`, `nth(a, 2).f`.
+pub const SELECTORS: [&str; 3] = ["first", "last", "nth"];
 
 /// Names of calls that the language has and this version does not build yet.
-pub const LATER: [&str; 7] = ["each", "ever", "ewma", "nth", "percentile", "prior", "rate"];
+pub const LATER: [&str; 4] = ["ever", "ewma", "prior", "rate"];
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ pub mod lower_expr;
 mod lower_pattern;
 mod lower_rule;
 pub mod net;
+pub mod polygon;
 pub mod ruleset;
 pub mod strategy;
 pub mod table;

@@ -2,7 +2,7 @@
 //!
 //! Some have a grammar rule of their own (`later_*`), the others are found in the finished tree.
 
-use super::ast::{Call, Expr, ExprKind, KeyItem, Path};
+use super::ast::{Call, Expr, ExprKind, Path};
 use super::build::Builder;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
@@ -43,11 +43,6 @@ later! {
     PRIOR = "E0119", "`prior`", "`prev.f` reads the event bound before";
     MORE_STATISTICS = "E0120", "`ewma` or `rate`", "there are `mean`, `stddev` and `zscore`";
     STATISTIC_OPTIONS = "E0121", "an option of a statistic", "leave it out: `mean(x, 24h)` reads the class and key of the step";
-    OVER_STEPS = "E0122", "an aggregate over several steps", "aggregate each step apart";
-    PERCENTILE = "E0123", "`percentile` or `nth`", "there are `median`, `first` and `last`";
-    EACH = "E0125", "`each` in a key", "use one element of the list: `tags[0]`";
-    COMPUTED_KEY = "E0126", "a key computed from more than one field", "use one field, or a function of one field, such as `lower(user.name)`";
-    POLYGON = "E0127", "a table of polygons", "`in_polygon` takes a polygon written in the rule";
 }
 
 impl Builder<'_> {
@@ -68,38 +63,6 @@ impl Builder<'_> {
             .note("the rule is refused, because leaving this out would change what it means")
             .help(what.instead),
         );
-    }
-}
-
-/// A key component: a field, or a plain function of one field.
-pub(super) fn key(builder: &mut Builder<'_>, item: &KeyItem) {
-    if let ExprKind::Call(call) = &item.value.kind
-        && call.name.name == "each"
-    {
-        builder.later(&EACH, item.value.span);
-        return;
-    }
-    let mut fields = 0;
-    if !is_plain(&item.value, &mut fields) || fields != 1 {
-        builder.later(&COMPUTED_KEY, item.value.span);
-    }
-}
-
-fn is_plain(expr: &Expr, fields: &mut usize) -> bool {
-    match &expr.kind {
-        ExprKind::Path(_) => {
-            *fields += 1;
-            true
-        }
-        ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Duration(_) => true,
-        ExprKind::Call(call) => {
-            !call.distinct
-                && call.condition.is_none()
-                && call.events.is_none()
-                && call.args.iter().all(|arg| is_plain(arg, fields))
-        }
-        ExprKind::Index(inner, _) | ExprKind::Member(inner, _) => is_plain(inner, fields),
-        _ => false,
     }
 }
 
@@ -134,18 +97,15 @@ pub(super) fn call(builder: &mut Builder<'_>, call: &Call, span: Span) {
     let what = match call.name.name.as_str() {
         "prior" => &PRIOR,
         "ewma" | "rate" => &MORE_STATISTICS,
-        "percentile" | "nth" => &PERCENTILE,
         "mean" | "stddev" | "zscore" | "count" | "sum" | "min" | "max" | "last" if is_statistic_option(call) => {
             &STATISTIC_OPTIONS
         }
-        "count" | "min" | "max" | "sum" | "avg" | "stddev" | "median" | "list" if is_over_steps(call) => &OVER_STEPS,
         _ => return,
     };
     // A regular expression among the arguments has already been refused.
     if !builder.diagnostics.iter().any(|d| d.code == Code(what.code) && d.labels.iter().any(|l| within(l.span, span))) {
         let name = match what.code {
             "E0121" => statistic_option(call).to_owned(),
-            "E0122" => what.name.to_owned(),
             _ => format!("`{}`", call.name.name),
         };
         builder.later_named(what, &name, span);
@@ -176,12 +136,4 @@ fn statistic_option(call: &Call) -> &'static str {
     } else {
         "a least number of values in a statistic"
     }
-}
-
-/// `count(distinct (a, b).f)`
-fn is_over_steps(call: &Call) -> bool {
-    call.args.iter().any(|arg| match &arg.kind {
-        ExprKind::Member(inner, _) => matches!(inner.kind, ExprKind::List(_)),
-        _ => false,
-    })
 }

@@ -20,6 +20,16 @@ pub enum Expr {
     CountDistinct(String, String),
     /// `sum(a.f)`
     Agg(Agg, String, String),
+    /// `nth(a, 2).f`
+    Nth(String, usize, String),
+    /// `percentile(a.f, 95)`
+    Percentile(String, String, f64),
+    /// `count((a, b))`, `count((a, b) where …)`
+    CountOver(Vec<String>, Option<Box<Expr>>),
+    /// `count(distinct (a, b).f)`
+    CountDistinctOver(Vec<String>, String),
+    /// `sum((a, b).f)`
+    AggOver(Agg, Vec<String>, String),
     /// `mean(v, 5s)`
     Stat(Stat, String, Window),
     Exists(Box<Expr>),
@@ -103,7 +113,7 @@ impl Expr {
                 a.walk(f);
                 items.iter().for_each(|e| e.walk(f));
             }
-            Self::Count(_, Some(a)) => a.walk(f),
+            Self::Count(_, Some(a)) | Self::CountOver(_, Some(a)) => a.walk(f),
             _ => {}
         }
     }
@@ -112,9 +122,13 @@ impl Expr {
     pub fn names(&self) -> Vec<String> {
         let mut out = vec![];
         self.walk(&mut |e| match e {
-            Self::Of(_, n, _) | Self::Count(n, _) | Self::CountDistinct(n, _) | Self::Agg(_, n, _) => {
-                out.push(n.clone());
-            }
+            Self::Of(_, n, _)
+            | Self::Count(n, _)
+            | Self::CountDistinct(n, _)
+            | Self::Agg(_, n, _)
+            | Self::Nth(n, ..)
+            | Self::Percentile(n, ..) => out.push(n.clone()),
+            Self::CountOver(ns, _) | Self::CountDistinctOver(ns, _) | Self::AggOver(_, ns, _) => out.extend(ns.clone()),
             _ => {}
         });
         out

@@ -65,7 +65,11 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
             }
         }
     }
-    decided.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| older_first(&a.2, &b.2)));
+    // The same events may complete two keys: missing comes first, then texts in their order.
+    let values = |key: &Env| key.iter().map(|(_, v)| (v != "null", v.clone())).collect::<Vec<_>>();
+    decided.sort_by(|a, b| {
+        a.0.cmp(&b.0).then_with(|| older_first(&a.2, &b.2)).then_with(|| values(&a.1).cmp(&values(&b.1)))
+    });
     let mut alerts: Vec<Alert> = decided
         .into_iter()
         .map(|(done, key, binds)| Alert {
@@ -89,10 +93,10 @@ fn keys(world: &World<'_>) -> Vec<Env> {
     // An optional first element lets another step open; in a keyed rule its key is the same components.
     for step in if world.rule.handed_over() { first.1.steps() } else { world.rule.steps() } {
         for e in 0..world.events.len() {
-            if let Some(key) = world.key(&world.rule.comps(step), e)
-                && !out.contains(&key)
-            {
-                out.push(key);
+            for key in world.keys(&world.rule.comps(step), e) {
+                if !out.contains(&key) {
+                    out.push(key);
+                }
             }
         }
     }
