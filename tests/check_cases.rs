@@ -97,6 +97,45 @@ fn alert_scope() {
 }
 
 #[test]
+fn statistics() {
+    expect(&[
+        ("a: x where v > mean(v, 24h, 20 where ok == true by user, host)", "", &[]),
+        ("a: x where v > mean(v, ever by host)", "", &[]),
+        ("a: x where v > mean(v, 10 events, 5) and count(@ts, ever by user, lower(host)) == 0", "", &[]),
+        ("a: x where ewma(v, 0.1) > 3 and ewma(v, 1, 5) > 3 and rate(v, 5m, 3) > 1", "", &[]),
+        ("a: x where prior(v) > 1 and prior(v, 2 where w > 1) > prior(v by host) and @ts - prior(@ts) > 1h", "", &[]),
+        ("a: x", "\n  alert { p = prior(a.v)  m = mean(a.v, 1h where a.w > 1 and z > 2 by host) }", &[]),
+        ("a: x then b: y", " within 1h\n  alert { m = mean(a.v, 1h where b.w > 1) }", &["E0224"]),
+        ("a: x then b: y where v > mean(v, 1h where w > a.w)", " within 1h", &["E0224"]),
+        ("a: x where v > mean(v, 1h where mean(v, 1h) > 1)", "", &["E0223"]),
+        ("a: x where v > mean(v, 1h where len(w))", "", &["E0213"]),
+        ("a: x where v > mean(v, w, 1h)", "", &["E0210"]),
+        ("a: x where v > rate(v)", "", &["E0210"]),
+        ("a: x where v > len(v by host)", "", &["E0210"]),
+        ("a: x then b: one or more of y", " within 1h\n  having max(b.v by host) > 3", &["E0210"]),
+        ("a: x where prior(v) == \"a\" and lower(prior(w)) == \"b\"", "", &[]),
+        ("a: at least 3 of x where v > mean(v, 1h by user, host)", " within 1h", &[]),
+        ("a: at least 3 of x where v > mean(v, 1h by host)", " within 1h", &["E0351"]),
+        ("a: x where v > mean(v, 1h by host) then directly b: y", " within 1h", &["E0351"]),
+        ("a: x where v > mean(v, 1h by host) then b: y", " within 1h", &[]),
+    ]);
+}
+
+#[test]
+fn sliding_counts() {
+    expect(&[
+        ("a: at least 3 of x", " within 100 events", &[]),
+        ("a: at least 3 of x where v > 1", " within 3 events\n  having sum(a.v) > 3 for 10m", &[]),
+        ("a: at least 4 of x", " within 3 events", &["E0353"]),
+        ("a: x", " within 3 events", &["E0352"]),
+        ("a: x then b: y", " within 0 events", &["E0304"]),
+        ("a: at least 3 of x", " within 10m\n  having sum(a.v) > 3 for 0s", &["E0304"]),
+        ("a: at least 3 of x", " within 10m\n  having sum(a.v) > 3 for 5", &["E0303"]),
+        ("a: x then b: y", " within 10m\n  having a.v > 3 for 5m", &["E0352"]),
+    ]);
+}
+
+#[test]
 fn kinds() {
     expect(&[
         ("a: x where v == \"5\" and w == 5 and z == true", "", &[]),
@@ -203,6 +242,26 @@ fn structure() {
         ("a: x", "\n  after match skip to first a", &["E0316"]),
         ("a: x then b: y", " within 5m\n  after match skip to first b", &[]),
         ("a: x then b: y", " within 5m\n  after match skip to last c", &["E0340"]),
+        ("a: x then fewer than 3 of y within 5m", "", &[]),
+        ("a: x then fewer than 3 of y", "", &["E0312"]),
+        ("a: x then fewer than 3 of y then b: z", " within 5m", &["E0312"]),
+        ("a: x then fewer than 0 of y within 5m", "", &["E0308"]),
+        ("a: x then fewer than 200000 of y within 5m", "", &["E0308"]),
+        ("a: x then no y until a.@ts + 1h", "", &[]),
+        ("a: x then no y until 1h", "", &["E0341"]),
+        ("a: x then no y until b.@ts then b: z", " within 5m", &["E0216"]),
+        ("a: x then no y within a.hours * 1h", "", &[]),
+        ("a: x then no y within a.hours", "", &["E0303"]),
+        ("a: x then no y within hours * 1h", "", &["E0218"]),
+        ("a: x then within b.hours * 1h b: y", " within 5m", &[]),
+        ("a: x then after b.hours * 1h b: y", " within 5m", &["E0303"]),
+        ("a: x then within a.hours * 1h b: y", "", &["W0501"]),
+        ("a: x then b: y", " within b.hours * 1h", &["W0501"]),
+        ("a: x then within 1d b: y", " within b.hours * 1h", &[]),
+        ("a: x then b: y unless z in last b.hours * 1h", " within 5m", &[]),
+        ("a: at least 3 of x", " within last(a).hours * 1h", &["E0342"]),
+        ("a: at least 3 of x then b: y", " within b.hours * 1h", &["E0342"]),
+        ("at least 3 of { a: x then within a.d * 1s b: y }", " within 1h", &["E0303"]),
         ("a: at least 3 of x", " within 5m\n  cancel on y", &[]),
         ("a: x", "\n  cancel on y", &["E0316"]),
         ("a: at least 3 of x until y", " within 5m\n  pick first", &[]),

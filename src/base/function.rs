@@ -3,7 +3,7 @@
 //! `check` reads the signatures, `plan` turns a name into a [`Function`], the evaluator matches on it, and
 //! the command line lists it. Three kinds of calls share the call syntax and are told apart here by name:
 //! [`Function`] is over values, [`Aggregate`] over the events a step bound, [`Statistic`] over the earlier
-//! events of a step's class. A name that is reserved for later is in [`LATER`].
+//! events of a step's class.
 //!
 //! Invariant: `Function::ALL[f as usize] == f`, so that [`Function::info`] is an index.
 
@@ -396,7 +396,7 @@ named!(
 
 named!(
     /// A value over the earlier events of a step's class and key: `zscore(x, 24h)`, `mean(x, 4 events)`.
-    /// Recognised by a last argument that is a duration or `N events`.
+    /// Recognised by a duration, `N events` or `ever` among the arguments; `ewma`, `rate` and `prior` by their names.
     Statistic {
         Count "count" "How many earlier events had the value.",
         Sum "sum" "The sum of the earlier values.",
@@ -406,14 +406,14 @@ named!(
         Mean "mean" "The arithmetic mean of the earlier values.",
         Stddev "stddev" "Their sample standard deviation; missing with fewer than two values.",
         Zscore "zscore" "How many standard deviations the current value lies from their mean.",
+        Rate "rate" "How many earlier events had the value, per second of the duration.",
+        Ewma "ewma" "The exponentially weighted mean of all earlier values, the newest with the given weight.",
+        Prior "prior" "The value of the class's previous event of the key, or of the n-th previous.",
     }
 );
 
 /// Selectors of one event of a repeated step: `first(a).f`, `last(a).f`, `nth(a, 2).f`.
 pub const SELECTORS: [&str; 3] = ["first", "last", "nth"];
-
-/// Names of calls that the language has and this version does not build yet.
-pub const LATER: [&str; 4] = ["ever", "ewma", "prior", "rate"];
 
 #[cfg(test)]
 mod tests {
@@ -434,7 +434,7 @@ mod tests {
         for function in Function::ALL {
             assert_eq!(Aggregate::by_name(function.name()), None);
             assert_eq!(Statistic::by_name(function.name()), None);
-            assert!(!LATER.contains(&function.name()) && !SELECTORS.contains(&function.name()));
+            assert!(!SELECTORS.contains(&function.name()));
         }
     }
 

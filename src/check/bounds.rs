@@ -3,6 +3,7 @@
 use crate::base::Duration;
 use crate::check::Checker;
 use crate::check::model::{Model, NodeKind};
+use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
 use crate::syntax::ast::{Clause, Expr, Then};
@@ -19,7 +20,8 @@ impl<'a> Checker<'a> {
     /// All bounds of a rule's `match`.
     pub(crate) fn bounds(&mut self, model: &Model<'a>) {
         let Some(matching) = model.matching else { return };
-        let total = matching.within.as_ref().and_then(|w| self.bound(w, "`within`"));
+        self.events_bound(model);
+        let total = matching.within.as_ref().and_then(|w| Some((self.match_within(model)?, w.span)));
         let begins_with_step = !matches!(model.nodes.first().map(|n| &n.kind), Some(NodeKind::Absence(_)));
         let mut binding = model.nodes.iter().map(|n| &n.kind).filter(|k| !matches!(k, NodeKind::Absence(_)));
         let one_event = match (binding.next(), binding.next()) {
@@ -44,19 +46,18 @@ impl<'a> Checker<'a> {
         let mut strict = false;
         // Deadlines of absences since the last step.
         let mut waiting: Option<(i64, Span)> = None;
-        for node in &model.nodes {
-            let gap = node.then.map(|then| self.gap(then)).unwrap_or_default();
+        for (at, node) in model.nodes.iter().enumerate() {
+            let scope = Scope::before(Place::Bound, model, at + 1);
+            let gap = node.then.map(|then| self.gap(then, Some(&scope))).unwrap_or_default();
             if let NodeKind::Absence(absence) = &node.kind {
-                if let Some(within) = &absence.within
-                    && let Some((d, span)) = self.bound(within, "an absence")
-                {
-                    waiting = waiting.max(Some((d, span)));
+                if let (Some(d), Some(within)) = (self.absence_end(model, at, absence), &absence.within) {
+                    waiting = waiting.max(Some((d, within.span)));
                 }
                 continue;
             }
             if let NodeKind::Group(_, steps) = &node.kind {
                 for (joint, _) in steps {
-                    let inner = joint.map(|j| self.gap(j)).unwrap_or_default();
+                    let inner = joint.map(|j| self.gap(j, None)).unwrap_or_default();
                     self.dead_gap(inner, total);
                 }
             }
@@ -123,9 +124,13 @@ impl<'a> Checker<'a> {
         self.duration(expr, what).map(|d| (d, expr.span))
     }
 
-    fn gap(&mut self, then: &Then) -> Gap {
+    /// The bounds of a gap. `scope` is that of the step behind it, where its bound may be computed.
+    fn gap(&mut self, then: &Then, scope: Option<&Scope<'_, 'a>>) -> Gap {
         let after = then.after.as_ref().and_then(|e| self.bound(e, "`after`"));
-        let within = then.within.as_ref().and_then(|e| self.bound(e, "`then within`"));
+        let within = then.within.as_ref().and_then(|e| match scope {
+            Some(scope) => self.span(e, "`then within`", scope).map(|d| (d, e.span)),
+            None => self.bound(e, "`then within` inside a repeated group"),
+        });
         if let (Some((least, from)), Some((most, to))) = (after, within)
             && least > most
         {
@@ -164,7 +169,7 @@ impl<'a> Checker<'a> {
     /// A pattern that keeps attempts open without end. One report a rule.
     fn unbounded(&mut self, model: &Model<'a>) {
         let Some(matching) = model.matching else { return };
-        if matching.within.is_some() {
+        if matching.events.is_some() || matching.within.as_ref().is_some_and(|w| !self.is_computed(w)) {
             return;
         }
         let elements: Vec<_> = model.nodes.iter().filter(|n| !matches!(n.kind, NodeKind::Absence(_))).collect();
@@ -174,6 +179,10 @@ impl<'a> Checker<'a> {
             NodeKind::Group(..) => true,
             _ => false,
         };
+        if repeated(&first.kind) && matching.within.is_some() {
+            // Refused by itself.
+            return;
+        }
         let (message, span, consequence) = if repeated(&first.kind) {
             let span = model
                 .steps
@@ -187,7 +196,8 @@ impl<'a> Checker<'a> {
         } else {
             // Two events joined by a bounded gap, or with nothing in between, hold little state for a short time.
             let open = elements[1..].iter().find(|n| {
-                let joined = n.then.is_some_and(|t| t.within.is_some() || t.directly);
+                let fixed = |t: &Then| t.within.as_ref().is_some_and(|w| !self.is_computed(w));
+                let joined = n.then.is_some_and(|t| fixed(t) || t.directly);
                 !joined || repeated(&n.kind)
             });
             let all = elements.iter().find(|n| matches!(n.kind, NodeKind::All(..)));
@@ -200,6 +210,15 @@ impl<'a> Checker<'a> {
             )
         };
         let end = Span { start: matching.span.end, ..matching.span };
+        if let Some(computed) = &matching.within {
+            self.out.push(
+                Diagnostic::warning(codes::UNBOUNDED, message, span, "waits without end")
+                    .label(computed.span, "known only for a whole match")
+                    .note(consequence)
+                    .help("give each gap a constant bound as well: `then within 30d`"),
+            );
+            return;
+        }
         self.out.push(
             Diagnostic::warning(codes::UNBOUNDED, message, span, "waits without end")
                 .note(consequence)
@@ -211,7 +230,7 @@ impl<'a> Checker<'a> {
     /// `pick all` without `within`: as many matches as there are combinations.
     pub(crate) fn pick_all_unbounded(&mut self, clause: &Clause, model: &Model<'a>) {
         // The unbounded pattern is reported itself; this is for patterns whose gaps alone are bounded.
-        if model.matching.is_none_or(|m| m.within.is_some())
+        if model.matching.is_none_or(|m| m.within.is_some() || m.events.is_some())
             || self.out.iter().any(|d| d.code == codes::UNBOUNDED && within(d, model.rule.span))
         {
             return;

@@ -1,15 +1,15 @@
 //! Calls: functions over values, aggregates over the events of a step, running statistics over the past.
 
-use crate::base::function::{Aggregate, Function, Kinds, LATER, SELECTORS, Statistic};
+use crate::base::function::{Aggregate, Function, Kinds, SELECTORS, Statistic};
 use crate::check::Checker;
 use crate::check::fold::fold_duration;
-use crate::check::model::path_text;
-use crate::check::scope::{Place, Scope, View};
+use crate::check::scope::Scope;
 use crate::check::suggest::closest;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Call, Expr, ExprKind, Path};
+use crate::syntax::ast::{Call, Expr, ExprKind};
 use crate::syntax::source::Span;
+use crate::syntax::statistic::{Form, form};
 
 /// Names that people know from elsewhere, with what to write here.
 const ALIASES: [(&str, &str); 21] = [
@@ -40,10 +40,20 @@ impl Checker<'_> {
     /// What a call may give.
     pub(crate) fn call(&mut self, call: &Call, span: Span, scope: &Scope<'_, '_>) -> Kinds {
         let name = call.name.name.as_str();
-        if let Some(statistic) = Statistic::by_name(name)
-            && self.has_window(call)
-        {
-            return self.statistic(statistic, call, span, scope);
+        if let Some(form) = self.statistic_form(call) {
+            return self.statistic(&form, call, span, scope);
+        }
+        if let Some(item) = call.by.first() {
+            self.out.push(
+                Diagnostic::error(
+                    codes::WRONG_ARGUMENTS,
+                    format!("`by` has no meaning in `{name}`"),
+                    item.span,
+                    "only running statistics take it",
+                )
+                .help("a running statistic has a window: `mean(value, 24h by user)`"),
+            );
+            return Kinds::ANY;
         }
         if call.events.is_some() {
             self.out.push(
@@ -90,9 +100,9 @@ impl Checker<'_> {
         Kinds::ANY
     }
 
-    /// Whether a call is a running statistic by its last argument.
-    pub(crate) fn has_window(&self, call: &Call) -> bool {
-        call.events.is_some() || call.args.last().is_some_and(|d| fold_duration(d, &self.names).is_some())
+    /// The running statistic that a call is, if it is one.
+    pub(crate) fn statistic_form<'e>(&self, call: &'e Call) -> Option<Form<'e>> {
+        form(call, |e| fold_duration(e, &self.names).is_some())
     }
 
     fn selector_without_field(&mut self, call: &Call, span: Span, step: &str) {
@@ -122,26 +132,17 @@ impl Checker<'_> {
                 span,
                 "no window",
             )
-            .help(format!(
-                "give a duration or a number of events: `{name}(value, 24h)`, `{name}(value, 10 events)`{alternative}"
-            )),
+            .help(match name.as_str() {
+                "rate" => "give a duration: `rate(value, 5m)`".to_owned(),
+                _ => format!(
+                    "give a duration or a number of events: `{name}(value, 24h)`, `{name}(value, 10 events)`{alternative}"
+                ),
+            }),
         );
     }
 
     fn unknown_function(&mut self, call: &Call) {
         let name = call.name.name.as_str();
-        if LATER.contains(&name) {
-            self.out.push(
-                Diagnostic::error(
-                    codes::NOT_BUILT_YET,
-                    format!("`{name}` is not built yet"),
-                    call.name.span,
-                    "not available",
-                )
-                .note("the name is reserved for a later version of the language"),
-            );
-            return;
-        }
         let report = Diagnostic::error(
             codes::UNKNOWN_FUNCTION,
             format!("there is no function `{name}`"),
@@ -270,171 +271,6 @@ impl Checker<'_> {
             ),
         }
     }
-
-    // ---- running statistics ----
-
-    fn statistic(&mut self, statistic: Statistic, call: &Call, span: Span, scope: &Scope<'_, '_>) -> Kinds {
-        let name = statistic.name();
-        self.seen.statistic.get_or_insert(span);
-        if let Some(duration) = call.args.last().filter(|_| call.events.is_none()) {
-            if fold_duration(duration, &self.names).is_some_and(|d| d <= 0) {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::NOT_POSITIVE,
-                        "a window must be longer than nothing",
-                        duration.span,
-                        "not above zero",
-                    )
-                    .help("write a duration such as `24h`"),
-                );
-            }
-        } else if call.events == Some(0) {
-            self.out.push(
-                Diagnostic::error(codes::NOT_POSITIVE, "a window of 0 events is empty", span, "not above zero")
-                    .help(format!("write `{name}(value, 10 events)`")),
-            );
-        }
-        let values =
-            if call.events.is_some() { &call.args[..] } else { &call.args[..call.args.len().saturating_sub(1)] };
-        if call.condition.is_some() || call.distinct {
-            self.out.push(
-                Diagnostic::error(
-                    codes::NOT_BUILT_YET,
-                    format!("`where` and `distinct` inside the statistic `{name}` are not built yet"),
-                    call.condition.as_ref().map_or(span, |c| c.span),
-                    "not available",
-                )
-                .note("a statistic is over all earlier events of the step's class and key")
-                .help("declare an event class with the condition, and let the step name it"),
-            );
-            return Kinds::ANY;
-        }
-        let [value] = values else {
-            let report = Diagnostic::error(
-                codes::WRONG_ARGUMENTS,
-                format!("the statistic `{name}` is over one value"),
-                span,
-                if values.is_empty() { "no value" } else { "too many arguments" },
-            );
-            self.out.push(if values.is_empty() {
-                report.help(format!("write `{name}(value, 24h)`; `count(@ts, 24h)` counts every earlier event"))
-            } else {
-                report
-                    .note("a least number of values is not built yet")
-                    .help(format!("write `{name}(value, 24h)`; to wait for values, add `count(value, 24h) >= 30`"))
-            });
-            return Kinds::ANY;
-        };
-        let kinds = match scope.place {
-            Place::Step | Place::Let => {
-                let inner = Scope { classes: scope.classes, ..Scope::bare(Place::Statistic) };
-                self.statistic_value(value, scope, &inner)
-            }
-            Place::Having | Place::Alert | Place::Severity => self.statistic_of_step(value, name, scope),
-            _ => {
-                self.statistic_out_of_place(span, scope.place, None);
-                return Kinds::ANY;
-            }
-        };
-        match statistic {
-            Statistic::Count => Kinds::NUMBER,
-            Statistic::Last | Statistic::Min | Statistic::Max => kinds,
-            Statistic::Sum | Statistic::Mean | Statistic::Stddev | Statistic::Zscore => {
-                if !kinds.is_empty() && !kinds.meets(Kinds::NUMBER) {
-                    self.out.push(
-                        Diagnostic::error(
-                            codes::WRONG_ARGUMENTS,
-                            format!("`{name}` is over numbers, and this is a {kinds}"),
-                            value.span,
-                            "always missing",
-                        )
-                        .help(argument_help(Kinds::NUMBER, kinds)),
-                    );
-                }
-                Kinds::NUMBER
-            }
-        }
-    }
-
-    /// The value of a statistic in a step: over the fields of one event of the class.
-    fn statistic_value(&mut self, value: &Expr, outer: &Scope<'_, '_>, inner: &Scope<'_, '_>) -> Kinds {
-        if let Some(path) = reads_step(value, outer) {
-            self.out.push(
-                Diagnostic::error(
-                    codes::WRONG_STATISTIC,
-                    format!("a statistic is over fields of the class's earlier events, not over `{}`", path_text(path)),
-                    path.span,
-                    "belongs to the match, not to an earlier event",
-                )
-                .help("compute the statistic of the plain field, and compare with the step outside of it"),
-            );
-            return Kinds::ANY;
-        }
-        self.infer(value, inner)
-    }
-
-    /// `zscore(odd.value, 24h)` after the match: the statistic at the event that the step bound.
-    fn statistic_of_step(&mut self, value: &Expr, name: &str, scope: &Scope<'_, '_>) -> Kinds {
-        if let ExprKind::Path(path) = &value.kind
-            && path.parts.len() > 1
-            && let Some(step) = scope.step_named(&path.parts[0].name)
-        {
-            if scope.views[step] == View::One {
-                return self.fields(&path.parts[1..]);
-            }
-            self.out.push(
-                Diagnostic::error(
-                    codes::WRONG_STATISTIC,
-                    format!("`{}` binds several events: the statistic at which of them?", path.parts[0].name),
-                    path.span,
-                    "a repeated step",
-                )
-                .help(format!(
-                    "compute it in the step's `where`, or take an aggregate over its events, `{}({})`",
-                    if name == "mean" || name == "zscore" { "avg" } else { name },
-                    path_text(path)
-                )),
-            );
-            return Kinds::ANY;
-        }
-        self.out.push(
-            Diagnostic::error(
-                codes::WRONG_STATISTIC,
-                format!("in {} a statistic is over a field of a step", scope.place.name()),
-                value.span,
-                "not `step.field`",
-            )
-            .help(format!("write `{name}(a.field, …)`: the statistic as it was at the event that `a` bound")),
-        );
-        Kinds::ANY
-    }
-
-    /// Reports a statistic where there is no step to be the past of.
-    pub(crate) fn statistic_out_of_place(&mut self, span: Span, place: Place, inside: Option<Span>) {
-        let report = Diagnostic::error(
-            codes::STATISTIC_OUT_OF_PLACE,
-            format!("a running statistic cannot stand in {}", place.name()),
-            span,
-            "it belongs to the past of a step's class and key",
-        );
-        let report = match inside {
-            Some(inside) => report.label(inside, "the statistic"),
-            None => report,
-        };
-        self.out.push(report.help("use it in the `where` of a step, or in `having` and `alert` over a step's field"));
-    }
-}
-
-/// The first path in `expr` that names a visible step, or `prev`.
-fn reads_step<'e>(expr: &'e Expr, scope: &Scope<'_, '_>) -> Option<&'e Path> {
-    let mut found = None;
-    crate::check::walk::paths(expr, &mut |path| {
-        let head = &path.parts[0].name;
-        if found.is_none() && path.parts.len() > 1 && (head == "prev" || scope.step_named(head).is_some()) {
-            found = Some(path);
-        }
-    });
-    found
 }
 
 fn is_polygon(expr: &Expr) -> bool {
@@ -447,7 +283,7 @@ fn is_polygon(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::List(corners) if corners.len() >= 3 && corners.iter().all(corner))
 }
 
-fn argument_help(wanted: Kinds, given: Kinds) -> String {
+pub(super) fn argument_help(wanted: Kinds, given: Kinds) -> String {
     if wanted == Kinds::STRING {
         "turn it into a text with `string(…)`".into()
     } else if wanted == Kinds::TIME {

@@ -42,7 +42,7 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::Risk(_) => "risk",
         ClauseKind::By(_) => "by",
         ClauseKind::Match(_) => "match",
-        ClauseKind::Having(_) => "having",
+        ClauseKind::Having { .. } => "having",
         ClauseKind::Pick(_) => "pick",
         ClauseKind::AfterMatch(_) => "after match",
         ClauseKind::CancelOn(_) => "cancel on",
@@ -89,7 +89,12 @@ impl<'a> Checker<'a> {
             match &clause.kind {
                 ClauseKind::Severity(expr) => self.severity(expr, model),
                 ClauseKind::Risk(expr) => self.risk(expr, model),
-                ClauseKind::Having(expr) => self.condition(expr, &Scope::after(Place::Having, model), "`having`"),
+                ClauseKind::Having { condition, lasting } => {
+                    self.condition(condition, &Scope::after(Place::Having, model), "`having`");
+                    if let Some(lasting) = lasting {
+                        self.having_for(lasting, model);
+                    }
+                }
                 ClauseKind::Pick(pick) => self.pick(*pick, clause, model),
                 ClauseKind::AfterMatch(skip) => self.after_match(skip, clause, model),
                 ClauseKind::CancelOn(guards) => {
@@ -430,7 +435,7 @@ impl<'a> Checker<'a> {
                         expr.span,
                         "depends on events or tables",
                     )
-                    .note("durations from fields and tables are not built yet")
+                    .note("a bound after `within`, `in last` and `no … until` may be computed; this one decides what is kept")
                     .help("write a constant such as `48h`; a bound by field goes into `having`: `b.@ts - a.@ts <= a.hours * 1h`"),
                 );
                 None

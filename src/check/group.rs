@@ -21,7 +21,7 @@ impl<'a> Checker<'a> {
             self.plain_groups(&group.body);
             let inner: Vec<&Element> = group.body.elements().collect();
             let begins = inner.first().filter(|e| matches!(e, Element::Absence(_)));
-            let open = |e: &&&Element| matches!(e, Element::Absence(a) if a.within.is_none());
+            let open = |e: &&&Element| matches!(e, Element::Absence(a) if !a.is_timed());
             let ends = inner.last().filter(open);
             let before = at.checked_sub(1).and_then(|i| elements.get(i)).filter(open);
             if let Some(absence) = begins.or(ends).or(before) {
@@ -96,7 +96,7 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
             self.until(step, false);
-            self.guard_lasts(step);
+            self.guard_lasts(model, step);
         }
     }
 

@@ -271,7 +271,7 @@ impl<'a> Checker<'a> {
             match &node.kind {
                 NodeKind::Absence(absence) => {
                     // Without `within` it is the next step's `without`.
-                    let next = model.nodes.get(at + 1).filter(|_| absence.within.is_none());
+                    let next = model.nodes.get(at + 1).filter(|_| !absence.is_timed());
                     let guarded = next.map_or_else(|| last.clone(), |n| of(&n.kind.steps(), false));
                     self.guards_by(&absence.events, &guarded);
                 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::function::Statistic;
 use crate::check::model::{Model, NodeKind};
 use crate::check::{Checker, walk};
 use crate::diag::Diagnostic;
@@ -52,7 +51,7 @@ impl<'a> Checker<'a> {
         for clause in &model.rule.clauses {
             match &clause.kind {
                 ClauseKind::CancelOn(events) => guards += events.len(),
-                ClauseKind::Having(e) | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
+                ClauseKind::Having { condition: e, .. } | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
                     self.statistics_in(e, usize::MAX, &mut statistics);
                 }
                 ClauseKind::Alert(fields) => {
@@ -98,7 +97,7 @@ impl<'a> Checker<'a> {
         while let Some(expr) = open.pop() {
             walk::expressions(expr, &mut |e| {
                 match &e.kind {
-                    ExprKind::Call(call) if Statistic::by_name(&call.name.name).is_some() && self.has_window(call) => {
+                    ExprKind::Call(call) if self.statistic_form(call).is_some() => {
                         found.insert((step, self.sources.text(e.span).to_string()));
                     }
                     ExprKind::Path(path) if path.parts.len() == 1 => {

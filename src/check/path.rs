@@ -271,6 +271,7 @@ impl Checker<'_> {
     fn is_key(&self, path: &Path, scope: &Scope<'_, '_>) -> bool {
         let text = path_text(path);
         !scope.place.has_event()
+            && scope.place != Place::Bound
             && scope.model.is_some_and(|m| m.key().iter().any(|c| c.name == text || c.field.as_ref() == Some(&text)))
     }
 

@@ -3,6 +3,7 @@
 
 use crate::check::Checker;
 use crate::check::model::{Model, Node, NodeKind, StepInfo, minimum};
+use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
 use crate::syntax::ast::{
@@ -164,7 +165,7 @@ impl<'a> Checker<'a> {
             self.without_on_first(step);
         }
         self.until(step, info.is_repeated());
-        self.guard_lasts(step);
+        self.guard_lasts(model, step);
     }
 
     pub(super) fn without_on_first(&mut self, step: &Step) {
@@ -195,11 +196,52 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn guard_lasts(&mut self, step: &Step) {
+    /// The number of `fewer than N of`, and its end.
+    fn fewer(&mut self, absence: &Absence) {
+        let Some(n) = absence.fewer else { return };
+        if n == 0 {
+            self.out.push(
+                Diagnostic::error(
+                    codes::WRONG_COUNT,
+                    "`fewer than 0` never holds",
+                    absence.span,
+                    "there cannot be fewer than none",
+                )
+                .help("write `no X within 5m`, which is `fewer than 1`"),
+            );
+        } else if n > self.limits.max_count {
+            self.out.push(
+                Diagnostic::error(
+                    codes::WRONG_COUNT,
+                    format!("{n} events are more than may be counted"),
+                    absence.span,
+                    format!("the limit is {}", self.limits.max_count),
+                )
+                .help("count over a shorter time, or raise the limit in the configuration"),
+            );
+        }
+        if !absence.is_timed() {
+            self.out.push(
+                Diagnostic::error(
+                    codes::ENDLESS_ABSENCE,
+                    "`fewer than` needs `within` or `until`",
+                    absence.span,
+                    "for how long?",
+                )
+                .note("the events are counted from the previous step's event to the deadline, where it is decided")
+                .help("say for how long")
+                .fix(end_of(absence.span), " within 5m"),
+            );
+        }
+    }
+
+    pub(super) fn guard_lasts(&mut self, model: &Model<'a>, step: &Step) {
         for guard in &step.guards {
             match (&guard.last, guard.kind) {
                 (Some(last), StepGuardKind::If | StepGuardKind::Unless) => {
-                    self.duration(last, "`in last`");
+                    let index = model.steps.iter().position(|s| std::ptr::eq(s.step, step)).unwrap_or_default();
+                    let scope = Scope { place: Place::Bound, ..Scope::guard(model, index, true) };
+                    self.span(last, "`in last`", &scope);
                 }
                 (None, StepGuardKind::If | StepGuardKind::Unless) => self.out.push(
                     Diagnostic::error(
@@ -301,7 +343,8 @@ impl<'a> Checker<'a> {
             }
             return;
         }
-        if absence.within.is_some() {
+        self.fewer(absence);
+        if absence.is_timed() || absence.fewer.is_some() {
             return;
         }
         // A bound before the absence is reported by itself: it belongs behind it.

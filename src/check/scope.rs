@@ -33,6 +33,8 @@ pub(crate) enum Place {
     Severity,
     /// `suppress … by`
     Suppress,
+    /// A computed duration or time: `within`, `in last`, `until`.
+    Bound,
     /// The conditions of `expect alert { … }`.
     Test,
 }
@@ -53,13 +55,14 @@ impl Place {
             Self::Alert => "`alert`",
             Self::Severity => "`severity` or `risk`",
             Self::Suppress => "`suppress … by`",
+            Self::Bound => "a bound",
             Self::Test => "an expectation",
         }
     }
 
     /// Whether bare fields are those of a current event.
     pub(crate) fn has_event(self) -> bool {
-        !matches!(self, Self::Having | Self::Alert | Self::Severity | Self::Suppress | Self::Test)
+        !matches!(self, Self::Having | Self::Alert | Self::Severity | Self::Suppress | Self::Bound | Self::Test)
     }
 }
 

@@ -45,7 +45,9 @@ pub(crate) fn children(expr: &Expr) -> Vec<&Expr> {
         | ExprKind::Regex(_)
         | ExprKind::Path(_) => Vec::new(),
         ExprKind::AnyElement { list, condition, .. } => vec![list, condition],
-        ExprKind::Call(call) => call.args.iter().chain(call.condition.as_deref()).collect(),
+        ExprKind::Call(call) => {
+            call.args.iter().chain(call.condition.as_deref()).chain(call.by.iter().map(|item| &item.value)).collect()
+        }
         ExprKind::Not(inner)
         | ExprKind::Neg(inner)
         | ExprKind::Below(inner)

@@ -12,6 +12,7 @@ use tripline::syntax::ast::{
 use tripline::syntax::source::SourceMap;
 
 use super::args::ExplainArgs;
+use super::cost;
 use super::exit::{Exit, Stop};
 use super::graph::drawing::{self, Drawing};
 use super::rules::{self, Selection};
@@ -76,6 +77,9 @@ impl Page<'_> {
                         "  All of it within {}, from the first bound event to the last.",
                         wording.expr(within)
                     ));
+                }
+                if let Some(events) = found.events {
+                    self.line(&format!("  Counted among the last {} events of its class and key.", events.count));
                 }
             }
         }
@@ -161,8 +165,12 @@ impl Page<'_> {
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
         for clause in &rule.clauses {
             match &clause.kind {
-                ClauseKind::Having(condition) => {
+                ClauseKind::Having { condition, lasting } => {
                     self.line(&format!("  Only if, over the whole match: {}", wording.expr(condition)));
+                    if let Some(lasting) = lasting {
+                        let lasting = wording.expr(lasting);
+                        self.line(&format!("  and only if all of it was so at every look of the last {lasting}."));
+                    }
                 }
                 ClauseKind::CancelOn(guards) => {
                     let guards = wording.guards(guards);
@@ -269,6 +277,12 @@ impl Page<'_> {
             );
         }
         self.row("timers", &timers);
+        if let Some(window) = cost::sliding(rule) {
+            self.row("window", &window);
+        }
+        for statistic in cost::statistics(rule) {
+            self.row("statistic", &statistic);
+        }
         let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
         self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });
         let name = |at: usize| format!("{at} {}", drawing.nodes[at].label);
@@ -356,9 +370,13 @@ fn step_words(step: &Step, wording: Wording<'_>) -> String {
 }
 
 fn absence_words(absence: &Absence, wording: Wording<'_>) -> String {
-    let events = wording.guards(&absence.events);
-    match &absence.within {
-        Some(within) => format!("for {} no {events}; decided when that time is over", wording.expr(within)),
-        None => format!("no {events} up to the next step"),
+    let events = match absence.fewer {
+        None => format!("no {}", wording.guards(&absence.events)),
+        Some(n) => format!("fewer than {n} of {}", wording.guards(&absence.events)),
+    };
+    match (&absence.within, &absence.until) {
+        (Some(within), _) => format!("for {} {events}; decided when that time is over", wording.expr(within)),
+        (None, Some(until)) => format!("{events} until {}; decided then", wording.expr(until)),
+        (None, None) => format!("{events} up to the next step"),
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod code;
 mod completions;
+mod cost;
 mod exit;
 mod explain;
 mod fmt;

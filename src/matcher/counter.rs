@@ -2,7 +2,8 @@
 //!
 //! A window of events per key, looked at on each event that qualifies, after it is added and what is too old is
 //! dropped. It fires when its condition is true and was false at the previous look; an empty window counts as false.
-//! Counting is O(1) an event; `having` costs a pass over the window.
+//! Counting is O(1) an event, and so are the usual aggregates of `having`; what else it reads costs a pass over the
+//! window, once the rest holds.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,12 +13,14 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
-use crate::base::{Timestamp, Value};
-use crate::plan::eval::passes;
+use super::tally::Tally;
+use crate::base::{Duration, Timestamp, Value};
+use crate::plan::eval::{Ctx, passes};
 use crate::plan::event::{StoredEvent, StoredView};
 use crate::plan::key::encode_tuple;
 use crate::plan::ruleset::AfterMatch;
 use crate::plan::ruleset::{ElementKind, Step};
+use crate::plan::sliding::Sliding;
 
 /// The window of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,24 @@ pub struct Counter {
     held: bool,
     /// Events were dropped by the limit since the window was last empty.
     limited: bool,
+    /// Only where [`Sliding::keeps_more`].
+    more: Option<Box<More>>,
+}
+
+/// What some sliding counts keep beside their window.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct More {
+    /// Aggregates over the window.
+    tallies: Vec<Tally>,
+    /// Events of the class so far, and for each event of the window how many there were up to and with it.
+    seen: u64,
+    places: VecDeque<u64>,
+    /// The first look from which on the condition was true at every look.
+    since: Option<Timestamp>,
+}
+
+fn sliding<'a>(env: &RuleEnv<'a>) -> &'a Sliding {
+    env.rule.sliding.as_deref().expect("the counter strategy is chosen for a sliding count")
 }
 
 fn step<'a>(env: &RuleEnv<'a>) -> &'a Step {
@@ -81,6 +102,34 @@ impl Counter {
                 self.tuples.remove(&tuple[..]);
             }
         }
+        if let Some(more) = &mut self.more {
+            more.tallies.iter_mut().for_each(Tally::pop);
+            more.places.pop_front();
+        }
+    }
+
+    fn push(&mut self, env: &RuleEnv<'_>, event: Arc<StoredEvent>) {
+        if let Some(more) = &mut self.more {
+            let sliding = sliding(env);
+            more.tallies.resize_with(sliding.tallies.len(), Tally::default);
+            for (tally, of) in more.tallies.iter_mut().zip(&sliding.tallies) {
+                tally.push(env, of, &event);
+            }
+            if sliding.events.is_some() {
+                more.places.push_back(more.seen);
+            }
+        }
+        self.events.push_back(event);
+    }
+
+    /// An event of the class moves a window of so many events, whether it qualifies or not.
+    fn pass(&mut self, env: &RuleEnv<'_>, most: u64) {
+        let more = self.more.get_or_insert_default();
+        more.seen += 1;
+        let gone = more.places.iter().take_while(|place| **place + most <= more.seen).count();
+        for _ in 0..gone {
+            self.pop(env);
+        }
     }
 
     fn clear(&mut self) {
@@ -88,6 +137,9 @@ impl Counter {
         self.tuples.clear();
         self.held = false;
         self.limited = false;
+        if let Some(more) = &mut self.more {
+            **more = More { seen: more.seen, ..More::default() };
+        }
     }
 
     /// Takes an event. Dropped events are counted in `evicted`.
@@ -102,7 +154,16 @@ impl Counter {
         let rule = env.rule;
         let step_def = step(env);
         let quantifier = step_def.quantifier.as_ref().expect("a repeated step has a quantifier");
+        let sliding = sliding(env);
+        if self.more.is_none() && sliding.keeps_more() {
+            self.more = Some(Box::default());
+        }
         self.prune(env, event.ts);
+        if let Some(most) = sliding.events
+            && event.roles & rule.hints.named != 0
+        {
+            self.pass(env, most);
+        }
         let empty_before = self.events.is_empty();
         let mut candidate = event.has(step_def.role).then(|| event.store(env, stats));
         if let Some(stored) = &candidate
@@ -129,7 +190,7 @@ impl Counter {
         {
             *self.tuples.entry(tuple[..].into()).or_insert(0) += 1;
         }
-        self.events.push_back(stored);
+        self.push(env, stored);
         while self.events.len() > rule.runs_per_key {
             self.pop(env);
             self.limited = true;
@@ -137,7 +198,10 @@ impl Counter {
         }
         let count = if quantifier.distinct.is_empty() { self.events.len() } else { self.tuples.len() } as u64;
         let enough = count >= quantifier.min && quantifier.max.is_none_or(|max| count <= max);
-        let holds = enough && self.having(env);
+        let mut holds = enough && self.having(env, sliding);
+        if let Some(lasting) = sliding.lasting {
+            holds = self.lasts(holds, empty_before, event.ts, lasting);
+        }
         let before = self.held && !empty_before;
         if holds && (!before || rule.after == AfterMatch::NoSkip) {
             out.push(Match {
@@ -175,9 +239,29 @@ impl Counter {
         })
     }
 
-    fn having(&self, env: &RuleEnv<'_>) -> bool {
-        let Some(having) = &env.rule.having else { return true };
+    /// Whether the condition, which is true or not at this look, was so for long enough.
+    fn lasts(&mut self, holds: bool, empty_before: bool, now: Timestamp, lasting: Duration) -> bool {
+        let more = self.more.get_or_insert_default();
+        if !holds || empty_before {
+            more.since = None;
+        }
+        holds && now - *more.since.get_or_insert(now) >= lasting
+    }
+
+    fn having(&self, env: &RuleEnv<'_>, sliding: &Sliding) -> bool {
+        if let Some(quick) = &sliding.quick {
+            let ends: Vec<&StoredEvent> =
+                self.events.front().into_iter().chain(self.events.back()).map(|e| &**e).collect();
+            let bound = [ends];
+            let tallies = self.more.iter().flat_map(|more| &more.tallies);
+            let values: Vec<Value> = tallies.zip(&sliding.tallies).map(|(tally, of)| tally.value(of)).collect();
+            let context = Ctx { stats: &values, ..env.context::<StoredView<'_>>(None, &bound, None) };
+            if !passes(quick, &context) {
+                return false;
+            }
+        }
+        let Some(slow) = &sliding.slow else { return true };
         let bound = [self.events.iter().map(|e| &**e).collect::<Vec<_>>()];
-        passes(having, &env.context::<StoredView<'_>>(None, &bound, None))
+        passes(slow, &env.context::<StoredView<'_>>(None, &bound, None))
     }
 }

@@ -223,7 +223,7 @@ impl LatestRun {
     /// The bound events with which element `at` may take `event`, if any.
     fn advance(&self, env: &RuleEnv<'_>, at: usize, event: &Arrived<'_>) -> Option<Bound> {
         let rule = env.rule;
-        let link = rule.elements[at].link;
+        let link = &rule.elements[at].link;
         let gap_holds = |last: &StoredEvent| {
             last.at() < event.at()
                 && link.within.is_none_or(|d| event.ts - last.ts <= d)
@@ -275,7 +275,7 @@ impl LatestRun {
             None if env.rule.elements.len() == 1 => self.first.back(),
             None => None,
         };
-        last.is_some_and(|last| last.at() < event.at() && event.ts - last.ts <= ahead.within)
+        last.is_some_and(|last| last.at() < event.at() && ahead.within.fixed().is_some_and(|d| event.ts - last.ts <= d))
     }
 
     /// Decides an absence whose deadline has passed.

@@ -13,6 +13,8 @@ pub mod past;
 pub mod runs;
 pub mod shard;
 pub mod state;
+pub mod statistic;
+pub mod tally;
 
 pub use arrived::{Arrived, Match, RuleEnv};
 pub use shard::{Matcher, RuleCounters};

@@ -202,7 +202,10 @@ impl Matcher {
                     RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
                 }
                 if let Some(past) = &mut slot.past {
-                    past.add(&env, event);
+                    if past.is_limited(event.ts) {
+                        self.scratch.iter_mut().for_each(|matched| matched.limited = true);
+                    }
+                    past.add(&env, event, &mut counters.evicted);
                 }
             }
             settle(&env, table, slot_at, rule_id.0, &mut self.wheel);

@@ -12,10 +12,10 @@ use regex_automata::util::syntax;
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Glob, Lookup, Which, fold_case};
 use super::key::encode_scalar;
 use super::net::{CidrSet, parse_network};
-use super::ruleset::{Stat, StatWindow};
+use super::ruleset::Stat;
 use super::table::Table;
-use crate::base::function::{Aggregate, Function, Statistic};
-use crate::base::id::{StatId, TableId};
+use crate::base::function::{Aggregate, Function};
+use crate::base::id::TableId;
 use crate::base::{Duration, FieldId, Limits, StepId, Value};
 use crate::syntax::ast;
 use crate::syntax::ast::{BinaryOp, ExprKind, InSet};
@@ -148,9 +148,22 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn problem(&mut self, span: Span, text: impl Into<String>) -> Expr {
+    pub(super) fn problem(&mut self, span: Span, text: impl Into<String>) -> Expr {
         self.problems.push((span, text.into()));
         Expr::Const(Value::Missing)
+    }
+
+    /// Whether an expression is a constant duration.
+    pub fn is_constant(&mut self, e: &ast::Expr) -> bool {
+        if let ExprKind::Below(inner) = &e.kind {
+            return self.is_constant(inner);
+        }
+        // What it reads is met again where it is lowered for good.
+        let touched = self.fields.touched.clone();
+        let lowered = self.expr(e, Place::Guard);
+        self.fields.touched = touched;
+        matches!(lowered, Expr::Const(Value::Duration(_)))
+            || matches!(fold_constant(&lowered), Some(Value::Duration(_)))
     }
 
     /// A constant duration expression.
@@ -428,7 +441,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The step that an aggregate or statistic is over: the first step name in its arguments.
-    fn step_in(&self, e: &ast::Expr) -> Option<StepId> {
+    pub(super) fn step_in(&self, e: &ast::Expr) -> Option<StepId> {
         match &e.kind {
             ExprKind::Path(path) => self.scope.steps.get(&path.parts[0].name).copied(),
             ExprKind::Call(call) => call.args.iter().find_map(|a| self.step_in(a)),
@@ -446,9 +459,7 @@ impl<'a> Lowering<'a> {
 
     fn call(&mut self, call: &ast::Call, span: Span, place: Place) -> Expr {
         let name = call.name.name.as_str();
-        if let Some(kind) = Statistic::by_name(name)
-            && let Some(stat) = self.statistic(kind, call, place)
-        {
+        if let Some(stat) = self.statistic(call, place) {
             return stat;
         }
         if let Some(kind) = Aggregate::by_name(name)
@@ -570,49 +581,6 @@ impl<'a> Lowering<'a> {
             _ => 0.0,
         };
         Expr::Aggregate(Box::new(AggregateExpr { kind, steps, distinct: call.distinct, args, filter, percent }))
-    }
-
-    fn statistic(&mut self, kind: Statistic, call: &ast::Call, place: Place) -> Option<Expr> {
-        let (value, window) = match (call.events, call.args.as_slice()) {
-            (Some(n), [value]) => (value, StatWindow::Events(n)),
-            (None, [value, window]) => match self.constant_duration(window) {
-                Some(d) => (value, StatWindow::Time(d)),
-                None => return None,
-            },
-            _ => return None,
-        };
-        let (step, bound) = match place {
-            Place::Step(step) => (step, false),
-            Place::Match => (self.step_in(value)?, true),
-            _ => return Some(self.problem(call.name.span, "a statistic belongs in a step's condition or in an alert")),
-        };
-        let value = self.expr(value, Place::Element(step));
-        let stat = Stat { kind, value, window, step, role: 0 };
-        let name = |s: &Stat| format!("{:?} {:?} {:?} {:?}", s.kind, s.value, s.window, s.step);
-        let id = match self.scope.stats.iter().position(|s| name(s) == name(&stat)) {
-            Some(at) => StatId::from(at),
-            None => {
-                self.scope.stats.push(stat);
-                StatId::from(self.scope.stats.len() - 1)
-            }
-        };
-        Some(if bound { Expr::Bound(step, Which::Last, Attr::Stat(id)) } else { Expr::This(Attr::Stat(id)) })
-    }
-
-    fn constant_duration(&mut self, e: &ast::Expr) -> Option<Duration> {
-        let before = self.problems.len();
-        // A path is a field, never a window; only look at what can fold.
-        if matches!(e.kind, ExprKind::Path(_))
-            && !matches!(&e.kind, ExprKind::Path(p) if self.declarations.lets.contains_key(&p.parts[0].name))
-        {
-            return None;
-        }
-        let lowered = self.expr(e, Place::Event);
-        self.problems.truncate(before);
-        match lowered {
-            Expr::Const(Value::Duration(d)) => Some(d),
-            _ => None,
-        }
     }
 }
 

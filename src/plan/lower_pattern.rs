@@ -10,10 +10,10 @@ use super::lower_expr::{Lowering, Place};
 use super::lower_rule::{PendingRole, RuleBuilder};
 use super::ruleset::{
     Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, Quantifier, RoleKind,
-    Step,
+    Span, Step,
 };
 use crate::base::id::GuardId;
-use crate::base::{Duration, StepId};
+use crate::base::{Duration, StepId, Value};
 use crate::syntax::ast::{self, Count, StepGuardKind};
 
 impl<'s, 'a> RuleBuilder<'s, 'a> {
@@ -72,20 +72,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         // `no X` without `within` is `without X` on the next step.
         let mut without: Vec<&ast::Guard> = Vec::new();
         for (then, element) in joined {
-            let link = Link {
-                directly: then.directly,
-                after: then.after.as_ref().map(|d| low.duration(d)),
-                within: then.within.as_ref().map(|d| low.duration(d)),
-            };
+            let link = link(then, low);
             match element {
-                ast::Element::Absence(absence) => match &absence.within {
+                ast::Element::Absence(absence) => match end(absence, low) {
                     None => without.extend(&absence.events),
                     Some(within) => {
-                        let within = low.duration(within);
                         let previous = elements.last().and_then(|e| e.steps().last().copied());
                         let guards =
                             absence.events.iter().map(|g| self.guard(g, previous, None, low)).collect::<Vec<_>>();
-                        ahead.push(Ahead { guards, within });
+                        ahead.push(Ahead { guards, fewer: absence.fewer.unwrap_or(1), within });
                     }
                 },
                 ast::Element::Group(group) if group.quantifier.is_none() => {
@@ -164,11 +159,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 let joined =
                     std::iter::once((&none, &*group.body.first)).chain(group.body.rest.iter().map(|(t, e)| (t, e)));
                 for (then, inner) in joined {
-                    let link = Link {
-                        directly: then.directly,
-                        after: then.after.as_ref().map(|d| low.duration(d)),
-                        within: then.within.as_ref().map(|d| low.duration(d)),
-                    };
+                    let link = link(then, low);
                     if let ast::Element::Step(step) = inner {
                         let (id, _) = self.step(step, false, low);
                         body.push((id, link));
@@ -248,10 +239,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     }
                 }
                 kind => {
-                    let last = guard.last.as_ref().map_or(Duration::MAX, |d| low.duration(d));
+                    let last = guard.last.as_ref().map_or(Span::Fixed(Duration::MAX), |d| span(d, low));
                     let guards: Vec<GuardId> =
                         guard.events.iter().map(|g| self.guard(g, Some(id), None, low)).collect();
-                    let simple = guards.iter().all(|g| self.guards[g.index()].equalities.is_some());
+                    let fixed = last.fixed().is_some();
+                    let simple = fixed && guards.iter().all(|g| self.guards[g.index()].equalities.is_some());
                     let lookback = Lookback { wanted: kind == StepGuardKind::If, guards, last };
                     let step = &mut self.steps[id.index()];
                     if simple { step.lookback.push(lookback) } else { step.cross_lookback.push(lookback) }
@@ -348,6 +340,46 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             equalities,
         });
         id
+    }
+}
+
+/// A length of time: what is not constant is an expression over bound events.
+fn span(d: &ast::Expr, low: &mut Lowering<'_>) -> Span {
+    if low.is_constant(d) {
+        return Span::Fixed(low.duration(d));
+    }
+    Span::Computed(match &d.kind {
+        // Times are whole nanoseconds, so excluding the bound is a bound one less.
+        ast::ExprKind::Below(inner) => Expr::Arith(
+            ast::BinaryOp::Sub,
+            Box::new(low.expr(inner, Place::Guard)),
+            Box::new(Expr::Const(Value::Duration(Duration(1)))),
+        ),
+        _ => low.expr(d, Place::Guard),
+    })
+}
+
+/// A bound, constant or not.
+pub(super) fn bound(d: Option<&ast::Expr>, low: &mut Lowering<'_>) -> (Option<Duration>, Option<Box<Expr>>) {
+    match d.map(|d| span(d, low)) {
+        None => (None, None),
+        Some(Span::Fixed(d)) => (Some(d), None),
+        Some(Span::Computed(e) | Span::Until(e)) => (None, Some(Box::new(e))),
+    }
+}
+
+fn link(then: &ast::Then, low: &mut Lowering<'_>) -> Link {
+    let after = then.after.as_ref().map(|d| low.duration(d));
+    let (within, computed) = bound(then.within.as_ref(), low);
+    Link { directly: then.directly, after, within, computed }
+}
+
+/// When an absence ends; `None` with the next step.
+fn end(absence: &ast::Absence, low: &mut Lowering<'_>) -> Option<Span> {
+    match (&absence.within, &absence.until) {
+        (Some(d), _) => Some(span(d, low)),
+        (None, Some(time)) => Some(Span::Until(low.expr(time, Place::Guard))),
+        (None, None) => None,
     }
 }
 

@@ -8,10 +8,12 @@ use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
 use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
+use super::lower_pattern::bound;
 use super::ruleset::{
     AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
     Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
+use super::sliding::Sliding;
 use super::strategy;
 use crate::base::id::{GuardId, PredId};
 use crate::base::{RuleId, StepId, Value};
@@ -91,7 +93,13 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             }
         }
         let empty = ast::Sequence {
-            first: Box::new(ast::Element::Absence(ast::Absence { events: Vec::new(), within: None, span: decl.span })),
+            first: Box::new(ast::Element::Absence(ast::Absence {
+                fewer: None,
+                events: Vec::new(),
+                within: None,
+                until: None,
+                span: decl.span,
+            })),
             rest: Vec::new(),
             span: decl.span,
         };
@@ -118,7 +126,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let mut elements = Vec::new();
         let mut trailing = Vec::new();
         self.sequence(body, &mut low, &mut elements, &mut trailing);
-        let within = clause.and_then(|m| m.within.as_ref()).map(|d| low.duration(d));
+        let (within, computed_within) = bound(clause.and_then(|m| m.within.as_ref()), &mut low);
 
         // The rule's key is that of the first step; alerts and `having` read it by name.
         let key: Vec<usize> = elements
@@ -134,6 +142,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let (mut enabled, mut shadow, mut internal) = (true, false, false);
         let (mut pick, mut after) = (Pick::Latest, AfterMatch::SkipPastLast);
         let (mut having, mut risk, mut suppress) = (None, None, None);
+        let mut lasting = None;
         let mut alert = Vec::new();
         let mut runs_per_key = limits.runs_per_key;
         let text = |s: &ast::StrLit| -> Arc<str> { s.value.as_str().into() };
@@ -147,7 +156,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ClauseKind::Author(t) => meta.author = Some(text(t)),
                 ClauseKind::References(t) => meta.references = t.iter().map(text).collect(),
                 ClauseKind::Risk(e) => risk = Some(low.expr(e, Place::Match)),
-                ClauseKind::Having(e) => having = Some(low.expr(e, Place::Match)),
+                ClauseKind::Having { condition, lasting: period } => {
+                    having = Some(low.expr(condition, Place::Match));
+                    lasting = period.as_ref().map(|d| low.duration(d));
+                }
                 ClauseKind::Pick(p) => pick = *p,
                 ClauseKind::AfterMatch(a) => after = after_match(a, &low),
                 ClauseKind::Enabled(v) => enabled = *v,
@@ -186,8 +198,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         self.set.fields = fields;
 
         let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
-        let named = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        let events = clause.and_then(|m| m.events).map(|e| e.count);
+        let contiguous = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        // A window of so many events is over the class, whatever the step's `where`.
+        let named = contiguous || events.is_some();
         self.statistics_and_named(&stats, named);
+        let split = stats.iter().any(|stat| !stat.is_within(&self.step_keys[stat.step.index()]));
         let handed_over = self.assign_roles();
         if self.roles.len() > 64 {
             problems.push((decl.name.span, "the rule has more than 64 steps and guards together".to_owned()));
@@ -207,6 +223,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 for pred in &role.preds {
                     self.set.classes.subscribe(*pred, self.id, at as u8);
                 }
+            }
+        }
+        if handed_over {
+            for stat in stats.iter_mut().filter(|stat| stat.key.is_empty()) {
+                let own = &self.step_keys[stat.step.index()];
+                stat.key = own.iter().map(|c| KeyPart { value: c.value.clone(), optional: c.optional }).collect();
             }
         }
         let (guards, mut steps) = (self.guards, self.steps);
@@ -237,8 +259,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             elements,
             trailing,
             within,
+            computed_within,
             cancel,
             having,
+            sliding: None,
             pick,
             after,
             alert,
@@ -254,6 +278,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             hints: super::ruleset::Hints::default(),
             reads_whole: low_whole_reads > 0,
         };
+        let bounded = rule.within.is_some() || events.is_some();
+        if bounded && rule.only_repeated().is_some() {
+            rule.sliding = Some(Box::new(Sliding::of(&rule, events, lasting)));
+        } else if events.is_some() || lasting.is_some() {
+            problems.push((decl.name.span, "this rule is no sliding count".to_owned()));
+        }
+        if split && (contiguous || rule.is_sliding()) {
+            problems.push((decl.name.span, "a statistic's key leaves out a part of the rule's key".to_owned()));
+        }
         rule.horizon = strategy::horizon(&rule);
         rule.hints = strategy::hints(&rule);
         (rule.strategy, rule.reason) = strategy::choose(&rule, self.set.input.force);
@@ -337,7 +370,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         for (at, stat) in stats.iter().enumerate() {
             let step = self.step_asts[stat.step.index()].clone();
             let preds = self.predicates(&step.classes, None, "", None, &mut low);
-            let components = self.step_keys[stat.step.index()].clone();
+            // One whose key leaves out a part of the step's is over events of several keys: the rule has one state.
+            let own = self.step_keys[stat.step.index()].clone();
+            let components = if stat.is_within(&own) { own } else { Vec::new() };
             let kind = RoleKind::Stat(crate::base::id::StatId::from(at));
             self.pending_roles.push(PendingRole { kind, preds, components });
         }

@@ -12,9 +12,11 @@ pub mod lower;
 pub mod lower_expr;
 mod lower_pattern;
 mod lower_rule;
+mod lower_statistic;
 pub mod net;
 pub mod polygon;
 pub mod ruleset;
+pub mod sliding;
 pub mod strategy;
 pub mod table;
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::classify::ClassIndex;
 use super::expr::Expr;
-use super::key::KeySpec;
+use super::key::{KeyPart, KeySpec};
+use super::sliding::Sliding;
 use super::table::Table;
 use crate::base::function::Statistic;
 use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
@@ -124,12 +125,16 @@ pub struct Rule {
     pub elements: Vec<Element>,
     /// Absences after the last element.
     pub trailing: Vec<Ahead>,
-    /// First to last bound event.
+    /// First to last bound event, if that is constant.
     pub within: Option<Duration>,
+    /// The same over the match, if it is not.
+    pub computed_within: Option<Box<Expr>>,
     /// `cancel on`.
     pub cancel: Vec<GuardId>,
     /// On the whole match.
     pub having: Option<Expr>,
+    /// For a sliding count: its window and condition.
+    pub sliding: Option<Box<Sliding>>,
     /// Which candidate.
     pub pick: Pick,
     /// What a match uses up.
@@ -346,7 +351,7 @@ pub struct Lookback {
     /// Any of these.
     pub guards: Vec<GuardId>,
     /// How far back.
-    pub last: Duration,
+    pub last: Span,
 }
 
 /// An event that must (not) occur.
@@ -376,6 +381,14 @@ pub struct Stat {
     pub value: Expr,
     /// Over how much of the past.
     pub window: StatWindow,
+    /// Of the newest value, for `ewma`.
+    pub weight: f64,
+    /// Missing with fewer values.
+    pub least: u64,
+    /// Only earlier events for which this is true.
+    pub filter: Option<Expr>,
+    /// Its events agree on these, where that is more than the key of the state that holds them.
+    pub key: Vec<KeyPart>,
     /// The step whose class it is.
     pub step: StepId,
     /// Its bit.
@@ -387,8 +400,10 @@ pub struct Stat {
 pub enum StatWindow {
     /// The last `d`, closed.
     Time(Duration),
-    /// The last `n` values.
+    /// The last `n` events.
     Events(u64),
+    /// All of it, in a state of constant size.
+    Ever,
 }
 
 /// An element of the pattern with its joint to the one before.
@@ -431,23 +446,48 @@ pub struct Group {
 }
 
 /// A joint between two elements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Link {
     /// Nothing of a named class between.
     pub directly: bool,
     /// The least gap.
     pub after: Option<Duration>,
-    /// The greatest gap.
+    /// The greatest gap, if that is constant.
     pub within: Option<Duration>,
+    /// The same, if it is not: over the events bound up to and with the element behind the joint.
+    pub computed: Option<Box<Expr>>,
 }
 
-/// `no X within d`.
+/// `no X within d`, `fewer than 3 of X until T`.
 #[derive(Clone, Debug)]
 pub struct Ahead {
-    /// None of these.
+    /// Events of these.
     pub guards: Vec<GuardId>,
+    /// So many of them break it: 1 for `no`.
+    pub fewer: u64,
     /// From the previous element's last event on, closed.
-    pub within: Duration,
+    pub within: Span,
+}
+
+/// A length of time, or what it is computed from: an expression over the events that are bound where it stands.
+#[derive(Clone, Debug)]
+pub enum Span {
+    /// A constant.
+    Fixed(Duration),
+    /// A duration.
+    Computed(Expr),
+    /// The time at which it ends.
+    Until(Expr),
+}
+
+impl Span {
+    /// The length, if it is constant.
+    pub fn fixed(&self) -> Option<Duration> {
+        match self {
+            Self::Fixed(d) => Some(*d),
+            Self::Computed(_) | Self::Until(_) => None,
+        }
+    }
 }
 
 impl Element {
@@ -464,16 +504,27 @@ impl Element {
 impl Rule {
     /// Whether the pattern is one repeated step with a bound: a sliding count (language.md §3.7).
     pub fn is_sliding(&self) -> bool {
+        self.sliding.is_some()
+    }
+
+    /// The step of a pattern that is nothing but a repeated step without `until`.
+    pub(super) fn only_repeated(&self) -> Option<&Step> {
         match self.elements.as_slice() {
-            [Element { kind: ElementKind::Repeat(step), .. }] => {
-                self.within.is_some() && self.trailing.is_empty() && self.steps[step.index()].until.is_none()
+            [Element { kind: ElementKind::Repeat(step), .. }] if self.trailing.is_empty() => {
+                Some(&self.steps[step.index()]).filter(|step| step.until.is_none())
             }
-            _ => false,
+            _ => None,
         }
     }
 
-    /// The least length of time from the last bound event to the completion: the largest trailing absence.
+    /// The least length of time from the last bound event to the completion: the largest constant trailing absence.
     pub fn trailing_deadline(&self) -> Option<Duration> {
-        self.trailing.iter().map(|a| a.within).max()
+        self.trailing.iter().filter_map(|a| a.within.fixed()).max()
+    }
+
+    /// Whether a deadline at the end of the pattern depends on what is bound.
+    pub fn has_computed_deadline(&self) -> bool {
+        let mut ahead = self.trailing.iter().chain(self.elements.iter().flat_map(|e| &e.ahead));
+        !self.trailing.is_empty() && ahead.any(|a| a.within.fixed().is_none())
     }
 }

@@ -80,6 +80,12 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
     if rule.having.is_some() {
         return no("`having` looks at the whole match");
     }
+    if rule.computed_within.is_some() || rule.has_computed_deadline() {
+        return no("a bound depends on what is bound");
+    }
+    if rule.trailing.iter().any(|a| a.fewer > 1) {
+        return no("an absence counts");
+    }
     let guards = rule.cancel.iter().chain(rule.trailing.iter().flat_map(|a| &a.guards));
     let between = rule.elements.iter().flat_map(|e| &e.without);
     for guard in guards.chain(between) {
@@ -91,6 +97,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
         return no("`cancel on` cuts what a repeated first step reaches back to");
     }
     for (i, element) in rule.elements.iter().enumerate() {
+        if element.link.computed.is_some() {
+            return no("the bound of a gap depends on what is bound");
+        }
         if !element.ahead.is_empty() {
             return no("a timed absence precedes a step");
         }
@@ -181,6 +190,9 @@ pub fn horizon(rule: &Rule) -> Option<Duration> {
             sum
         }
     };
-    let lookback = rule.steps.iter().flat_map(|s| s.lookback.iter().chain(&s.cross_lookback)).map(|l| l.last).max();
-    Some(span + rule.trailing_deadline().unwrap_or_default() + lookback.unwrap_or_default())
+    let mut lookback = Duration::ZERO;
+    for looked in rule.steps.iter().flat_map(|s| s.lookback.iter().chain(&s.cross_lookback)) {
+        lookback = lookback.max(looked.last.fixed()?);
+    }
+    Some(span + rule.trailing_deadline().unwrap_or_default() + lookback)
 }

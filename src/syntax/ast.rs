@@ -164,7 +164,12 @@ pub enum ClauseKind {
     /// `match { … } within 10m`
     Match(MatchClause),
     /// `having …`
-    Having(Expr),
+    Having {
+        /// On the whole match.
+        condition: Expr,
+        /// `for 10m`: true at every look for that long.
+        lasting: Option<Expr>,
+    },
     /// `pick first`
     Pick(Pick),
     /// `after match skip to next`
@@ -274,7 +279,18 @@ pub struct MatchClause {
     pub body: Sequence,
     /// The bound from the first to the last bound event.
     pub within: Option<Expr>,
+    /// `within 100 events`: the bound of a sliding count by number.
+    pub events: Option<EventsBound>,
     /// The whole clause.
+    pub span: Span,
+}
+
+/// `100 events`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventsBound {
+    /// How many.
+    pub count: u64,
+    /// Where it stands.
     pub span: Span,
 }
 
@@ -438,15 +454,26 @@ pub struct Guard {
     pub span: Span,
 }
 
-/// `no X where P, Y within d`
+/// `no X where P, Y within d`, `fewer than 3 of X until T`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Absence {
+    /// `fewer than N of`: as many break it; none for `no`, which the first breaks.
+    pub fewer: Option<u64>,
     /// What must not come; never empty.
     pub events: Vec<Guard>,
-    /// For how long; without it the absence lasts until the next step.
+    /// For how long; without it and `until` the absence lasts until the next step.
     pub within: Option<Expr>,
+    /// Until what time.
+    pub until: Option<Expr>,
     /// The whole.
     pub span: Span,
+}
+
+impl Absence {
+    /// Whether it ends at a deadline, rather than with the next step.
+    pub fn is_timed(&self) -> bool {
+        self.within.is_some() || self.until.is_some()
+    }
 }
 
 /// `all { a: X  b: Y } without Z`
@@ -627,6 +654,8 @@ pub struct Call {
     pub events: Option<u64>,
     /// `where …` after the arguments.
     pub condition: Option<Box<Expr>>,
+    /// `by …` after that: the key of a running statistic of its own.
+    pub by: Vec<KeyItem>,
 }
 
 /// Operators between two expressions.

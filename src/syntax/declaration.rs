@@ -130,11 +130,9 @@ impl Builder<'_> {
             Rule::by => ClauseKind::By(self.key_items(pair)),
             Rule::match_clause => ClauseKind::Match(self.match_clause(pair)?),
             Rule::having => {
-                for part in pair.clone().into_inner().filter(|p| p.as_rule() == Rule::later_having_for) {
-                    let at = self.span(&part);
-                    self.later(&second_ring::HAVING_FOR, at);
-                }
-                ClauseKind::Having(self.only_expr(pair)?)
+                let lasting = pair.clone().into_inner().find(|p| p.as_rule() == Rule::having_for);
+                let lasting = lasting.and_then(|part| self.only_expr(part));
+                ClauseKind::Having { condition: self.only_expr(pair)?, lasting }
             }
             Rule::pick => ClauseKind::Pick(self.pick(pair)?),
             Rule::after_match => ClauseKind::AfterMatch(self.after_match(pair)?),

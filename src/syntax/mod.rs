@@ -20,6 +20,7 @@ mod second_ring;
 pub mod source;
 pub mod spelling;
 mod split;
+pub mod statistic;
 mod step;
 mod template;
 mod test_block;

@@ -7,7 +7,6 @@ use super::build::Builder;
 use super::grammar::Rule;
 use super::literal::{self, DurationError};
 use super::pratt::Operand;
-use super::second_ring;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
 
@@ -183,6 +182,7 @@ impl Builder<'_> {
             args: Vec::new(),
             events: None,
             condition: None,
+            by: Vec::new(),
         };
         let mut depth = 0;
         let mut element = None;
@@ -207,7 +207,7 @@ impl Builder<'_> {
                     depth = depth.max(deepest);
                     call.condition = conditions.pop().map(Box::new);
                 }
-                Rule::later_call_by => self.later_named(&second_ring::STATISTIC_OPTIONS, "`by` in a statistic", at),
+                Rule::call_by => call.by = self.key_items(part),
                 Rule::regex => {
                     let regex = self.regex(&part);
                     call.args.push(Expr { kind: ExprKind::Regex(regex), span: at });
@@ -219,7 +219,6 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        second_ring::call(self, &call, span);
         if call.name.name == "some" || element.is_some() {
             return self.any_element(call, element, span, depth + 1);
         }
@@ -421,7 +420,14 @@ impl Builder<'_> {
             _ => Expr { kind: ExprKind::List(items), span: list_span },
         };
         let depth = left.depth;
-        let call = Call { name, distinct: false, args: vec![left.expr, second], events: None, condition: None };
+        let call = Call {
+            name,
+            distinct: false,
+            args: vec![left.expr, second],
+            events: None,
+            condition: None,
+            by: Vec::new(),
+        };
         self.compared(ExprKind::Call(call), span, depth + 1)
     }
 }

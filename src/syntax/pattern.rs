@@ -2,7 +2,7 @@
 
 use pest::iterators::Pair;
 
-use super::ast::{Absence, All, Any, Element, Expr, ExprKind, Group, MatchClause, Sequence, Then};
+use super::ast::{Absence, All, Any, Element, EventsBound, Expr, ExprKind, Group, MatchClause, Sequence, Then};
 use super::build::Builder;
 use super::grammar::Rule;
 use super::second_ring;
@@ -16,7 +16,7 @@ impl Builder<'_> {
     pub(super) fn match_clause(&mut self, pair: Pair<'_, Rule>) -> Option<MatchClause> {
         let span = self.span(&pair);
         let mut body = None;
-        let mut within = None;
+        let (mut within, mut events) = (None, None);
         let mut stray = None;
         let mut unbraced = None;
         for part in pair.into_inner() {
@@ -28,7 +28,7 @@ impl Builder<'_> {
                     let inner = part.into_inner().next()?;
                     body = self.sequence(inner, &mut stray);
                 }
-                Rule::match_within => within = self.bound(part),
+                Rule::match_within => (within, events) = self.match_within(part),
                 Rule::separator => self.separator(&part),
                 _ => {}
             }
@@ -60,7 +60,19 @@ impl Builder<'_> {
             self.report(report);
             within = within.or(Some(bound));
         }
-        Some(MatchClause { body: body?, within, span })
+        Some(MatchClause { body: body?, within, events, span })
+    }
+
+    /// The bound of a whole match: a duration, or a number of events.
+    pub(super) fn match_within(&mut self, pair: Pair<'_, Rule>) -> (Option<Expr>, Option<EventsBound>) {
+        match pair.clone().into_inner().find(|p| p.as_rule() == Rule::events_window) {
+            Some(part) => {
+                let span = self.span(&part);
+                let count = part.into_inner().next().map_or(0, |n| self.count(&n));
+                (None, Some(EventsBound { count, span }))
+            }
+            None => (self.bound(pair), None),
+        }
     }
 
     /// A bound after `within` or `after`.
@@ -75,7 +87,16 @@ impl Builder<'_> {
                     let inner = Box::new(self.bound_expr(inner));
                     bound = Some(Expr { kind: ExprKind::Below(inner), span: at });
                 }
-                Rule::later_events_bound => self.later(&second_ring::EVENTS_BOUND, at),
+                Rule::events_bound => self.report(
+                    Diagnostic::error(
+                        Code("E0045"),
+                        "`within` a number of events bounds nothing but a sliding count",
+                        at,
+                        "not a duration",
+                    )
+                    .note("a sliding count is one repeated step; its bound follows the braces of `match`")
+                    .help("bound by a duration, such as `within 5m`"),
+                ),
                 _ => {}
             }
         }
@@ -85,7 +106,6 @@ impl Builder<'_> {
     fn bound_expr(&mut self, pair: Pair<'_, Rule>) -> Expr {
         let expr = self.expr(pair);
         self.check_bound(&expr);
-        second_ring::bound(self, &expr);
         expr
     }
 
@@ -189,17 +209,12 @@ impl Builder<'_> {
 
     /// One element; `None` if it is refused.
     fn element(&mut self, pair: Pair<'_, Rule>, stray: &mut StrayWithin) -> Option<Element> {
-        let span = self.span(&pair);
         match pair.as_rule() {
             Rule::step => Some(Element::Step(self.step(pair, stray)?)),
-            Rule::absence => self.absence(pair).map(Element::Absence),
+            Rule::absence | Rule::fewer => self.absence(pair).map(Element::Absence),
             Rule::all => self.all(pair).map(Element::All),
             Rule::any => self.any(pair).map(Element::Any),
             Rule::group => self.group(pair).map(Element::Group),
-            Rule::later_fewer => {
-                self.later(&second_ring::FEWER_THAN, span);
-                None
-            }
             Rule::compat_named_block => {
                 let mut inner = pair.into_inner();
                 let label = inner.next()?;
@@ -217,19 +232,38 @@ impl Builder<'_> {
 
     fn absence(&mut self, pair: Pair<'_, Rule>) -> Option<Absence> {
         let span = self.span(&pair);
-        let mut events = Vec::new();
-        let mut within = None;
+        let (mut events, mut fewer, mut of) = (Vec::new(), None, false);
+        let (mut within, mut until) = (None, None);
         for part in pair.into_inner() {
             let at = self.span(&part);
             match part.as_rule() {
+                Rule::integer => fewer = Some((self.count(&part), at)),
+                Rule::kw_of => of = true,
                 Rule::guards => events = self.guards(part),
                 Rule::absence_within => within = self.bound(part),
+                Rule::absence_until => {
+                    if within.is_some() {
+                        self.report(
+                            Diagnostic::error(Code("E0025"), "an absence has one end", at, "the second one")
+                                .help("leave `within` or `until` out"),
+                        );
+                    }
+                    until = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
+                }
                 Rule::later_group_absence => self.later(&second_ring::GROUP_ABSENCE, at),
-                Rule::later_until_time => self.later(&second_ring::UNTIL_TIME, at),
                 _ => {}
             }
         }
-        (!events.is_empty()).then_some(Absence { events, within, span })
+        if let (Some((n, at)), false) = (fewer, of) {
+            let end = Span { start: at.end, ..at };
+            self.report(
+                Diagnostic::error(Code("E0021"), "`of` is missing between the number and the class", at, "no `of`")
+                    .help(format!("write `fewer than {n} of`"))
+                    .fix(end, " of"),
+            );
+        }
+        let fewer = fewer.map(|(n, _)| n);
+        (!events.is_empty()).then_some(Absence { fewer, events, within, until, span })
     }
 
     fn all(&mut self, pair: Pair<'_, Rule>) -> Option<All> {

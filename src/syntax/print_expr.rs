@@ -1,6 +1,6 @@
 //! Expressions and names back to text, with the parentheses that the precedence of the operators asks for.
 
-use super::ast::{BinaryOp, ClassRef, Expr, ExprKind, Ident, InSet, Path, RegexLit, StrLit};
+use super::ast::{BinaryOp, ClassRef, Expr, ExprKind, Ident, InSet, KeyItem, Path, RegexLit, StrLit};
 use super::doc::Doc;
 use super::source::Span;
 use super::{literal, pratt};
@@ -323,6 +323,15 @@ impl<'t> Written<'t> {
         Doc::concat(parts).group()
     }
 
+    /// The items of a key.
+    pub(super) fn key_items(&self, items: &[KeyItem]) -> Doc {
+        Doc::commas(items.iter().map(|item| {
+            let name = item.name.as_ref().map(|name| format!("{} = ", self.ident(name))).unwrap_or_default();
+            let mark = if item.optional { "?" } else { "" };
+            Doc::concat([Doc::text(name), self.expr(&item.value), Doc::text(mark)])
+        }))
+    }
+
     fn call(&self, call: &super::ast::Call) -> Doc {
         let name = match self.at(call.name.span) {
             Some(written) if written.trim_matches('`') == call.name.name => written.to_owned(),
@@ -331,7 +340,7 @@ impl<'t> Written<'t> {
         };
         let mut args: Vec<Doc> = call.args.iter().map(|arg| self.expr(arg)).collect();
         if let Some(n) = call.events {
-            args.push(Doc::text(format!("{n} events")));
+            args.insert(args.len().min(1), Doc::text(format!("{n} events")));
         }
         let mut inside = vec![Doc::Soft];
         if call.distinct {
@@ -341,6 +350,10 @@ impl<'t> Written<'t> {
         if let Some(condition) = &call.condition {
             inside.push(Doc::Line);
             inside.push(Doc::concat([Doc::text("where "), self.expr(condition)]));
+        }
+        if !call.by.is_empty() {
+            inside.push(Doc::Line);
+            inside.push(Doc::concat([Doc::text("by "), self.key_items(&call.by)]));
         }
         Doc::concat([Doc::text(format!("{name}(")), Doc::Concat(inside).nest(2), Doc::Soft, Doc::text(")")]).group()
     }

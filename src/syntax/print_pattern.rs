@@ -17,7 +17,9 @@ impl Printer<'_> {
     }
 
     pub(super) fn match_clause(&mut self, clause: &MatchClause) {
-        let within = clause.within.as_ref().map(|d| Doc::concat([Doc::text("within "), self.written.expr(d)]));
+        let bound = clause.within.as_ref().map(|d| self.written.expr(d));
+        let bound = bound.or(clause.events.map(|e| Doc::text(format!("{} events", e.count))));
+        let within = bound.map(|bound| Doc::concat([Doc::text("within "), bound]));
         if clause.body.elements().count() <= 2 && !self.has_comment(clause.span) {
             let mut parts = vec![Doc::text("match { "), self.sequence(&clause.body), Doc::text(" }")];
             if let Some(within) = within.clone() {
@@ -108,9 +110,16 @@ impl Printer<'_> {
         match element {
             Element::Step(step) => self.step(step),
             Element::Absence(absence) => {
-                let mut parts = vec![Doc::text("no "), self.guards(&absence.events).nest(4).group()];
+                let head = match absence.fewer {
+                    None => Doc::text("no "),
+                    Some(n) => Doc::text(format!("fewer than {n} of ")),
+                };
+                let mut parts = vec![head, self.guards(&absence.events).nest(4).group()];
                 if let Some(within) = &absence.within {
                     parts.extend([Doc::text(" within "), self.written.expr(within)]);
+                }
+                if let Some(until) = &absence.until {
+                    parts.extend([Doc::text(" until "), self.written.expr(until)]);
                 }
                 Doc::Concat(parts)
             }

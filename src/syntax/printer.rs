@@ -260,7 +260,13 @@ impl<'t> Printer<'t> {
         let doc = match &clause.kind {
             ClauseKind::Severity(value) => valued("severity", written.expr(value)),
             ClauseKind::Risk(value) => valued("risk", written.expr(value)),
-            ClauseKind::Having(value) => valued("having", written.expr(value)),
+            ClauseKind::Having { condition, lasting } => {
+                let mut parts = vec![written.expr(condition)];
+                if let Some(lasting) = lasting {
+                    parts.extend([Doc::text(" for "), written.expr(lasting)]);
+                }
+                valued("having", Doc::Concat(parts))
+            }
             ClauseKind::Tags(texts) => strings("tags", texts),
             ClauseKind::References(texts) => strings("references", texts),
             ClauseKind::Title(text) => strings("title", std::slice::from_ref(text)),
@@ -372,11 +378,7 @@ impl<'t> Printer<'t> {
     }
 
     pub(super) fn key_items(&self, items: &[KeyItem]) -> Doc {
-        Doc::commas(items.iter().map(|item| {
-            let name = item.name.as_ref().map(|name| format!("{} = ", self.written.ident(name))).unwrap_or_default();
-            let mark = if item.optional { "?" } else { "" };
-            Doc::concat([Doc::text(name), self.written.expr(&item.value), Doc::text(mark)])
-        }))
+        self.written.key_items(items)
     }
 
     pub(super) fn guards(&self, guards: &[Guard]) -> Doc {

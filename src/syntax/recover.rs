@@ -349,7 +349,7 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
     }
     let pattern = builder.at(start, cut);
     let mut clauses = Vec::new();
-    let mut within = stray.map(|(_, bound)| bound);
+    let (mut within, mut events) = (stray.map(|(_, bound)| bound), None);
     if let Some(first) = tokens.get(pattern_end) {
         builder.offset = first.start;
         match RuleParser::parse(Rule::trailing_clauses, &builder.text[first.start..end]) {
@@ -357,7 +357,7 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
                 for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
                     match part.as_rule() {
                         Rule::separator => builder.separator(&part),
-                        Rule::match_within => within = builder.bound(part),
+                        Rule::match_within => (within, events) = builder.match_within(part),
                         Rule::EOI => {}
                         _ => clauses.extend(builder.clause(part)),
                     }
@@ -369,7 +369,7 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
     let at = clauses.iter().position(|c| !matches!(c.kind, ClauseKind::By(_))).unwrap_or(clauses.len());
     clauses.insert(
         at,
-        Clause { kind: ClauseKind::Match(MatchClause { body: body?, within, span: pattern }), span: pattern },
+        Clause { kind: ClauseKind::Match(MatchClause { body: body?, within, events, span: pattern }), span: pattern },
     );
     let name = Ident { name: "rule".to_owned(), span: Span { end: whole.start, ..whole } };
     Some(RuleDecl { name, title: None, clauses, span: whole })

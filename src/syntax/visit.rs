@@ -17,6 +17,11 @@ pub(super) fn expr_spans(expr: &mut Expr, change: &mut impl FnMut(&mut Span)) {
             change(&mut call.name.span);
             call.args.iter_mut().for_each(|arg| expr_spans(arg, change));
             call.condition.iter_mut().for_each(|condition| expr_spans(condition, change));
+            for item in &mut call.by {
+                change(&mut item.span);
+                item.name.iter_mut().for_each(|name| change(&mut name.span));
+                expr_spans(&mut item.value, change);
+            }
         }
         ExprKind::Not(inner) | ExprKind::Neg(inner) | ExprKind::Below(inner) | ExprKind::Index(inner, _) => {
             expr_spans(inner, change)

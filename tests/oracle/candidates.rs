@@ -4,8 +4,9 @@
 //! `cancel on`, `having`) is tested when the last element has been placed. Repetition stands in `repeat.rs`.
 
 use super::eval::{At, Binds, Env, World, join};
-use super::event::Ms;
-use super::rule::{Elem, Guard, Joint, KeyComp, Pick, Step};
+use super::event::{Ms, Val};
+use super::expr::Expr;
+use super::rule::{Bound, Elem, End, Guard, Joint, KeyComp, Pick, Step};
 
 /// Where a candidate completes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +145,7 @@ impl Search<'_> {
                 let mut taken = vec![];
                 self.members(i, joint, members, without, part, &mut taken, out);
             }
-            Elem::Absence { events, within } => self.absence(i, events, *within, part, out),
+            Elem::Absence { events, fewer, end } => self.absence(i, events, *fewer, end.as_ref(), part, out),
             Elem::Group { count, body } => self.group(i, joint, *count, body, part, out),
         }
     }
@@ -168,7 +169,37 @@ impl Search<'_> {
             return None;
         }
         next.carried.clear();
-        Some(next)
+        self.gap_fits(joint, part, e, &next).then_some(next)
+    }
+
+    /// The value of a duration over what is bound.
+    pub fn length(&self, d: &Expr, binds: &Binds) -> Option<Ms> {
+        match self.world.value(d, At { event: None, binds, prev: None, step: None }) {
+            Val::Span(d) => Some(d),
+            _ => None,
+        }
+    }
+
+    /// Whether the computed bound of the gap before an element holds, once the element is bound.
+    pub fn gap_fits(&self, joint: &Joint, before: &Part, first: usize, after: &Part) -> bool {
+        let (Some(d), Some(previous)) = (&joint.computed, before.last) else { return true };
+        let gap = self.world.events[first].ts - self.world.events[previous].ts;
+        self.length(d, &after.binds).is_some_and(|d| gap <= d)
+    }
+
+    /// When an absence after the last bound event ends; `None` if that is missing.
+    pub fn deadline(&self, end: &End, part: &Part) -> Option<Ms> {
+        let ts = self.world.events[part.last.expect("an absence follows a step")].ts;
+        Some(match end {
+            End::After(d) => ts + d,
+            End::Computed(d) => ts + self.length(d, &part.binds)?.max(0),
+            End::Until(t) => {
+                match self.world.value(t, At { event: None, binds: &part.binds, prev: None, step: None }) {
+                    Val::Time(t) => t.max(ts),
+                    _ => return None,
+                }
+            }
+        })
     }
 
     /// Whether an event is of the step's class and key and satisfies its condition; if so, its key.
@@ -197,8 +228,12 @@ impl Search<'_> {
         binds[step.id].push(e);
         let env = join(&part.env, &key);
         for last in &step.last {
+            let reach = match &last.computed {
+                None => last.d,
+                Some(d) => Bound::closed(self.length(d, &binds)?),
+            };
             let seen = (0..e).any(|x| {
-                last.d.holds(world.events[e].ts - world.events[x].ts)
+                reach.holds(world.events[e].ts - world.events[x].ts)
                     && last.events.iter().any(|g| world.meets(g, x, &comps, &env, &binds))
             });
             if seen == last.unless {
@@ -304,25 +339,34 @@ impl Search<'_> {
         let mut guards = without.to_vec();
         guards.append(&mut next.carried);
         let from = part.last.unwrap_or(first);
-        if !self.hit(&guards, from, last, &events, &next.comps, &next.env, &next.binds) {
+        let clear = !self.hit(&guards, from, last, &events, &next.comps, &next.env, &next.binds);
+        if clear && self.gap_fits(joint, part, first, &next) {
             self.go(i + 1, &next, out);
         }
     }
 
     /// `no X within d` ahead of the last bound event, or a guard carried to the next step.
-    fn absence(&self, i: usize, events: &[Guard], within: Option<Ms>, part: &Part, out: &mut Vec<Candidate>) {
+    fn absence(
+        &self,
+        i: usize,
+        events: &[Guard],
+        fewer: usize,
+        end: Option<&End>,
+        part: &Part,
+        out: &mut Vec<Candidate>,
+    ) {
         let mut next = part.clone();
-        let Some(d) = within else {
+        let Some(end) = end else {
             next.carried.extend_from_slice(events);
             return self.go(i + 1, &next, out);
         };
         let previous = part.last.expect("an absence follows a step");
-        let deadline = self.world.events[previous].ts + d;
-        let broken = (previous + 1..self.len()).any(|x| {
+        let Some(deadline) = self.deadline(end, part) else { return };
+        let hits = (previous + 1..self.len()).filter(|&x| {
             self.world.events[x].ts <= deadline
                 && events.iter().any(|g| self.world.meets(g, x, &part.comps, &part.env, &part.binds))
         });
-        if !broken {
+        if hits.count() < fewer {
             next.waits.push(deadline);
             self.go(i + 1, &next, out);
         }
@@ -337,6 +381,11 @@ impl Search<'_> {
             return;
         }
         if rule.within.is_some_and(|d| !d.holds(events[last].ts - events[first].ts)) || self.reported.contains(&first) {
+            return;
+        }
+        if let Some(d) = &rule.computed
+            && self.length(d, &part.binds).is_none_or(|d| events[last].ts - events[first].ts > d)
+        {
             return;
         }
         let done = match (part.waits.iter().max(), part.closed) {

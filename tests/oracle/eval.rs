@@ -1,7 +1,7 @@
 //! Truth of conditions: classes, keys, expressions over a current event and the names bound so far.
 
 use super::event::{Event, Val};
-use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::expr::{Agg, Expr, Op, Sel};
 use super::rule::{Guard, KeyComp, Rule, Step};
 
 /// Key components with their values; a missing value of an optional component is `null`.
@@ -170,7 +170,7 @@ impl World<'_> {
                 let all = names.iter().flat_map(|n| list(n));
                 aggregate(*agg, all.filter_map(|&i| number(&self.events[i].field(f))).collect())
             }
-            Expr::Stat(stat, f, window) => self.statistic(*stat, f, *window, at),
+            Expr::Stat(call) => self.statistic(call, at),
             Expr::Exists(a) => Val::Bool(self.value(a, at) != Val::Missing),
             Expr::Not(a) => self.truth(a, at).map_or(Val::Missing, |b| Val::Bool(!b)),
             Expr::Bin(op, a, b) => self.binary(*op, a, b, at),
@@ -204,38 +204,6 @@ impl World<'_> {
             _ => combine(op, self.value(a, at), self.value(b, at)),
         }
     }
-
-    /// A running statistic: over the earlier events of the step's class and key, without the current one.
-    fn statistic(&self, stat: Stat, field: &str, window: Window, at: At<'_>) -> Val {
-        let (Some(current), Some(step)) = (at.event, at.step) else { panic!("a statistic outside a step") };
-        let comps = self.rule.comps(step);
-        // Rules with `each` have no statistics here.
-        let key = self.keys(&comps, current);
-        let mut past: Vec<usize> = (0..current)
-            .filter(|&i| self.is_class(i, &step.classes) && !key.is_empty() && self.keys(&comps, i) == key)
-            .collect();
-        match window {
-            Window::Time(d) => past.retain(|&i| self.events[i].ts >= self.events[current].ts - d),
-            Window::Events(n) => drop(past.drain(..past.len().saturating_sub(n))),
-        }
-        let xs: Vec<f64> = past.iter().filter_map(|&i| number(&self.events[i].field(field))).collect();
-        match stat {
-            Stat::Count => Val::Num(xs.len() as f64),
-            Stat::Sum => aggregate(Agg::Sum, xs),
-            Stat::Min => aggregate(Agg::Min, xs),
-            Stat::Max => aggregate(Agg::Max, xs),
-            Stat::Mean => aggregate(Agg::Avg, xs),
-            Stat::Stddev => aggregate(Agg::Stddev, xs),
-            Stat::Last => xs.last().map_or(Val::Missing, |x| Val::Num(*x)),
-            Stat::Zscore => {
-                let mean = aggregate(Agg::Avg, xs.clone());
-                match (number(&self.events[current].field(field)), mean, aggregate(Agg::Stddev, xs)) {
-                    (Some(x), Val::Num(mean), Val::Num(sd)) if sd > 0.0 => Val::Num((x - mean) / sd),
-                    _ => Val::Missing,
-                }
-            }
-        }
-    }
 }
 
 /// Two keys agree if they agree on every component that both have.
@@ -250,7 +218,7 @@ pub fn join(a: &Env, b: &Env) -> Env {
     out
 }
 
-fn number(v: &Val) -> Option<f64> {
+pub(super) fn number(v: &Val) -> Option<f64> {
     match v {
         Val::Num(n) => Some(*n),
         _ => None,
@@ -258,7 +226,7 @@ fn number(v: &Val) -> Option<f64> {
 }
 
 /// Over no numbers every aggregate is missing; a sample standard deviation needs two.
-fn aggregate(agg: Agg, mut xs: Vec<f64>) -> Val {
+pub(super) fn aggregate(agg: Agg, mut xs: Vec<f64>) -> Val {
     if xs.is_empty() {
         return Val::Missing;
     }
@@ -308,6 +276,7 @@ fn combine(op: Op, a: Val, b: Val) -> Val {
         (Op::Sub, Time(a), Span(b)) => Time(a - b),
         (Op::Add, Span(a), Span(b)) => Span(a + b),
         (Op::Sub, Span(a), Span(b)) => Span(a - b),
+        (Op::Mul, Num(n), Span(d)) | (Op::Mul, Span(d), Num(n)) => Span((n * d as f64) as i64),
         (Op::Div, Span(a), Span(b)) if b != 0 => Num(a as f64 / b as f64),
         _ => Val::Missing,
     }

@@ -1,6 +1,7 @@
 //! Expressions of the oracle: what conditions, `having` and statistics are made of.
 
 use super::event::Ms;
+use super::statistic::Call;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
@@ -31,7 +32,7 @@ pub enum Expr {
     /// `sum((a, b).f)`
     AggOver(Agg, Vec<String>, String),
     /// `mean(v, 5s)`
-    Stat(Stat, String, Window),
+    Stat(Box<Call>),
     Exists(Box<Expr>),
     Not(Box<Expr>),
     Bin(Op, Box<Expr>, Box<Expr>),
@@ -54,24 +55,6 @@ pub enum Agg {
     Avg,
     Stddev,
     Median,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Stat {
-    Count,
-    Sum,
-    Min,
-    Max,
-    Last,
-    Mean,
-    Stddev,
-    Zscore,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Window {
-    Time(Ms),
-    Events(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -114,6 +97,7 @@ impl Expr {
                 items.iter().for_each(|e| e.walk(f));
             }
             Self::Count(_, Some(a)) | Self::CountOver(_, Some(a)) => a.walk(f),
+            Self::Stat(call) => call.cond.iter().for_each(|c| c.walk(f)),
             _ => {}
         }
     }

@@ -1,7 +1,8 @@
 //! Random conditions over few fields and small numbers, so that they hold about as often as not.
 
-use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::expr::{Agg, Expr, Op, Sel};
 use super::random::Random;
+use super::statistic::{Call, Stat, Window};
 
 /// A name that a condition may read.
 #[derive(Clone, Debug)]
@@ -127,8 +128,12 @@ fn statistic(r: &mut Random) -> Expr {
         if r.percent(60) { Window::Time(r.within(1, 5) * 1000) } else { Window::Events(r.within(1, 4) as usize) };
     let stat =
         *r.choose(&[Stat::Count, Stat::Sum, Stat::Min, Stat::Max, Stat::Last, Stat::Mean, Stat::Stddev, Stat::Zscore]);
-    let value = Expr::Stat(stat, field.clone(), window);
+    let mut call = Call::new(stat, field.clone(), window);
+    options(r, &mut call);
+    let stat = call.stat;
+    let value = Expr::Stat(Box::new(call));
     match stat {
+        Stat::Rate => Expr::bin(*r.choose(&COMPARISONS), value, Expr::Num(*r.choose(&[0.5, 1.0]))),
         Stat::Count => Expr::bin(*r.choose(&COMPARISONS), value, Expr::Num(r.within(1, 2) as f64)),
         // No small numbers give these values exactly, so rounding cannot decide.
         Stat::Stddev => Expr::bin(Op::Gt, value, Expr::Num(*r.choose(&[0.5123, 1.1234]))),
@@ -169,6 +174,35 @@ fn over_several(r: &mut Random, names: &[Name]) -> Expr {
             let agg = *r.choose(&[Agg::Min, Agg::Max, Agg::Sum, Agg::Median]);
             Expr::bin(*r.choose(&COMPARISONS), Expr::AggOver(agg, two, "v".into()), number(r, 1, 5))
         }
+    }
+}
+
+/// What few statistics have: another function, window or key, a filter, a least number of values.
+fn options(r: &mut Random, call: &mut Call) {
+    match r.below(12) {
+        0 => {
+            call.stat = Stat::Rate;
+            call.window = Window::Time(r.within(1, 5) * 1000);
+        }
+        1 => {
+            call.stat = Stat::Ewma;
+            call.window = Window::Weight(*r.choose(&[50, 30, 100]));
+        }
+        2 | 3 => {
+            call.stat = Stat::Prior;
+            call.window = Window::Back(r.within(1, 2) as usize);
+        }
+        4 => call.window = Window::Ever,
+        _ => {}
+    }
+    if r.percent(10) && call.stat != Stat::Prior && !matches!(call.window, Window::Events(n) if n < 3) {
+        call.least = Some(3);
+    }
+    if r.percent(10) {
+        call.cond = Some(unary(r));
+    }
+    if r.percent(10) {
+        call.by = r.choose(&[&["k"][..], &["j"], &["k", "j"], &["w"]]).iter().map(ToString::to_string).collect();
     }
 }
 

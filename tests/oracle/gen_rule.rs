@@ -51,8 +51,8 @@ impl Maker<'_> {
             if i > 0 && self.r.percent(16) {
                 let timed = self.r.percent(65);
                 let events = self.guards(true);
-                let within = timed.then(|| self.length(1, 4));
-                rule.body.push((Joint::default(), Elem::Absence { events, within }));
+                let end = timed.then(|| End::After(self.length(1, 4)));
+                rule.body.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
             }
             let joint = if i > 0 { self.joint() } else { Joint::default() };
             let elem = self.elem(i == 0, elements == 1);
@@ -60,8 +60,8 @@ impl Maker<'_> {
         }
         while self.r.percent(17) {
             let events = self.guards(true);
-            let within = Some(self.length(1, 5));
-            rule.body.push((Joint::default(), Elem::Absence { events, within }));
+            let end = Some(End::After(self.length(1, 5)));
+            rule.body.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
         }
         if self.handed {
             self.hand_over(&mut rule);
@@ -76,6 +76,8 @@ impl Maker<'_> {
             }
         }
         self.clauses(&mut rule);
+        self.sliding(&mut rule);
+        super::gen_more::spans(self.r, &mut rule);
         if rule.by.len() == 1 && rule.by[0].name == "k" && self.r.percent(12) {
             self.computed_key(&mut rule.by[0]);
         }
@@ -123,6 +125,23 @@ impl Maker<'_> {
         if self.r.percent(7) && !self.names.is_empty() {
             let name = self.r.choose(&self.names).name.clone();
             rule.skip = if self.r.percent(50) { Skip::ToFirst(name) } else { Skip::ToLast(name) };
+        }
+    }
+
+    /// What only sliding counts have.
+    fn sliding(&mut self, rule: &mut Rule) {
+        let [(_, Elem::Step(step))] = &rule.body[..] else { return };
+        if !step.repeated() || step.until.is_some() {
+            return;
+        }
+        if self.r.percent(12) {
+            rule.within = None;
+            rule.events = Some(self.r.within(2, 5) as usize);
+        }
+        if self.r.percent(12) && !self.names.is_empty() {
+            let names = self.names.clone();
+            rule.having.get_or_insert_with(|| having(self.r, &names));
+            rule.lasting = Some(self.length(1, 3));
         }
     }
 
@@ -275,7 +294,7 @@ impl Maker<'_> {
                 names.push(Name { name: step.name.clone().expect("named"), many: false });
             }
             let events = self.guards_over(&names);
-            step.last.push(Last { unless, events, d: self.bound(1, 4) });
+            step.last.push(Last { unless, events, d: self.bound(1, 4), computed: None });
         }
         if self.r.percent(14) {
             let mut names = before.clone();

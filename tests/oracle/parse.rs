@@ -3,8 +3,9 @@
 //! Meant for the texts of `tests/suite`; it panics on what the oracle does not know.
 
 use super::event::Ms;
-use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::expr::{Agg, Expr, Op, Sel};
 use super::rule::*;
+use super::statistic::{Call, Stat, Window};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -95,9 +96,19 @@ pub fn rule(text: &str) -> Rule {
                 p.symbol("{");
                 rule.body = p.sequence();
                 p.symbol("}");
-                rule.within = p.take_word("within").then(|| p.bound());
+                if p.take_word("within") {
+                    if matches!(p.peek(0), Some(Token::Num(_))) {
+                        rule.events = Some(p.count());
+                        p.expect("events");
+                    } else {
+                        (rule.within, rule.computed) = p.length();
+                    }
+                }
             }
-            "having" => rule.having = Some(p.expr()),
+            "having" => {
+                rule.having = Some(p.expr());
+                rule.lasting = p.take_word("for").then(|| p.span());
+            }
             "pick" => {
                 rule.pick = match p.word().as_str() {
                     "latest" => Pick::Latest,
@@ -212,9 +223,13 @@ impl Parser {
         }
     }
 
-    fn bound(&mut self) -> Bound {
+    /// A bound: constant, or an expression.
+    fn length(&mut self) -> (Option<Bound>, Option<Expr>) {
         let open = self.take_symbol("<");
-        Bound { d: self.span(), open }
+        match self.expr() {
+            Expr::Span(d) => (Some(Bound { d, open }), None),
+            d => (None, Some(d)),
+        }
     }
 
     fn count(&mut self) -> usize {
@@ -302,7 +317,7 @@ impl Parser {
             if self.take_word("after") {
                 joint.after = Some(self.span());
             } else if self.take_word("within") {
-                joint.within = Some(self.bound());
+                (joint.within, joint.computed) = self.length();
             } else {
                 return joint;
             }
@@ -310,10 +325,23 @@ impl Parser {
     }
 
     fn elem(&mut self) -> Elem {
-        if self.take_word("no") {
+        if self.is_word(0, "no") || self.is_word(0, "fewer") && self.is_word(1, "than") {
+            let mut fewer = 1;
+            if self.word() == "fewer" {
+                self.expect("than");
+                fewer = self.count();
+                self.expect("of");
+            }
             let events = self.guards();
-            let within = self.take_word("within").then(|| self.span());
-            return Elem::Absence { events, within };
+            let end = if self.take_word("within") {
+                Some(match self.expr() {
+                    Expr::Span(d) => End::After(d),
+                    d => End::Computed(d),
+                })
+            } else {
+                self.take_word("until").then(|| End::Until(self.expr()))
+            };
+            return Elem::Absence { events, fewer, end };
         }
         if (self.is_word(0, "all") || self.is_word(0, "any")) && self.is_symbol(1, "{") {
             let all = self.word() == "all";
@@ -412,7 +440,8 @@ impl Parser {
             let events = self.guards();
             self.expect("in");
             self.expect("last");
-            step.last.push(Last { unless, events, d: self.bound() });
+            let (d, computed) = self.length();
+            step.last.push(Last { unless, events, d: d.unwrap_or(Bound::closed(0)), computed });
         }
         if self.take_word("without") {
             step.without = self.guards();
@@ -589,26 +618,28 @@ impl Parser {
         if self.take_symbol(".") {
             return Expr::Agg(aggregate(function), name, self.word());
         }
-        self.symbol(",");
-        let window = match self.next() {
-            Token::Span(d) => Window::Time(d),
-            Token::Num(n) => {
-                self.expect("events");
-                Window::Events(n as usize)
-            }
-            other => panic!("no window: {other:?}"),
-        };
-        let stat = match function {
-            "count" => Stat::Count,
-            "sum" => Stat::Sum,
-            "min" => Stat::Min,
-            "max" => Stat::Max,
-            "last" => Stat::Last,
-            "mean" => Stat::Mean,
-            "stddev" => Stat::Stddev,
-            "zscore" => Stat::Zscore,
-            other => panic!("no statistic: {other}"),
-        };
-        Expr::Stat(stat, name, window)
+        let known = Stat::NAMES.iter().find(|(_, name)| *name == function);
+        let stat = known.unwrap_or_else(|| panic!("no statistic: {function}")).0;
+        let mut call = Call::new(stat, name, Window::Back(1));
+        let more = self.take_symbol(",");
+        if more {
+            call.window = match (stat, self.next()) {
+                (Stat::Ewma, Token::Num(n)) => Window::Weight((n * 100.0).round() as u32),
+                (Stat::Prior, Token::Num(n)) => Window::Back(n as usize),
+                (_, Token::Span(d)) => Window::Time(d),
+                (_, Token::Word(w)) if w == "ever" => Window::Ever,
+                (_, Token::Num(n)) => {
+                    self.expect("events");
+                    Window::Events(n as usize)
+                }
+                other => panic!("no window: {other:?}"),
+            };
+        }
+        call.least = self.take_symbol(",").then(|| self.count());
+        call.cond = self.take_word("where").then(|| self.expr());
+        if self.take_word("by") {
+            call.by = self.key_items().into_iter().map(|k| k.name).collect();
+        }
+        Expr::Stat(Box::new(call))
     }
 }

@@ -1,8 +1,9 @@
 //! Writes the oracle's rules as rule text.
 
 use super::event::duration;
-use super::expr::{Agg, Expr, Op, Sel, Stat, Window};
+use super::expr::{Agg, Expr, Op, Sel};
 use super::rule::*;
+use super::statistic::{Call, Window};
 
 /// The whole text: `event` declarations and one rule `r`.
 pub fn file(rule: &Rule) -> String {
@@ -42,9 +43,16 @@ pub fn text(rule: &Rule) -> String {
     if let Some(d) = rule.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(d) = &rule.computed {
+        out += &format!(" within {}", expr(d));
+    }
+    if let Some(n) = rule.events {
+        out += &format!(" within {n} events");
+    }
     out += "\n";
     if let Some(h) = &rule.having {
-        out += &format!("having {}\n", expr(h));
+        let lasting = rule.lasting.map_or(String::new(), |d| format!(" for {}", duration(d)));
+        out += &format!("having {}{lasting}\n", expr(h));
     }
     match rule.pick {
         Pick::Latest => {}
@@ -102,6 +110,9 @@ fn joint_text(joint: &Joint) -> String {
     if let Some(d) = joint.within {
         out += &format!(" within {}", bound(d));
     }
+    if let Some(d) = &joint.computed {
+        out += &format!(" within {}", expr(d));
+    }
     out
 }
 
@@ -109,9 +120,15 @@ fn elem_text(elem: &Elem) -> String {
     let steps = |m: &[Step]| m.iter().map(step).collect::<Vec<_>>().join("  ");
     match elem {
         Elem::Step(s) => step(s),
-        Elem::Absence { events, within } => {
-            let bound = within.map_or(String::new(), |d| format!(" within {}", duration(d)));
-            format!("no {}{bound}", guards(events))
+        Elem::Absence { events, fewer, end } => {
+            let end = match end {
+                None => String::new(),
+                Some(End::After(d)) => format!(" within {}", duration(*d)),
+                Some(End::Computed(d)) => format!(" within {}", expr(d)),
+                Some(End::Until(t)) => format!(" until {}", expr(t)),
+            };
+            let head = if *fewer == 1 { "no".to_string() } else { format!("fewer than {fewer} of") };
+            format!("{head} {}{end}", guards(events))
         }
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
@@ -167,7 +184,8 @@ fn step(s: &Step) -> String {
     }
     for last in &s.last {
         let word = if last.unless { "unless" } else { "if" };
-        out += &format!(" {word} {} in last {}", guards(&last.events), bound(last.d));
+        let reach = last.computed.as_ref().map_or_else(|| bound(last.d), expr);
+        out += &format!(" {word} {} in last {reach}", guards(&last.events));
     }
     if !s.without.is_empty() {
         out += &format!(" without {}", guards(&s.without));
@@ -203,6 +221,28 @@ fn aggregate(agg: Agg) -> &'static str {
     }
 }
 
+fn statistic(call: &Call) -> String {
+    let mut out = format!("{}({}", call.stat.name(), call.field);
+    out += &match call.window {
+        Window::Time(d) => format!(", {}", duration(d)),
+        Window::Events(n) => format!(", {n} events"),
+        Window::Ever => ", ever".to_string(),
+        Window::Weight(hundredths) => format!(", {:.2}", f64::from(hundredths) / 100.0),
+        Window::Back(1) => String::new(),
+        Window::Back(n) => format!(", {n}"),
+    };
+    if let Some(least) = call.least {
+        out += &format!(", {least}");
+    }
+    if let Some(cond) = &call.cond {
+        out += &format!(" where {}", expr(cond));
+    }
+    if !call.by.is_empty() {
+        out += &format!(" by {}", call.by.join(", "));
+    }
+    out + ")"
+}
+
 /// An expression, with parentheses around every operation inside another.
 pub fn expr(e: &Expr) -> String {
     let inner = |e: &Expr| match e {
@@ -229,22 +269,7 @@ pub fn expr(e: &Expr) -> String {
         Expr::CountOver(ns, Some(c)) => format!("count(({}) where {})", ns.join(", "), expr(c)),
         Expr::CountDistinctOver(ns, f) => format!("count(distinct ({}).{f})", ns.join(", ")),
         Expr::AggOver(a, ns, f) => format!("{}(({}).{f})", aggregate(*a), ns.join(", ")),
-        Expr::Stat(s, f, w) => {
-            let name = match s {
-                Stat::Count => "count",
-                Stat::Sum => "sum",
-                Stat::Min => "min",
-                Stat::Max => "max",
-                Stat::Last => "last",
-                Stat::Mean => "mean",
-                Stat::Stddev => "stddev",
-                Stat::Zscore => "zscore",
-            };
-            match w {
-                Window::Time(d) => format!("{name}({f}, {})", duration(*d)),
-                Window::Events(n) => format!("{name}({f}, {n} events)"),
-            }
-        }
+        Expr::Stat(call) => statistic(call),
         Expr::Exists(a) => format!("exists({})", expr(a)),
         Expr::Not(a) => format!("not {}", inner(a)),
         Expr::In(a, items) => {

@@ -67,32 +67,40 @@ impl Search<'_> {
         }
         // Nothing is bound after the step: it munches up to the deadline of the trailing absences.
         if rest.iter().all(|(_, e)| e.may_be_empty()) {
-            let d = rest.iter().filter_map(|(_, e)| match e {
-                Elem::Absence { within, .. } => *within,
-                _ => None,
-            });
-            let Some(d) = d.max() else { return };
             let runs = self.runs(joint, step, part, from, self.len());
             let ts = |e: usize| self.world.events[e].ts;
-            let late = |run: &Run| part.last.is_some_and(|l| ts(run.events[0]) > ts(l) + d);
+            let wait = part.last.and_then(|_| self.last_deadline(rest, part));
+            let late = |run: &Run| wait.is_some_and(|deadline| ts(run.events[0]) > deadline);
             if runs.iter().all(late) {
                 self.none(i, step, part, Next::Nothing, out);
             }
             for run in self.choices(part, runs) {
-                for events in self.closed_sets(&run.events, d) {
+                for events in self.closed_sets(step, rest, part, &run.events) {
                     self.take(i, joint, step, part, &events, Next::Nothing, out);
                 }
             }
         }
     }
 
-    /// Prefixes of a run whose last event is followed by no further one within `d`.
-    fn closed_sets(&self, run: &[usize], d: Ms) -> Vec<Vec<usize>> {
-        let ts = |i: usize| self.world.events[i].ts;
-        (1..=run.len())
-            .filter(|&n| n == run.len() || ts(run[n]) > ts(run[n - 1]) + d)
-            .map(|n| run[..n].to_vec())
-            .collect()
+    /// The last deadline of the absences in `rest`, from the last event of `part` on.
+    fn last_deadline(&self, rest: &[(Joint, Elem)], part: &Part) -> Option<Ms> {
+        let ends = rest.iter().filter_map(|(_, e)| match e {
+            Elem::Absence { end, .. } => end.as_ref(),
+            _ => None,
+        });
+        ends.filter_map(|end| self.deadline(end, part)).max()
+    }
+
+    /// Prefixes of a run whose last event is followed by no further one up to the deadline.
+    fn closed_sets(&self, step: &Step, rest: &[(Joint, Elem)], part: &Part, run: &[usize]) -> Vec<Vec<usize>> {
+        let closed = |n: &usize| {
+            let mut bound = part.clone();
+            bound.binds[step.id] = run[..*n].to_vec();
+            bound.last = Some(run[n - 1]);
+            let deadline = self.last_deadline(rest, &bound);
+            *n == run.len() || deadline.is_some_and(|deadline| self.world.events[run[*n]].ts > deadline)
+        };
+        (1..=run.len()).filter(closed).map(|n| run[..n].to_vec()).collect()
     }
 
     /// The step binds nothing, if it may.
@@ -141,7 +149,7 @@ impl Search<'_> {
         if self.hit(&guards, from, last, events, &next.comps, &next.env, &next.binds) {
             return None;
         }
-        Some(next)
+        self.gap_fits(joint, part, first, &next).then_some(next)
     }
 
     /// A last step completes as soon as it is satisfied, or at its `until`.

@@ -11,7 +11,13 @@ pub struct Rule {
     /// Elements, each with the joint before it; the first joint is empty.
     pub body: Vec<(Joint, Elem)>,
     pub within: Option<Bound>,
+    /// `within a.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
+    /// `within 100 events`, of a sliding count.
+    pub events: Option<usize>,
     pub having: Option<Expr>,
+    /// `having … for 10m`, of a sliding count.
+    pub lasting: Option<Ms>,
     pub pick: Pick,
     pub skip: Skip,
     pub cancel: Vec<Guard>,
@@ -75,16 +81,20 @@ pub struct Joint {
     pub next: bool,
     pub after: Option<Ms>,
     pub within: Option<Bound>,
+    /// `within a.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "clarity before size")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Elem {
     Step(Step),
-    /// `no X, Y within d`
+    /// `no X, Y within d`, `fewer than 3 of X until T`
     Absence {
         events: Vec<Guard>,
-        within: Option<Ms>,
+        /// So many hits break it.
+        fewer: usize,
+        end: Option<End>,
     },
     All {
         members: Vec<Step>,
@@ -97,6 +107,27 @@ pub enum Elem {
         count: Count,
         body: Vec<(Joint, Step)>,
     },
+}
+
+/// How long an absence lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// `within 5s`
+    After(Ms),
+    /// `within a.v * 1s`
+    Computed(Expr),
+    /// `until a.@ts + 3s`
+    Until(Expr),
+}
+
+impl End {
+    /// The length, if it is constant.
+    pub fn fixed(&self) -> Option<Ms> {
+        match self {
+            Self::After(d) => Some(*d),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -155,6 +186,8 @@ pub struct Last {
     pub unless: bool,
     pub events: Vec<Guard>,
     pub d: Bound,
+    /// `in last b.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -245,7 +278,11 @@ impl Rule {
     /// Whether the pattern is a sliding count: one repeated step with `within` and without `until`.
     pub fn sliding(&self) -> Option<&Step> {
         match &self.body[..] {
-            [(_, Elem::Step(s))] if s.repeated() && s.until.is_none() && self.within.is_some() => Some(s),
+            [(_, Elem::Step(s))]
+                if s.repeated() && s.until.is_none() && (self.within.is_some() || self.events.is_some()) =>
+            {
+                Some(s)
+            }
             _ => None,
         }
     }

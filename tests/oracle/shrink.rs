@@ -66,6 +66,8 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
     with(&|r| r.cancel.clear());
     with(&|r| drop(r.cancel.pop()));
     with(&|r| r.within = None);
+    with(&|r| r.computed = None);
+    with(&|r| r.lasting = None);
     with(&|r| r.within.iter_mut().for_each(|b| b.open = false));
     with(&|r| r.pick = Pick::Latest);
     with(&|r| r.skip = Skip::PastLast);
@@ -85,6 +87,16 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
                 events.truncate(1);
                 events[0].cond = None;
                 events[0].by.clear();
+            }
+        });
+        with(&|r| {
+            if let Elem::Absence { fewer, .. } = &mut r.body[i].1 {
+                *fewer = (*fewer - 1).max(1);
+            }
+        });
+        with(&|r| {
+            if let Elem::Absence { end: end @ Some(_), .. } = &mut r.body[i].1 {
+                *end = Some(End::After(2000));
             }
         });
         with(&|r| {

@@ -47,14 +47,17 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
         return Some("an empty gap");
     }
     match elem {
-        Elem::Absence { events, within } => {
+        Elem::Absence { events, fewer, end } => {
             if !plain {
                 return Some("a joint before an absence");
             }
-            if within.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
+            if *fewer > 1 && end.is_none() {
+                return Some("a counted absence without an end");
+            }
+            if end.is_none() && !matches!(following, Some(Elem::Step(s)) if s.quant.is_none()) {
                 return Some("`no X` without a step after it");
             }
-            if within.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
+            if end.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
                 return Some("an absence before a step that may be empty: where its deadline counts is open");
             }
             if events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
@@ -140,7 +143,7 @@ fn names(rule: &Rule) -> Option<&'static str> {
     let guards = |gs: &[Guard], bound: &[(String, bool)]| {
         gs.iter().all(|g| g.cond.as_ref().is_none_or(|c| reads(c, bound) && !c.reads_prev() && !c.has_stat()))
     };
-    for (_, elem) in &rule.body {
+    for (joint, elem) in &rule.body {
         let before = bound.clone();
         let mut fine = true;
         for step in elem.steps() {
@@ -156,6 +159,7 @@ fn names(rule: &Rule) -> Option<&'static str> {
             } else {
                 scope.clone_from(&before);
             }
+            fine &= step.last.iter().all(|l| l.computed.as_ref().is_none_or(|d| reads(d, &scope)));
             fine &= step.last.iter().all(|l| guards(&l.events, &scope)) && guards(&step.without, &scope);
             fine &= step.until.as_ref().is_none_or(|u| guards(std::slice::from_ref(u), &before));
             bound.extend(own);
@@ -164,13 +168,23 @@ fn names(rule: &Rule) -> Option<&'static str> {
             bound[before.len()..].iter_mut().for_each(|(_, many)| *many = true);
         }
         fine &= match elem {
-            Elem::Absence { events, .. } => guards(events, &before),
+            Elem::Absence { events, end, .. } => {
+                guards(events, &before)
+                    && match end {
+                        Some(End::Computed(e) | End::Until(e)) => reads(e, &before),
+                        _ => true,
+                    }
+            }
             Elem::All { without, .. } => guards(without, &before),
             _ => true,
         };
+        fine &= joint.computed.as_ref().is_none_or(|d| reads(d, &bound));
         if !fine {
             return Some("a name out of scope");
         }
+    }
+    if !rule.computed.as_ref().is_none_or(|d| reads(d, &bound)) {
+        return Some("a name out of scope");
     }
     if let Skip::ToFirst(name) | Skip::ToLast(name) = &rule.skip
         && bound.iter().all(|(b, _)| b != name)
@@ -211,6 +225,18 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     if rule.by.iter().any(|k| k.expr.is_some()) && rule.handed_over() {
         return Some("a key handed over in a way the oracle leaves out");
     }
+    if rule.computed.is_some() {
+        let first = &rule.body[0].1;
+        if rule.within.is_some() || steps.len() == 1 || first.steps().iter().any(|s| s.repeated()) {
+            return Some("a computed bound over a repeated first step, or over one step");
+        }
+        if matches!(first, Elem::Group { .. } | Elem::Any { .. }) && rule.body.len() == 1 {
+            return Some("a computed bound over one element");
+        }
+        if matches!(first, Elem::Group { .. }) {
+            return Some("a computed bound over a repeated first step");
+        }
+    }
     let single = rule.body.len() == 1 && matches!(&rule.body[0].1, Elem::Step(s) if !s.repeated());
     if single && (rule.within.is_some() || !rule.cancel.is_empty() || rule.skip != Skip::PastLast) {
         return Some("a clause without effect on a single step");
@@ -223,7 +249,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         matches!(e, Elem::Absence { .. } | Elem::Any { .. }) || matches!(e, Elem::Step(s) if s.quant.is_none())
     };
     let binding = rule.body.iter().filter(|(_, e)| !matches!(e, Elem::Absence { .. })).count();
-    if rule.within.is_some() && binding == 1 && rule.body.iter().all(|(_, e)| bare(e)) {
+    if (rule.within.is_some() || rule.computed.is_some()) && binding == 1 && rule.body.iter().all(|(_, e)| bare(e)) {
         return Some("`within` on one event");
     }
     // What looks at neighbours, or at one window a key, has guards that agree on the whole key.
@@ -240,6 +266,21 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     }
     if single && rule.pick != Pick::Latest {
         return Some("`pick` on a single step");
+    }
+    if rule.sliding().is_none() && (rule.events.is_some() || rule.lasting.is_some()) {
+        return Some("a clause of sliding counts");
+    }
+    if rule.lasting.is_some() && rule.having.is_none() {
+        return Some("`for` without a condition");
+    }
+    if rule.events.is_some_and(|n| {
+        let quant = rule.sliding().and_then(|s| s.quant.as_ref());
+        rule.within.is_some() || n < 1 || quant.is_some_and(|q| q.count.bounds().0 > n)
+    }) {
+        return Some("a window of too few events");
+    }
+    if (contiguous || rule.sliding().is_some()) && steps.iter().any(|s| partial_statistic(rule, s)) {
+        return Some("a statistic with a part of the key");
     }
     if let Some(step) = rule.sliding() {
         let own = step
@@ -329,8 +370,8 @@ fn whole(rule: &Rule) -> Option<&'static str> {
 fn gaps(rule: &Rule) -> Option<&'static str> {
     let (mut least, mut waiting, mut strict) = (0, 0, false);
     for (joint, elem) in &rule.body {
-        if let Elem::Absence { within, .. } = elem {
-            waiting = waiting.max(within.unwrap_or(0));
+        if let Elem::Absence { end, .. } = elem {
+            waiting = waiting.max(end.as_ref().and_then(End::fixed).unwrap_or(0));
             continue;
         }
         if joint.within.is_some_and(|w| waiting > 0 && w.d <= waiting) {
@@ -368,4 +409,18 @@ fn partial_guard(rule: &Rule) -> bool {
             || s.until.iter().any(|u| partial(std::slice::from_ref(u)))
     });
     of_body || of_steps || partial(&rule.cancel)
+}
+
+/// Whether a statistic with a key of its own leaves out a component of the step's.
+pub fn partial_statistic(rule: &Rule, step: &Step) -> bool {
+    let mut partial = false;
+    let comps = rule.comps(step);
+    step.cond.iter().for_each(|cond| {
+        cond.walk(&mut |e| {
+            if let Expr::Stat(call) = e {
+                partial |= !call.by.is_empty() && comps.iter().any(|c| !call.by.contains(&c.field));
+            }
+        });
+    });
+    partial
 }

@@ -11,6 +11,7 @@ use crate::syntax::ast::{
     AlertValue, BinaryOp, ClassRef, ClauseKind, Expr, ExprKind, Guard, Ident, InSet, Path, RuleDecl, TemplatePart,
 };
 use crate::syntax::source::Span;
+use crate::syntax::statistic;
 
 /// How a field is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +112,9 @@ impl<'a> Collector<'_, 'a> {
         for clause in &rule.clauses {
             match &clause.kind {
                 ClauseKind::CancelOn(guards) => guards.iter().for_each(|g| self.guard(g, &key, &model)),
-                ClauseKind::Having(e) | ClauseKind::Severity(e) | ClauseKind::Risk(e) => self.of_steps(e, &whole),
+                ClauseKind::Having { condition: e, .. } | ClauseKind::Severity(e) | ClauseKind::Risk(e) => {
+                    self.of_steps(e, &whole)
+                }
                 ClauseKind::Suppress { by, .. } => by.iter().for_each(|e| self.of_steps(e, &whole)),
                 _ => {}
             }
@@ -285,6 +288,13 @@ impl<'a> Collector<'_, 'a> {
                     {
                         let inner = At { classes, model: at.model, own: None };
                         self.expression(condition, &inner, Use::Plain, depth);
+                    }
+                    return;
+                }
+                if let Some(form) = statistic::form(call, |e| matches!(e.kind, ExprKind::Duration(_))) {
+                    let condition = call.condition.as_deref();
+                    for read in form.value.into_iter().chain(condition).chain(call.by.iter().map(|item| &item.value)) {
+                        self.expression(read, at, Use::Plain, depth);
                     }
                     return;
                 }

@@ -185,12 +185,19 @@ impl Builder<'_> {
 
     fn absence(&mut self, absence: &Absence) {
         self.breaks(&absence.events);
-        if let Some(within) = &absence.within {
-            let within = self.wording.expr(within);
-            let node = self.node(&format!("{within} passed"), NodeKind::State);
+        let passed = match (&absence.within, &absence.until) {
+            (Some(within), _) => Some(self.wording.expr(within)).map(|d| (format!("{d} passed"), format!("{d} pass"))),
+            (None, Some(until)) => Some(self.wording.expr(until)).map(|t| (format!("{t} reached"), format!("{t}"))),
+            (None, None) => None,
+        };
+        if let Some((state, passes)) = passed {
+            let node = self.node(&state, NodeKind::State);
             let bounds = std::mem::take(&mut self.bounds);
             for (from, mut label) in std::mem::take(&mut self.exits) {
-                label.push(format!("{within} pass without it"));
+                label.push(match absence.fewer {
+                    None => format!("{passes} without it"),
+                    Some(n) => format!("{passes} with fewer than {n} of it"),
+                });
                 label.extend(bounds.iter().cloned());
                 self.edge(from, node, label, EdgeKind::Time);
             }
@@ -232,7 +239,10 @@ impl Builder<'_> {
     fn clause(&mut self, clause: &ClauseKind) {
         let note = match clause {
             ClauseKind::By(items) => format!("by {}", self.wording.key(items)),
-            ClauseKind::Having(condition) => format!("having {}", self.wording.expr(condition)),
+            ClauseKind::Having { condition, lasting } => {
+                let lasting = lasting.as_ref().map(|d| format!(" for {}", self.wording.expr(d))).unwrap_or_default();
+                format!("having {}{lasting}", self.wording.expr(condition))
+            }
             ClauseKind::Pick(pick) => format!("pick {}", pick_word(*pick)),
             ClauseKind::AfterMatch(after) => format!("after match {}", after_words(after)),
             ClauseKind::Suppress { period, by } => {

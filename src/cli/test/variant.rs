@@ -94,7 +94,7 @@ impl<'a> Original<'a> {
         let mut parts = Vec::new();
         for clause in &rule.clauses {
             match &clause.kind {
-                ClauseKind::Having(_)
+                ClauseKind::Having { .. }
                 | ClauseKind::Pick(_)
                 | ClauseKind::AfterMatch(_)
                 | ClauseKind::CancelOn(_)

@@ -229,4 +229,10 @@ table! {
     "`some` takes a list, a name for its elements and a condition that reads them by that name.",
     "some(items where price > 100)",
     "some(items as item where item.price > 100)";
+
+    "E0045", "number of events where a duration must stand",
+    "`within 100 events` bounds a sliding count: it follows the braces of a `match` that is one repeated step. Gaps \
+     and absences are bounded by durations.",
+    "match { a: login then within 3 events b: logout }",
+    "match { a: login then within 5m b: logout }";
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::Candidate;
 use super::buffer::Id;
 use super::search::{Search, Trigger};
-use crate::base::StepId;
+use crate::base::{StepId, Timestamp};
 use crate::plan::eval::passes;
 use crate::plan::event::StoredView;
 use crate::plan::key::encode_scalar;
@@ -73,7 +73,7 @@ impl<'s> Search<'s> {
                 left.last.unwrap_or(newest)
             };
             let members: SmallVec<[Id; 4]> = pin.iter().map(|(_, id)| *id).collect();
-            if !self.any_hit(&element.without, from + 1, newest, &members) {
+            if !self.any_hit(&element.without, from + 1, newest, &members) && self.gap_fits(element, left.last, first) {
                 self.forward(at + 1, Left { last: Some(newest), ..Left::default() });
             }
         }
@@ -102,13 +102,19 @@ impl<'s> Search<'s> {
         {
             return false;
         }
-        left.ahead.iter().copied().chain(&element.ahead).all(|ahead| gap > ahead.within && self.is_silent(ahead, last))
+        let ts = self.buffer.event(first).ts;
+        left.ahead.iter().copied().chain(&element.ahead).all(|ahead| {
+            self.deadline(ahead, last).is_some_and(|deadline| ts > deadline && self.is_silent(ahead, last, deadline))
+        })
     }
 
-    /// Whether none of an absence's events comes in its time after `last`.
-    fn is_silent(&self, ahead: &Ahead, last: Id) -> bool {
-        let deadline = self.buffer.event(last).ts + ahead.within;
-        !self.any_hit(&ahead.guards, last + 1, self.buffer.after(deadline), &[])
+    /// Whether too few of an absence's events come after `last` up to its deadline.
+    fn is_silent(&self, ahead: &Ahead, last: Id, deadline: Timestamp) -> bool {
+        let end = self.buffer.after(deadline);
+        if ahead.fewer == 1 {
+            return !self.any_hit(&ahead.guards, last + 1, end, &[]);
+        }
+        self.hit_count(&ahead.guards, last + 1, end, ahead.fewer) < ahead.fewer
     }
 
     /// Binds an event to a step if its condition, key and guards allow it; `prev` is the event bound before.
@@ -188,18 +194,30 @@ impl<'s> Search<'s> {
         debug_assert_eq!(left.last, Some(last), "elements bind in order");
         let last_ts = self.buffer.event(last).ts;
         if rule.within.is_some_and(|d| last_ts - self.buffer.event(first).ts > d) {
-            self.reached_too_far = true;
+            return;
+        }
+        if let Some(within) = &rule.computed_within
+            && self.duration(within).is_none_or(|d| last_ts - self.buffer.event(first).ts > d)
+        {
             return;
         }
         if self.buffer.first_used(first) {
             return;
         }
+        // Absences before elements that were left out last from the same event.
+        let absences = || rule.trailing.iter().chain(left.ahead.iter().copied());
+        let mut deadlines: SmallVec<[Timestamp; 2]> = SmallVec::new();
+        for absence in absences() {
+            let Some(deadline) = self.deadline(absence, last) else { return };
+            deadlines.push(deadline);
+        }
+        let completion = deadlines.iter().max().copied();
         let end = match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) => id,
-            Trigger::Deadline(time, after) => {
-                // Absences before elements that were left out last from the same event.
-                let absences = rule.trailing.iter().chain(left.ahead.iter().copied());
-                if Some(last_ts) != self.last_ts || absences.map(|a| a.within).max() != Some(after) {
+            Trigger::Arm(id) if last == id => id,
+            Trigger::Arm(_) => return,
+            Trigger::Deadline(time, _) => {
+                if Some(last_ts) != self.last_ts || completion != Some(time) {
                     return;
                 }
                 let end = self.buffer.after(time);
@@ -212,17 +230,20 @@ impl<'s> Search<'s> {
         };
         let key = self.key();
         if rule.handed_over && self.used.get(&key).is_some_and(|used| self.buffer.event(first).at() <= *used) {
-            self.reached_too_far = true;
             return;
         }
-        if !rule.trailing.iter().chain(left.ahead.iter().copied()).all(|ahead| self.is_silent(ahead, last)) {
+        let arms = matches!(self.trigger, Trigger::Arm(_));
+        if !arms && !absences().zip(&deadlines).all(|(ahead, deadline)| self.is_silent(ahead, last, *deadline)) {
             return;
         }
         if self.cancelled(first + 1, end, &sorted) {
-            self.reached_too_far = true;
             return;
         }
-        if !self.having_holds() {
+        if !self.having_holds() || !self.reaches_back(last, end) {
+            return;
+        }
+        if arms {
+            self.armed.extend(completion);
             return;
         }
         self.found.push(Candidate { steps: self.ids.clone(), sorted, key });
@@ -241,11 +262,16 @@ impl<'s> Search<'s> {
     }
 
     /// The first step's key, for handed-over keys.
-    fn key(&self) -> Box<[u8]> {
+    pub(super) fn key(&self) -> Box<[u8]> {
         if !self.env.rule.handed_over {
             return Box::default();
         }
-        self.env.rule.key.iter().filter_map(|place| self.components[*place].as_deref()).flatten().copied().collect()
+        self.key_of(&self.components)
+    }
+
+    /// The first step's key among components agreed on.
+    pub(super) fn key_of(&self, components: &[Option<Box<[u8]>>]) -> Box<[u8]> {
+        self.env.rule.key.iter().filter_map(|place| components[*place].as_deref()).flatten().copied().collect()
     }
 
     fn decode_key(&self, key: &[u8]) -> Vec<crate::base::Value> {

@@ -13,9 +13,9 @@ use crate::plan::ruleset::{Group, Link};
 
 /// How an iteration joins on to what is before it.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Entry<'l> {
     /// Contiguity and gaps.
-    link: Link,
+    link: &'l Link,
     /// It begins at or before this.
     limit: Option<Id>,
 }
@@ -44,44 +44,16 @@ impl<'s> Search<'s> {
             self.iterate(at, group, &left, self.region(element, &left), high, next);
             return;
         }
-        let Some((first_step, _)) = group.body.first() else { return };
-        let role = self.env.rule.steps[first_step.index()].role;
-        let starts: Vec<Id> = self.buffer.range(role, self.low, high).collect();
-        let each = self.env.rule.pick == Pick::Each || self.env.rule.pick == Pick::All;
-        for start in starts {
-            let key = self.components_of(*first_step, start);
-            if self.buffer.first_used(start) || self.is_used_up(&key, start) {
-                continue;
-            }
-            self.reached_too_far = false;
-            let before = self.found.len();
-            let bound_any = self.iterate(at, group, &left, start, high, next);
-            let cut = self.reached_too_far || self.group_is_cut(at, *first_step, start, high);
-            if !each && bound_any && (self.found.len() > before || !cut) {
-                return;
-            }
-        }
+        self.first_group(at, group, &left, high, next);
     }
 
-    /// Whether `cancel on` or the group's own `without` cuts off a start: a later one may do.
-    fn group_is_cut(&mut self, at: usize, step: StepId, start: Id, high: Id) -> bool {
-        self.bound[step.index()].push(self.buffer.event(start));
-        self.ids[step.index()].push(start);
-        let end = self.end().min(high);
-        let cut = self.cancelled(start + 1, end.saturating_sub(1).max(start + 1), &[start])
-            || self.any_hit(&self.env.rule.elements[at].without, start + 1, end, &[]);
-        self.bound[step.index()].pop();
-        self.ids[step.index()].pop();
-        cut
-    }
-
-    /// Binds iterations from `from` on; whether there was one that begins there.
-    fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) -> bool {
+    /// Binds iterations from `from` on.
+    pub(super) fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) {
         let element = &self.env.rule.elements[at];
         let iterations = self.iterations(at, group, from, left, high);
-        let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return false };
+        let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return };
         if !self.joint(element, left, first) {
-            return true;
+            return;
         }
         let mut bound = 0;
         let q = &group.quantifier;
@@ -108,9 +80,10 @@ impl<'s> Search<'s> {
             let whole = i + 1 == iterations.len();
             let own: Vec<Id> = iterations[..=i].iter().flatten().copied().collect();
             let since = left.last.unwrap_or(first);
-            let clear = !self.any_hit(&element.without, since + 1, last, &own);
+            let clear =
+                !self.any_hit(&element.without, since + 1, last, &own) && self.gap_fits(element, left.last, first);
             match (next, self.trigger) {
-                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(..)) if whole && fits && clear => {
+                (Next::Pin(_), _) | (Next::End, Trigger::Deadline(..) | Trigger::Arm(_)) if whole && fits && clear => {
                     self.forward(at + 1, Left { last: Some(last), ..Left::default() });
                 }
                 (Next::Open(_), _) if fits && clear => {
@@ -134,19 +107,19 @@ impl<'s> Search<'s> {
         for step in order.iter().rev() {
             self.unbind(*step);
         }
-        true
     }
 
     /// Iterations one after the other, each the earliest completion of the body after the one before.
     fn iterations(&mut self, at: usize, group: &'s Group, from: Id, left: &Left<'s>, high: Id) -> Vec<Vec<Id>> {
-        let first = Entry { link: self.env.rule.elements[at].link, limit: left.limit };
+        let env = self.env;
+        let first = Entry { link: &env.rule.elements[at].link, limit: left.limit };
         let mut all: Vec<Vec<Id>> = Vec::new();
         let mut from = from;
         let mut prev = left.last;
         let mut bound = 0;
         loop {
             // The joint before the group is that of its first iteration; the body's first joint is empty.
-            let again = Entry { link: group.body.first().map(|(_, l)| *l).unwrap_or_default(), limit: None };
+            let again = Entry { link: group.body.first().map_or(first.link, |(_, l)| l), limit: None };
             let entry = if all.is_empty() { first } else { again };
             let Some(iteration) = self.one_iteration(group, from, prev, high, entry) else { break };
             let mut before = prev;
@@ -176,7 +149,7 @@ impl<'s> Search<'s> {
         from: Id,
         prev: Option<Id>,
         high: Id,
-        entry: Entry,
+        entry: Entry<'_>,
     ) -> Option<Vec<Id>> {
         let (last, _) = group.body.last()?;
         let role = self.env.rule.steps[last.index()].role;
@@ -211,7 +184,7 @@ impl<'s> Search<'s> {
         from: Id,
         prev: Option<Id>,
         end: Id,
-        entry: Entry,
+        entry: Entry<'_>,
         take: &mut dyn FnMut(&[Id]),
     ) {
         if !self.spend() {
@@ -233,7 +206,7 @@ impl<'s> Search<'s> {
                 break;
             }
             if let Some(prev) = prev {
-                let link = if at == 0 { &entry.link } else { link };
+                let link = if at == 0 { entry.link } else { link };
                 let gap = self.buffer.event(id).ts - self.buffer.event(prev).ts;
                 if link.within.is_some_and(|d| gap > d)
                     || link.after.is_some_and(|d| gap < d)

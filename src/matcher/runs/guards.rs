@@ -37,6 +37,17 @@ impl<'s> Search<'s> {
         })
     }
 
+    /// How many events in `from..to` hit any of the guards; counts no further than `most`.
+    pub(super) fn hit_count(&self, guards: &[GuardId], from: Id, to: Id, most: u64) -> u64 {
+        let role = |guard: &GuardId| self.env.rule.guards[guard.index()].role;
+        let mut ids: Vec<Id> = guards.iter().flat_map(|g| self.buffer.range(role(g), from, to)).collect();
+        ids.sort_unstable();
+        // An event that hits several of them counts once.
+        ids.dedup();
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        ids.into_iter().filter(|id| guards.iter().any(|g| self.hits(*g, *id))).take(most).count() as u64
+    }
+
     /// Whether the guard's key agrees with the components bound so far; one not bound yet does not agree.
     fn agrees(&self, components: &[KeyComponent], event: &StoredEvent) -> bool {
         let view = self.env.stored(event);
@@ -55,7 +66,8 @@ impl<'s> Search<'s> {
     pub(super) fn looks_back(&self, lookbacks: &[Lookback], id: Id) -> bool {
         let ts = self.buffer.event(id).ts;
         lookbacks.iter().all(|lookback| {
-            let from = self.buffer.at_or_after(ts - lookback.last);
+            let Some(length) = self.length(&lookback.last) else { return false };
+            let from = self.buffer.at_or_after(ts - length);
             self.any_hit(&lookback.guards, from, id, &[]) == lookback.wanted
         })
     }

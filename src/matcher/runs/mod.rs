@@ -10,13 +10,16 @@
 //! complete. It is complete by construction (language.md §3.6): it tries every assignment that the definition allows,
 //! within [`crate::base::Limits::search_steps`].
 
+mod armed;
 mod buffer;
 mod forward;
 mod group;
 mod guards;
+mod reach;
 mod repeat;
 mod search;
 mod select;
+mod span;
 
 use std::collections::VecDeque;
 
@@ -29,6 +32,7 @@ use crate::base::{Duration, StepId, Timestamp, Value};
 use crate::plan::event::Seq;
 use crate::plan::ruleset::ElementKind;
 use crate::plan::ruleset::{AfterMatch, Pick};
+use armed::Armed;
 use buffer::{Buffer, Id};
 use search::{Search, Trigger};
 
@@ -40,6 +44,8 @@ pub struct Runs {
     deadlines: VecDeque<Timestamp>,
     /// For handed-over keys: up to where a first step's key has been used up.
     used: HashMap<Box<[u8]>, (Timestamp, Seq), foldhash::fast::FixedState>,
+    /// Deadlines that depend on what is bound, for rules that have such.
+    armed: Option<Box<Armed>>,
     limited: bool,
 }
 
@@ -63,7 +69,7 @@ fn tails(env: &RuleEnv<'_>) -> SmallVec<[(u64, Duration); 2]> {
         if !may_be_empty(env, &element.kind) {
             break;
         }
-        after = element.ahead.iter().map(|a| a.within).fold(after, Duration::max);
+        after = element.ahead.iter().filter_map(|a| a.within.fixed()).fold(after, Duration::max);
     }
     tails
 }
@@ -91,7 +97,7 @@ struct Candidate {
 impl Runs {
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty() && self.deadlines.is_empty() && self.used.is_empty()
+        self.buffer.is_empty() && self.deadlines.is_empty() && self.used.is_empty() && self.armed.is_none()
     }
 
     /// Events held.
@@ -101,7 +107,8 @@ impl Runs {
 
     /// The next time at which something happens by itself.
     pub fn wakes(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
-        self.deadlines.front().copied().or_else(|| {
+        let armed = self.armed.as_ref().and_then(|a| a.next());
+        self.deadlines.front().copied().or(armed).or_else(|| {
             let horizon = env.rule.horizon.filter(|_| !is_session(env))?;
             self.buffer.newest().map(|ts| ts + horizon)
         })
@@ -119,6 +126,9 @@ impl Runs {
         } else {
             now
         };
+        // What waits for its own deadline stays, however old it is.
+        let waiting = self.armed.as_ref().and_then(|a| a.oldest());
+        let now = waiting.map_or(now, |oldest| oldest.min(now));
         self.buffer.drop_before(env, now - horizon);
         if self.used.len() > 64 {
             self.used.retain(|_, (ts, _)| *ts >= now - horizon);
@@ -131,14 +141,15 @@ impl Runs {
     /// Time of the newest event that every candidate of a session will have bound; `None` if that cannot be known
     /// before the session ends.
     fn newest_of_session(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
-        let ElementKind::Repeat(step) = &env.rule.elements.last()?.kind else { return None };
+        let element = env.rule.elements.last()?;
+        let ElementKind::Repeat(step) = &element.kind else { return None };
         let step = &env.rule.steps[step.index()];
         if step.cross.is_some() || !step.cross_lookback.is_empty() || env.rule.pick == Pick::All || env.rule.handed_over
         {
             return None;
         }
         // Any run may be chosen, and events without a countable tuple are not bound: the newest may not be the last.
-        if step.quantifier.as_ref().is_some_and(|q| q.consecutive || !q.distinct.is_empty()) {
+        if element.link.directly || step.quantifier.as_ref().is_some_and(|q| q.consecutive || !q.distinct.is_empty()) {
             return None;
         }
         let until = env.rule.guards[step.until?.index()].role;
@@ -178,6 +189,12 @@ impl Runs {
             ElementKind::Repeat(step) => rule.steps[step.index()].until,
             _ => None,
         };
+        if rule.has_computed_deadline() {
+            if tails(env).iter().any(|(mask, _)| roles & mask != 0) {
+                self.arm(env, id, evicted);
+            }
+            return;
+        }
         if !rule.trailing.is_empty() {
             for (mask, after) in tails(env) {
                 if roles & mask != 0 {
@@ -201,6 +218,7 @@ impl Runs {
 
     /// Decides the absences whose deadline is `now` or before.
     pub fn on_deadline(&mut self, env: &RuleEnv<'_>, now: Timestamp, out: &mut Vec<Match>) {
+        self.on_armed(env, now, out);
         while let Some(deadline) = self.deadlines.front().copied().filter(|d| *d <= now) {
             self.deadlines.pop_front();
             let mut afters: Vec<Duration> = tails(env).iter().map(|(_, after)| *after).collect();
@@ -247,7 +265,9 @@ impl Runs {
             .map(|(step, ids)| (step.into(), ids.iter().map(|id| self.buffer.shared(*id)).collect()))
             .collect();
         let (time, seq) = match trigger {
-            Trigger::Event(id) | Trigger::Until(id) => (self.buffer.event(id).ts, self.buffer.event(id).seq),
+            Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => {
+                (self.buffer.event(id).ts, self.buffer.event(id).seq)
+            }
             Trigger::Deadline(time, _) => {
                 (time, candidate.sorted.last().map(|id| self.buffer.event(*id).seq).unwrap_or_default())
             }
@@ -258,7 +278,7 @@ impl Runs {
     /// The place in order of a completion.
     fn completion(&self, trigger: Trigger) -> (Timestamp, Seq) {
         match trigger {
-            Trigger::Event(id) | Trigger::Until(id) => self.buffer.event(id).at(),
+            Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => self.buffer.event(id).at(),
             Trigger::Deadline(time, _) => (time, Seq(u64::MAX)),
         }
     }
@@ -315,6 +335,9 @@ impl Runs {
                     } else if let Trigger::Deadline(time, _) = trigger {
                         let longest = tails(env).iter().map(|(_, after)| *after).max().unwrap_or_default();
                         self.deadlines.retain(|d| *d > time + longest);
+                        if let Some(armed) = &mut self.armed {
+                            armed.use_up(time);
+                        }
                     }
                     self.limited = false;
                 }

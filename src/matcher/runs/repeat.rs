@@ -6,11 +6,10 @@
 //!    └run┘ · └run┘      contiguous: one whole run
 //! ```
 
-use super::Candidate;
 use super::buffer::Id;
 use super::forward::Left;
 use super::search::{Search, Trigger};
-use crate::base::{StepId, Timestamp};
+use crate::base::StepId;
 use crate::plan::key::encode_tuple;
 use crate::plan::ruleset::Pick;
 use crate::plan::ruleset::{Element, Quantifier, RoleKind};
@@ -28,10 +27,10 @@ pub(super) enum Next {
 
 /// Qualifying events in order, without a break.
 #[derive(Debug, Default)]
-struct Segment {
-    ids: Vec<Id>,
+pub(super) struct Segment {
+    pub(super) ids: Vec<Id>,
     /// The event that ended it by `until`.
-    until: Option<Id>,
+    pub(super) until: Option<Id>,
 }
 
 impl<'s> Search<'s> {
@@ -53,7 +52,7 @@ impl<'s> Search<'s> {
     /// One past the last position that the match may bind.
     pub(super) fn end(&self) -> Id {
         match self.trigger {
-            Trigger::Event(id) => id + 1,
+            Trigger::Event(id) | Trigger::Arm(id) => id + 1,
             Trigger::Until(id) => id,
             Trigger::Deadline(time, _) => self.buffer.after(time),
         }
@@ -69,7 +68,7 @@ impl<'s> Search<'s> {
             Next::Pin(id) | Next::Open(id) => id,
             Next::End => self.end(),
         };
-        let decided_later = matches!(self.trigger, Trigger::Deadline(..));
+        let decided_later = matches!(self.trigger, Trigger::Deadline(..) | Trigger::Arm(_));
         if quantifier.min == 0 && (decided_later || !matches!(next, Next::End)) {
             self.leave_out(at, element, step, quantifier, &left, high);
         }
@@ -103,98 +102,9 @@ impl<'s> Search<'s> {
     /// Where an element's events may begin: after the one before, and after the absences between.
     pub(super) fn region(&self, element: &Element, left: &Left<'_>) -> Id {
         let Some(last) = left.last else { return self.low };
-        let ts = self.buffer.event(last).ts;
         let absences = left.ahead.iter().copied().chain(&element.ahead);
-        absences.map(|a| self.buffer.after(ts + a.within)).fold(last + 1, Id::max)
-    }
-
-    /// A first step reaches back as far as the bounds let it: the earliest start that is not cut off.
-    fn first_repeat(&mut self, at: usize, step: StepId, q: &Quantifier, left: &Left<'s>, high: Id, next: Next) {
-        // With handed-over keys every key of the first step reaches back for itself.
-        let mut settled_keys: Vec<(Vec<Option<Box<[u8]>>>, Option<Id>)> = Vec::new();
-        // Which event of a session is the last may depend on where it starts: a start counts if nothing before it is
-        // in reach of the last event that it leads to.
-        let each = self.env.rule.pick == Pick::Each;
-        let by_last = matches!(self.trigger, Trigger::Until(_))
-            && self.env.rule.within.is_some()
-            && self.env.rule.steps[step.index()].own_history
-            && !self.is_contiguous(at, q)
-            && !each;
-        let mut qualified: Vec<Timestamp> = Vec::new();
-        let found_before = self.found.len();
-        let role = self.env.rule.steps[step.index()].role;
-        let mut from = self.low;
-        loop {
-            let start = self.buffer.range(role, from, high).find(|id| !self.buffer.first_used(*id));
-            let Some(start) = start else { break };
-            if self.done() || !self.spend() {
-                break;
-            }
-            let key = self.components_of(step, start);
-            let is_settled = |(k, until): &(_, Option<Id>)| *k == key && until.is_none_or(|until| start < until);
-            if settled_keys.iter().any(is_settled) || self.is_used_up(&key, start) {
-                from = start + 1;
-                continue;
-            }
-            let mut segments = self.segments(at, step, q, start, high, None);
-            let segment = if segments.is_empty() { Segment::default() } else { segments.swap_remove(0) };
-            if segment.ids.first() != Some(&start) {
-                from = start + 1;
-                continue;
-            }
-            if by_last {
-                qualified.push(self.buffer.event(start).ts);
-                let since = segment.ids.last().zip(self.env.rule.within).map(|(l, d)| self.buffer.event(*l).ts - d);
-                let earlier = &qualified[..qualified.len() - 1];
-                if since.is_none_or(|since| earlier.iter().all(|ts| *ts < since)) {
-                    self.take(at, step, q, &segment, left, next);
-                }
-                from = start + 1;
-                if let Some(until) = segment.until {
-                    qualified.clear();
-                    from = until;
-                }
-                continue;
-            }
-            self.reached_too_far = false;
-            let before = self.found.len();
-            self.take(at, step, q, &segment, left, next);
-            let cut = self.reached_too_far || self.is_cut(at, step, &segment);
-            // What follows may share the events out in several ways, each with a reach of its own.
-            let shared = matches!(next, Next::Open(_)) && cut;
-            let settled = !shared && (self.found.len() > before || !cut);
-            if settled && !each && self.env.rule.handed_over {
-                settled_keys.push((key, segment.until));
-                from = start + 1;
-                continue;
-            }
-            from = match segment.until {
-                _ if each || !settled => start + 1,
-                Some(until) => until,
-                None if self.is_contiguous(at, q) => segment.ids.last().map_or(start, |l| *l) + 1,
-                None => break,
-            };
-        }
-        let one_run = !self.is_contiguous(at, q) && self.env.rule.steps[step.index()].until.is_none();
-        if !each && one_run && matches!(next, Next::Open(_)) {
-            self.keep_longest_reach(step, found_before);
-        }
-    }
-
-    /// Of candidates that differ only in where the first step begins, the one that reaches back furthest.
-    fn keep_longest_reach(&mut self, step: StepId, from: usize) {
-        let mut kept: Vec<Candidate> = Vec::new();
-        for candidate in self.found.split_off(from) {
-            let rest = |c: &Candidate| {
-                let mut steps = c.steps.clone();
-                steps[step.index()].clear();
-                steps
-            };
-            if !kept.iter().any(|k| k.key == candidate.key && rest(k) == rest(&candidate)) {
-                kept.push(candidate);
-            }
-        }
-        self.found.append(&mut kept);
+        let ends = absences.filter_map(|a| self.deadline(a, last));
+        ends.map(|deadline| self.buffer.after(deadline)).fold(last + 1, Id::max)
     }
 
     /// With handed-over keys, the events of a repeated step agree on the components that the step brings in: each
@@ -234,49 +144,10 @@ impl<'s> Search<'s> {
         if !self.env.rule.handed_over {
             return false;
         }
-        let parts = self.env.rule.key.iter().filter_map(|place| components[*place].as_deref());
-        let key: Box<[u8]> = parts.flatten().copied().collect();
-        self.used.get(&key).is_some_and(|used| self.buffer.event(id).at() <= *used)
+        self.used.get(&self.key_of(components)).is_some_and(|used| self.buffer.event(id).at() <= *used)
     }
 
-    /// Whether `cancel on` or the first step's own `without` cuts off a start whose candidate failed for another
-    /// reason: a later start may do.
-    fn is_cut(&mut self, at: usize, step: StepId, segment: &Segment) -> bool {
-        let Some(first) = segment.ids.first().copied() else { return false };
-        let mut bound = Vec::new();
-        let pins: Vec<(StepId, Id)> = self.pins.iter().flatten().flatten().copied().collect();
-        for (step, id) in segment.ids.iter().map(|id| (step, *id)).chain(pins) {
-            self.bound[step.index()].push(self.buffer.event(id));
-            self.ids[step.index()].push(id);
-            bound.push((step, id));
-            if self.env.rule.handed_over {
-                self.agree(step, id);
-            }
-        }
-        let ids: Vec<Id> = bound.iter().map(|(_, id)| *id).collect();
-        let end = match self.trigger {
-            Trigger::Event(id) | Trigger::Until(id) => id,
-            Trigger::Deadline(time, _) => self.buffer.after(time),
-        };
-        // A last step ends where the match does.
-        let last = match (self.next(at), self.trigger, self.last_ts) {
-            (Next::End, Trigger::Event(_), _) => end,
-            (Next::End, Trigger::Deadline(..), Some(ts)) => self.buffer.after(ts),
-            _ => segment.ids.last().copied().unwrap_or(first),
-        };
-        let cut = self.cancelled(first + 1, end, &ids)
-            || self.any_hit(&self.env.rule.elements[at].without, first + 1, last, &segment.ids);
-        for (step, _) in bound.iter().rev() {
-            self.bound[step.index()].pop();
-            self.ids[step.index()].pop();
-        }
-        if self.env.rule.handed_over {
-            self.recompute_components();
-        }
-        cut
-    }
-
-    fn is_contiguous(&self, at: usize, q: &Quantifier) -> bool {
+    pub(super) fn is_contiguous(&self, at: usize, q: &Quantifier) -> bool {
         q.consecutive || self.env.rule.elements[at].link.directly
     }
 
@@ -297,7 +168,7 @@ impl<'s> Search<'s> {
     }
 
     /// Whether a `distinct` step can count the event.
-    fn countable(&self, q: &Quantifier, id: Id) -> bool {
+    pub(super) fn countable(&self, q: &Quantifier, id: Id) -> bool {
         q.distinct.is_empty() || self.tuple(q, id).is_some()
     }
 
@@ -356,7 +227,7 @@ impl<'s> Search<'s> {
     }
 
     /// The qualifying events in `from..high`, split into segments.
-    fn segments(
+    pub(super) fn segments(
         &mut self,
         at: usize,
         step: StepId,
@@ -371,13 +242,16 @@ impl<'s> Search<'s> {
         let contiguous = self.is_contiguous(at, q);
         let mut segments = Vec::new();
         let mut current = Segment::default();
+        let mut ended = false;
         let until_role = def.until.map(|g| rule.guards[g.index()].role);
         // Guards agree with the key that the first event brings, before it is bound.
+        let preset = self.preset.clone();
         if rule.handed_over
             && prev.is_none()
             && let Some(first) = buffer.range(def.role, from, high).next()
         {
             self.agree(step, first);
+            self.preset.clone_from(&self.components);
         }
         // Roles whose events matter to the scan, merged in order.
         let mut scan: Vec<Id> = buffer.range(def.role, from, high).collect();
@@ -404,11 +278,10 @@ impl<'s> Search<'s> {
             {
                 let segment = close(self, &mut current, Some(id));
                 segments.push(segment);
-                if prev.is_some() || segments.iter().any(|s| !s.ids.is_empty()) {
-                    if rule.handed_over {
-                        self.recompute_components();
-                    }
-                    return segments;
+                // It cuts what a first step reaches back over; any other step it ends.
+                if prev.is_some() || rule.pick == Pick::Each {
+                    ended = true;
+                    break;
                 }
                 continue;
             }
@@ -428,17 +301,28 @@ impl<'s> Search<'s> {
                 }
             }
         }
-        let segment = close(self, &mut current, None);
-        segments.push(segment);
+        if !ended {
+            let segment = close(self, &mut current, None);
+            segments.push(segment);
+        }
         segments.retain(|s| !s.ids.is_empty());
         if rule.handed_over {
+            self.preset = preset;
             self.recompute_components();
         }
         segments
     }
 
     /// Binds a segment, or prefixes of it where what follows may share it out, and goes on.
-    fn take(&mut self, at: usize, step: StepId, q: &Quantifier, segment: &Segment, left: &Left<'s>, next: Next) {
+    pub(super) fn take(
+        &mut self,
+        at: usize,
+        step: StepId,
+        q: &Quantifier,
+        segment: &Segment,
+        left: &Left<'s>,
+        next: Next,
+    ) {
         let element = &self.env.rule.elements[at];
         let def = &self.env.rule.steps[step.index()];
         let Some(first) = segment.ids.first().copied() else { return };
@@ -484,11 +368,9 @@ impl<'s> Search<'s> {
                     let ends = def.until.is_some_and(|guard| self.hits(guard, end));
                     if ended && ends && self.fits(q, step) {
                         self.after_repeat(at, element, step, left, *id, None);
-                    } else if segment.until.is_some_and(|until| until != end) {
-                        self.reached_too_far = true;
                     }
                 }
-                (Next::End, Trigger::Deadline(..)) if whole && self.fits(q, step) => {
+                (Next::End, Trigger::Deadline(..) | Trigger::Arm(_)) if whole && self.fits(q, step) => {
                     self.after_repeat(at, element, step, left, *id, None);
                 }
                 _ => {}
@@ -515,9 +397,9 @@ impl<'s> Search<'s> {
         let own = self.ids[step.index()].clone();
         let from = left.last.or(own.first().copied()).unwrap_or(last);
         if self.any_hit(&element.without, from + 1, last, &own) {
-            if left.last.is_none() {
-                self.reached_too_far = true;
-            }
+            return;
+        }
+        if !self.gap_fits(element, left.last, own.first().copied().unwrap_or(last)) {
             return;
         }
         self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::buffer::{Buffer, Id};
+use super::reach::Reach;
 use super::{Candidate, RuleEnv};
 use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
@@ -22,6 +23,8 @@ pub(super) enum Trigger {
     Until(Id),
     /// Its last deadline, so long after its last event.
     Deadline(Timestamp, Duration),
+    /// Nothing yet: finds the deadlines of those whose last event this is.
+    Arm(Id),
 }
 
 /// Events chosen for an element: `None` for repetitions, which are found forwards; empty for an optional left out.
@@ -42,7 +45,7 @@ pub(super) struct Search<'s> {
     pub(super) exhausted: bool,
     budget: usize,
     /// The first candidate found is the one to report.
-    first_is_best: bool,
+    pub(super) first_is_best: bool,
     pub(super) pins: Vec<Pin>,
     /// Events bound so far, by step.
     pub(super) bound: Vec<Vec<&'s StoredEvent>>,
@@ -54,8 +57,10 @@ pub(super) struct Search<'s> {
     pub(super) preset: Vec<Option<Box<[u8]>>>,
     /// No bound event lies before this.
     pub(super) low: Id,
-    /// A candidate failed only because its first step reached too far back.
-    pub(super) reached_too_far: bool,
+    /// Deadlines found by [`Trigger::Arm`].
+    pub(super) armed: Vec<Timestamp>,
+    /// Where a repeated first element has begun, if the candidate must show that it reaches back just so far.
+    pub(super) reach: Option<Reach>,
     /// Time of the last bound event, where the trigger tells it.
     pub(super) last_ts: Option<Timestamp>,
 }
@@ -64,7 +69,7 @@ impl<'s> Search<'s> {
     pub(super) fn new(env: &'s RuleEnv<'s>, buffer: &'s Buffer, used: &'s Used, trigger: Trigger) -> Self {
         let rule = env.rule;
         let last_ts = match trigger {
-            Trigger::Event(id) => Some(buffer.event(id).ts),
+            Trigger::Event(id) | Trigger::Arm(id) => Some(buffer.event(id).ts),
             Trigger::Until(_) => None,
             Trigger::Deadline(time, after) => Some(time - after),
         };
@@ -72,7 +77,10 @@ impl<'s> Search<'s> {
             (Some(last), Some(within)) => buffer.at_or_after(last - within),
             _ => buffer.at_or_after(Timestamp::MIN),
         };
-        let first_is_best = rule.pick == Pick::Latest && !rule.handed_over && newest_first_is_best(rule);
+        let first_is_best = !matches!(trigger, Trigger::Arm(_))
+            && rule.pick == Pick::Latest
+            && !rule.handed_over
+            && newest_first_is_best(rule);
         Self {
             env,
             buffer,
@@ -88,7 +96,8 @@ impl<'s> Search<'s> {
             components: vec![None; rule.components.len()],
             preset: vec![None; rule.components.len()],
             low,
-            reached_too_far: false,
+            armed: Vec::new(),
+            reach: None,
             last_ts,
         }
     }
@@ -154,7 +163,7 @@ impl<'s> Search<'s> {
     /// Whether an event may be the last of the match.
     fn may_end(&self, id: Id) -> bool {
         match self.trigger {
-            Trigger::Event(end) => id == end,
+            Trigger::Event(end) | Trigger::Arm(end) => id == end,
             Trigger::Until(_) => false,
             Trigger::Deadline(..) => Some(self.buffer.event(id).ts) == self.last_ts,
         }
@@ -165,7 +174,7 @@ impl<'s> Search<'s> {
         let role = self.env.rule.steps[step.index()].role;
         if self.is_last(at) {
             let from = match self.trigger {
-                Trigger::Event(id) => id,
+                Trigger::Event(id) | Trigger::Arm(id) => id,
                 _ => self.last_ts.map_or(self.low, |ts| buffer.at_or_after(ts)),
             };
             for id in buffer.range(role, from, before).rev() {
@@ -236,7 +245,9 @@ impl<'s> Search<'s> {
         if next.link.directly && self.named_between(id + 1, first) {
             return Fit::NorOlder;
         }
-        if next.link.after.is_some_and(|d| gap < d) || next.ahead.iter().any(|a| gap <= a.within) {
+        if next.link.after.is_some_and(|d| gap < d)
+            || next.ahead.iter().any(|a| a.within.fixed().is_some_and(|d| gap <= d))
+        {
             return Fit::No;
         }
         let all = matches!(next.kind, ElementKind::All(_));

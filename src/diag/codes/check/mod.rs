@@ -23,24 +23,34 @@ macro_rules! codes {
 
 mod names;
 mod patterns;
+mod statistics;
 mod values;
 mod warnings;
 
 pub use names::*;
 pub use patterns::*;
+pub use statistics::*;
 pub use values::*;
 pub use warnings::*;
 
-const COUNT: usize = names::TABLE.len() + values::TABLE.len() + patterns::TABLE.len() + warnings::TABLE.len();
+const TABLES: [&[CodeInfo]; 5] = [names::TABLE, values::TABLE, patterns::TABLE, statistics::TABLE, warnings::TABLE];
+
+const COUNT: usize = {
+    let (mut count, mut table) = (0, 0);
+    while table < TABLES.len() {
+        count += TABLES[table].len();
+        table += 1;
+    }
+    count
+};
 
 const ALL: [CodeInfo; COUNT] = {
     let mut all = [names::TABLE[0]; COUNT];
-    let tables = [names::TABLE, values::TABLE, patterns::TABLE, warnings::TABLE];
     let (mut table, mut at) = (0, 0);
-    while table < tables.len() {
+    while table < TABLES.len() {
         let mut row = 0;
-        while row < tables[table].len() {
-            all[at] = tables[table][row];
+        while row < TABLES[table].len() {
+            all[at] = TABLES[table][row];
             row += 1;
             at += 1;
         }

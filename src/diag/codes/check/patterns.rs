@@ -135,4 +135,14 @@ codes! {
         "After a match, `skip to first a` and `skip to last a` let the search go on at an event that the step `a` bound: nothing before it is bound again.",
         wrong "rule r {\n  match { a: login then b: download } within 1h\n  after match skip to last c\n}",
         right "rule r {\n  match { a: login then b: download } within 1h\n  after match skip to last b\n}";
+
+    NOT_A_TIME "E0341" "`until` after an absence is not a time",
+        "`no X until T` lasts until the time T, an expression over the events bound before and tables. A length of time stands after `within`.",
+        wrong "rule r {\n  match { a: payment then no shipment until 48h }\n}",
+        right "rule r {\n  match { a: payment then no shipment until a.@ts + 48h }\n}";
+
+    COMPUTED_REACH "E0342" "a computed bound over a repeated first step",
+        "A bound of the whole match decides how far a repeated first step reaches back, and what a sliding count holds. It must be known before the events are: a constant.",
+        wrong "rule r {\n  match { a: at least 3 of error then b: crash } within b.minutes * 1m\n}",
+        right "rule r {\n  match { a: at least 3 of error then b: crash } within 1h\n  having b.@ts - first(a).@ts <= b.minutes * 1m\n}";
 }

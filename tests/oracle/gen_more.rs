@@ -1,0 +1,86 @@
+//! Random constructs that are added to a rule when it is otherwise made, so that they change little of what rules
+//! without them look like: counted absences, computed bounds.
+
+use super::expr::{Expr, Op, Sel};
+use super::random::Random;
+use super::rule::*;
+
+/// A duration over the named steps, or over nothing that is bound often.
+fn length(r: &mut Random, steps: &[Step]) -> Option<Expr> {
+    if steps.is_empty() {
+        return None;
+    }
+    let step = r.choose(steps);
+    let name = step.name.clone()?;
+    let sel = match (step.repeated(), r.percent(50)) {
+        (false, _) => Sel::Plain,
+        (true, true) => Sel::First,
+        (true, false) => Sel::Last,
+    };
+    let field = Expr::Of(sel, name.clone(), if r.percent(70) { "v" } else { "w" }.into());
+    Some(match r.below(6) {
+        0 => Expr::bin(Op::Add, Expr::bin(Op::Mul, field, Expr::Span(1000)), Expr::Span(1000)),
+        1 => Expr::bin(Op::Mul, Expr::Count(name, None), Expr::Span(2000)),
+        _ => Expr::bin(Op::Mul, field, Expr::Span(1000)),
+    })
+}
+
+/// A time over the named steps.
+fn time(r: &mut Random, steps: &[Step]) -> Option<Expr> {
+    if steps.is_empty() {
+        return None;
+    }
+    let step = r.choose(steps).clone();
+    let sel = if step.repeated() { Sel::First } else { Sel::Plain };
+    let at = Expr::Of(sel, step.name.clone()?, "@ts".into());
+    let d = if r.percent(40) { length(r, &[step])? } else { Expr::Span(r.within(0, 5) * 1000) };
+    Some(Expr::bin(Op::Add, at, d))
+}
+
+/// Computed bounds and counted absences in place of constant ones.
+pub fn spans(r: &mut Random, rule: &mut Rule) {
+    if !r.percent(14) {
+        return;
+    }
+    rule.number();
+    let in_group = |e: &Elem| matches!(e, Elem::Group { .. });
+    let mut before: Vec<Step> = vec![];
+    for at in 0..rule.body.len() {
+        let elem = &mut rule.body[at].1;
+        let own: Vec<Step> = elem.steps().into_iter().cloned().collect();
+        if let Elem::Absence { fewer, end: Some(end), .. } = elem {
+            if r.percent(40) {
+                *fewer = 2 + r.below(2);
+            }
+            let ended = match r.below(3) {
+                0 => length(r, &before).map(End::Computed),
+                1 => time(r, &before).map(End::Until),
+                _ => None,
+            };
+            *end = ended.unwrap_or(end.clone());
+        }
+        let group = in_group(elem);
+        for step in elem.steps_mut() {
+            if r.percent(50) && !step.repeated() && !group {
+                let known: Vec<Step> = before.iter().chain([&*step]).cloned().collect();
+                if let (Some(last), Some(d)) = (step.last.first_mut(), length(r, &known)) {
+                    last.computed = Some(d);
+                    last.d = Bound::closed(0);
+                }
+            }
+        }
+        before.extend(own.into_iter().filter(|_| !group));
+        if at > 0 && !group && !matches!(rule.body[at].1, Elem::Absence { .. }) && r.percent(35) {
+            rule.body[at].0.computed = length(r, &before);
+            if rule.body[at].0.computed.is_some() {
+                rule.body[at].0.within = None;
+            }
+        }
+    }
+    if r.percent(30) && !before.is_empty() {
+        rule.computed = length(r, &before);
+        if rule.computed.is_some() {
+            rule.within = None;
+        }
+    }
+}
