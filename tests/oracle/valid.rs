@@ -222,7 +222,11 @@ fn whole(rule: &Rule) -> Option<&'static str> {
             return Some("`each` in a part of the key");
         }
     }
-    if rule.by.iter().any(|k| k.expr.is_some()) && rule.handed_over() {
+    let mut own_key = false;
+    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(rule.classes.iter().map(|(_, c)| c)) {
+        e.walk(&mut |e| own_key |= matches!(e, Expr::Stat(call) if !call.by.is_empty()));
+    }
+    if rule.by.iter().any(|k| k.expr.is_some()) && (rule.handed_over() || own_key) {
         return Some("a key handed over in a way the oracle leaves out");
     }
     if rule.computed.is_some() {
