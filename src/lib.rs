@@ -63,6 +63,7 @@ pub mod config;
 pub mod decode;
 pub mod diag;
 pub mod engine;
+pub mod generate;
 pub mod io;
 pub mod matcher;
 pub mod plan;

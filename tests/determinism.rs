@@ -84,6 +84,10 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
     if r.percent(50) && text.contains("rule r0 ") {
         text += "rule top { match { x: at least 2 of alert.r0 } within 10s }\n";
     }
+    let held = "rule held { by k match { x: B unless open alert.r0 } }\n";
+    if compile_str(&format!("{text}{held}")).is_ok() {
+        text += held;
+    }
     events.retain(|e| e.class != "Z");
     for event in &mut events {
         if event.k.is_some() {

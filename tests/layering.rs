@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["compile", "decode"],
     &["matcher", "time", "alert"],
     &["session"],
+    &["generate"],
     &["engine"],
     &["io"],
     &["config"],

@@ -138,6 +138,59 @@ fn internal_alerts_feed_dependants_and_are_not_sent() {
     assert_eq!(names(&run(rules, "A 0, A 1000, Z 9000")), ["many@1000"]);
 }
 
+const WORK: &str = "rule work { by k match { A } resolve on B }  ";
+
+#[test]
+fn an_open_alert_holds_a_step_back() {
+    let rules = format!("{WORK} rule fail {{ by k match {{ e: E unless open alert.work }} }}");
+    let got = run(&rules, "E 0 x, A 1000 x, E 1000 x, E 2000 x, E 2000 y, B 3000 x, E 3000 x, E 3001 x, Z 9000");
+    let of = |rule: &str| names(&got).into_iter().filter(|n| n.starts_with(rule)).collect::<Vec<_>>();
+    // What is opened or closed at the time of an event comes after it.
+    assert_eq!(of("fail"), ["fail@0", "fail@1000", "fail@2000", "fail@3001"]);
+    assert_eq!(of("work"), ["work@1000", "work@3000"]);
+    assert!(got.iter().any(|a| a.rule_name.as_ref() == "fail" && a.key[0].1.to_json() == "y"));
+}
+
+#[test]
+fn suppressed_and_internal_alerts_are_open() {
+    for clause in ["suppress 1h", "internal", "shadow"] {
+        let rules = format!(
+            "rule work {{ by k match {{ A }} resolve on B {clause} }} \
+             rule fail {{ by k match {{ e: E unless open alert.work }} }}"
+        );
+        let got = run(&rules, "A 0 x, B 1000 x, A 2000 x, E 3000 x, B 4000 x, E 5000 x, Z 9000");
+        let fails: Vec<String> = names(&got).into_iter().filter(|n| n.starts_with("fail")).collect();
+        assert_eq!(fails, ["fail@5000"], "{clause}");
+    }
+}
+
+#[test]
+fn an_open_alert_of_a_part_of_the_key_holds_back() {
+    let rules = format!("{WORK} rule fail {{ by k, type match {{ e: E unless open alert.work }} }}");
+    assert_eq!(names(&run(&rules, "A 0 x, E 1000 x, E 1000 y, Z 9000")), ["work@0", "fail@1000"]);
+}
+
+#[test]
+fn alerts_may_resolve_alerts() {
+    let rules = "rule up { by k match { B } }  rule down { by k match { A } resolve on alert.up by k = key.k }";
+    let got = run(rules, "A 0 x, A 0 y, B 2000 x, Z 9000");
+    assert_eq!(names(&got), ["down@0", "down@0", "up@2000", "down@2000"]);
+    assert_eq!(got[3].id, got[0].id);
+}
+
+#[test]
+fn repeats_feed_dependants_and_notices_do_not() {
+    let rules = "rule gone { by k match { A then no A within 2s } repeat every 1s resolve on A }  \
+                 rule each { match { x: alert.gone } }  rule many { match { hit: at least 3 of alert.gone } within 1m }";
+    let got = run(rules, "A 0 x, A 4500 x, Z 5000");
+    let expected =
+        ["each@2000", "gone@2000", "each@3000", "gone@3000", "each@4000", "many@4000", "gone@4000", "gone@4500"];
+    assert_eq!(names(&got), expected);
+    let mut ids: Vec<&str> = got.iter().filter(|a| *a.rule_name == *"each").map(|a| &*a.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "alerts on repeats are told apart");
+}
+
 #[test]
 fn any_does_not_see_alerts() {
     let rules = "rule one { match { A } }  rule all { match { x: at least 2 of any } within 1m }";

@@ -31,6 +31,7 @@ const FILES: &[&str] = &[
     "having.txt",
     "keys.txt",
     "lasting.txt",
+    "lifecycle.txt",
     "pick.txt",
     "quantifiers.txt",
     "regressions.txt",

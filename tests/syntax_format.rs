@@ -197,6 +197,8 @@ fn clause() -> BoxedStrategy<String> {
         }),
         Just("alert { m = \"{a.b} and {{c}} {count(a)}\" }".to_owned()),
         Just("enabled false shadow internal".to_owned()),
+        guards().prop_map(|g| format!("resolve on {g}")),
+        (expr(), duration()).prop_map(|(e, d)| format!("resolve when {e} repeat every {d}")),
         Just("limits { runs_per_key = 10 x = 2 }".to_owned()),
     ]
     .boxed()

@@ -161,6 +161,7 @@ fn one_liners_become_a_rule() {
     for text in [
         "fail then ok",
         "fail then ok within 5m by user",
+        "fail then ok by user within 5m",
         "A then no B within 5m",
         "A then no B within 5m within 1h by k",
         "f: at least 5 of auth where outcome == \"failure\" then within 30s ok: auth within 10m by ip having count(f) > 6",
@@ -180,7 +181,16 @@ fn one_liners_become_a_rule() {
 
 #[test]
 fn a_broken_one_liner_is_reported() {
-    for text in ["", "A then", "A then B within 5 minutes", "A -> B", "rule \"x\" {", "within 5m", "A within"] {
+    for text in [
+        "",
+        "A then B within 5m by k within 6m",
+        "A then",
+        "A then B within 5 minutes",
+        "A -> B",
+        "rule \"x\" {",
+        "within 5m",
+        "A within",
+    ] {
         let (_, diagnostics) = parse_rule_one_liner(SourceId(0), text, &Limits::default());
         assert!(!diagnostics.is_empty(), "{text:?} passes");
     }

@@ -21,15 +21,39 @@ pub struct Order {
     /// When.
     pub time: Timestamp,
     at_deadline: bool,
-    seq: Seq,
+    pub(super) seq: Seq,
     rule: u32,
+    pub(super) kind: Kind,
     bound: Vec<Origin>,
-    key: Box<[u8]>,
+    pub(super) key: Box<[u8]>,
+}
+
+/// What a draft is, in the order in which they stand at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Kind {
+    /// An alert is closed; or a look at which `resolve when` is true.
+    Resolved,
+    /// A new alert.
+    Alert,
+    /// An alert is said again.
+    Repeat,
+}
+
+impl Order {
+    /// The place of the notice that the alert here is closed by an event.
+    pub(super) fn resolved_at(&mut self, by: Origin) {
+        (self.time, self.at_deadline, self.seq, self.kind) = (by.ts, false, by.seq, Kind::Resolved);
+    }
+
+    /// The place of the alert here when it is said again.
+    pub(super) fn repeated_at(&mut self, time: Timestamp) {
+        (self.time, self.kind) = (time, Kind::Repeat);
+    }
 }
 
 impl Ord for Order {
     fn cmp(&self, other: &Self) -> Ordering {
-        let head = |o: &Self| (o.time, o.at_deadline, o.seq, o.rule);
+        let head = |o: &Self| (o.time, o.at_deadline, o.seq, o.rule, o.kind);
         head(self).cmp(&head(other)).then_with(|| {
             let differ = self.bound.iter().zip(&other.bound).map(|(a, b)| a.cmp(b)).find(|o| o.is_ne());
             // A proper prefix is newer, so it comes later.
@@ -57,7 +81,15 @@ pub struct Draft {
     pub suppress: Option<Box<[u8]>>,
     /// The events behind it, down to input events.
     pub origins: Vec<Origin>,
+    /// What was bound, if what ends the alert compares with it.
+    pub(super) bound: Option<BoundByStep>,
+    /// What `suppress` said, where it was asked early.
+    #[serde(skip)]
+    pub(super) verdict: Option<bool>,
 }
+
+/// Bound events by step.
+type BoundByStep = Vec<(StepId, Vec<Arc<StoredEvent>>)>;
 
 /// Makes alerts of one rule set.
 #[derive(Clone, Debug)]
@@ -161,16 +193,20 @@ impl Builder {
             bound: self.evidence(rule, matched.bound.iter().map(|(s, e)| (s.index(), &e[..]))),
             suppressed: 0,
             notes,
+            notice: None,
         };
         let order = Order {
             time: matched.time,
             at_deadline: matched.at_deadline,
             seq: if matched.at_deadline { Seq::default() } else { matched.seq },
             rule: rule.id.0,
+            // A look at which `resolve when` is true comes as a match that binds nothing.
+            kind: if matched.bound.is_empty() { Kind::Resolved } else { Kind::Alert },
             bound: places,
             key: key_bytes.into(),
         };
-        Draft { order, alert, suppress, origins }
+        let keeps = rule.follow.as_ref().is_some_and(|f| f.reads_bound);
+        Draft { order, alert, suppress, origins, bound: keeps.then(|| matched.bound.clone()), verdict: None }
     }
 
     /// The rule's key: the state's, or for handed-over keys that of the first step's event.
@@ -276,6 +312,9 @@ fn id(rule: &Rule, key: &[u8], origins: &[Origin], deadline: Option<Timestamp>) 
     bytes.extend_from_slice(&(origins.len() as u64).to_le_bytes());
     for origin in origins {
         bytes.extend_from_slice(&origin.seq.0.to_le_bytes());
+        if origin.seq.is_recurring() {
+            bytes.extend_from_slice(&origin.ts.0.to_le_bytes());
+        }
     }
     match deadline {
         Some(deadline) => {

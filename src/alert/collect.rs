@@ -9,16 +9,20 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use super::build::{Builder, Draft};
+use super::build::{Builder, Draft, Kind, Order};
+use super::follow::{Ending, Followers, KeyAlerts, Stage};
 use super::suppress::Suppressor;
-use super::{Alert, Evidence};
+use super::{Alert, Evidence, Notice};
 use crate::base::{Limits, RuleId, Timestamp, Value};
-use crate::decode::batch::{Batch, Decoder};
+use crate::decode::batch::{Batch, Decoder, LineView};
 use crate::matcher::Arrived;
 use crate::matcher::shard::{Found, Matcher, SavedRule};
 use crate::plan::Ruleset;
+use crate::plan::eval::{eval, unary};
 use crate::plan::event::Seq;
+use crate::plan::key::encode_scalar;
 
 /// What the collector counts for each rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +35,12 @@ pub struct SentCounters {
     pub shadowed: u64,
     /// Alerts of internal rules, which only other rules see.
     pub internal: u64,
+    /// Notices that an alert is closed.
+    pub resolved: u64,
+    /// Of the alerts sent, those that were said again.
+    pub repeated: u64,
+    /// Open alerts that a limit dropped.
+    pub forgotten: u64,
 }
 
 /// One level of rules on alerts.
@@ -53,6 +63,12 @@ pub struct Collector {
     /// Alerts not yet final.
     held: Vec<Draft>,
     suppressor: Suppressor,
+    /// Alerts that are open or said again, if any rule has such.
+    follow: Option<Box<Followers>>,
+    /// Repeats before this are due; it stays where the input ended.
+    due: Timestamp,
+    ended: bool,
+    limits: Limits,
     counters: Vec<SentCounters>,
     full_evidence: bool,
     /// Alerts of internal rules are given too: tests want to see them.
@@ -67,6 +83,8 @@ pub struct SavedCollector {
     /// By level, by rule.
     levels: Vec<(u64, Vec<(RuleId, SavedRule)>)>,
     counters: Vec<SentCounters>,
+    /// By follower, by key.
+    follow: Vec<Vec<(Box<[u8]>, KeyAlerts)>>,
 }
 
 impl Collector {
@@ -86,6 +104,10 @@ impl Collector {
             inputs: Vec::new(),
             held: Vec::new(),
             suppressor: Suppressor::default(),
+            follow: Followers::new(&rules).map(Box::new),
+            due: Timestamp::MIN,
+            ended: false,
+            limits,
             counters: vec![SentCounters::default(); rules.rules.len()],
             full_evidence: evidence == Evidence::Full,
             show_internal: false,
@@ -133,14 +155,14 @@ impl Collector {
 
     /// Takes an event in order, for rules on alerts.
     pub fn input(&mut self, batch: &Arc<Batch>, record: u32) {
-        if !self.levels.is_empty() {
+        if self.rules.gathers() {
             self.inputs.push((Arc::clone(batch), record));
         }
     }
 
     /// Takes what the shards found up to `watermark`, and gives what is final.
     pub fn collect(&mut self, mut drafts: Vec<Draft>, watermark: Timestamp, out: &mut Vec<Alert>) {
-        if self.levels.is_empty() {
+        if !self.rules.gathers() {
             drafts.sort_by(|a, b| a.order.cmp(&b.order));
             for draft in drafts {
                 self.send(draft, out);
@@ -153,9 +175,10 @@ impl Collector {
 
     /// The input has ended: everything held is final. Deadlines before `watermark` are decided.
     pub fn finish(&mut self, watermark: Timestamp, out: &mut Vec<Alert>) {
-        if !self.levels.is_empty() {
+        if self.rules.gathers() {
             self.rise(Timestamp::MAX, watermark, out);
         }
+        self.ended = true;
     }
 
     /// Undecided absences of rules on alerts, by rule. Deciding them is how they are counted: nothing may follow.
@@ -182,14 +205,75 @@ impl Collector {
             std::mem::take(&mut self.held).into_iter().partition(|d| inside(d.order.time));
         self.held = rest;
         ready.sort_by(|a, b| a.order.cmp(&b.order));
+        if !self.ended {
+            self.due = frontier.min(deadlines);
+        }
+        self.follow_up(0, &inputs, &mut ready);
         for level in 0..self.levels.len() {
             let mut found = Vec::new();
             self.run_level(level, &inputs, &ready, deadlines, &mut found);
             ready.extend(found.into_iter().map(|f| self.builder.build(f)));
             ready.sort_by(|a, b| a.order.cmp(&b.order));
+            self.follow_up(level + 1, &inputs, &mut ready);
+        }
+        if let Some(follow) = &mut self.follow {
+            follow.forget(frontier);
         }
         for draft in ready {
             self.send(draft, out);
+        }
+    }
+
+    /// Opens, repeats and closes the alerts of the rules of a level, which have all been found up to here.
+    fn follow_up(&mut self, level: usize, inputs: &[(Arc<Batch>, u32)], ready: &mut Vec<Draft>) {
+        let Some(follow) = &mut self.follow else { return };
+        let rules = &self.rules;
+        for (at, follower) in rules.followers.iter().enumerate() {
+            if rules.rules[follower.rule.index()].level as usize != level {
+                continue;
+            }
+            let id = RuleId::from(rules.rules.len() + at);
+            // Alerts that may end alerts: those of lower levels, as events.
+            let alerts: Vec<(&Order, Batch)> = match &mut self.decoder {
+                Some(decoder) if follower.reads_alerts => {
+                    let seen = ready.iter().filter(|d| is_event(rules, d));
+                    let decoded = seen.filter_map(|d| {
+                        let batch = decoder.decode_alert(d.alert.rule, event_json(&d.alert), d.order.time)?;
+                        Some((&d.order, batch))
+                    });
+                    decoded.collect()
+                }
+                _ => Vec::new(),
+            };
+            let of_inputs = inputs.iter().map(|(batch, record)| (&**batch, *record, None));
+            let of_alerts = alerts.iter().map(|(order, batch)| (batch, 0, Some(*order)));
+            let mut endings = Vec::new();
+            for (batch, record, order) in of_inputs.chain(of_alerts) {
+                let record = &batch.records[record as usize];
+                for hit in &batch.hits[record.first_hit as usize..record.end_hit as usize] {
+                    if hit.rule == id {
+                        let seq = if order.is_some() { Seq::alert(0) } else { batch.seq(record) };
+                        let (view, key) = (batch.view(record), batch.key(hit));
+                        endings.push(Ending { view, ts: record.ts, seq, roles: hit.roles, key, order });
+                    }
+                }
+            }
+            endings.sort_by_key(|e| (e.ts, e.seq));
+            let own: Vec<Draft> = ready.iter().filter(|d| d.alert.rule == follower.rule).cloned().collect();
+            let mut stage = Stage {
+                rules,
+                limits: &self.limits,
+                suppressor: &mut self.suppressor,
+                counters: &mut self.counters,
+                until: self.due,
+            };
+            let mut out = Vec::new();
+            follow.run(at, &endings, own, &mut stage, &mut out);
+            drop(endings);
+            drop(alerts);
+            ready.retain(|d| d.alert.rule != follower.rule);
+            ready.append(&mut out);
+            ready.sort_by(|a, b| a.order.cmp(&b.order));
         }
     }
 
@@ -202,7 +286,7 @@ impl Collector {
         found: &mut Vec<Found>,
     ) {
         let rules = Arc::clone(&self.rules);
-        let of_level = |rule: RuleId| rules.rules[rule.index()].level as usize == level + 1;
+        let of_level = |rule: RuleId| rules.rules.get(rule.index()).is_some_and(|r| r.level as usize == level + 1);
         let Level { matcher, seen } = &mut self.levels[level];
         let (mut a, mut b) = (inputs.iter().peekable(), alerts.iter().peekable());
         loop {
@@ -219,11 +303,12 @@ impl Collector {
                             if !of_level(hit.rule) {
                                 continue;
                             }
+                            let view = batch.view(record);
                             let event = Arrived {
-                                view: batch.view(record),
+                                view,
                                 ts,
                                 seq: batch.seq(record),
-                                roles: hit.roles,
+                                roles: held_back(&self.follow, &rules, hit.rule, hit.roles, &view),
                                 raw: self.full_evidence.then(|| batch.line(record)),
                                 origins: &[],
                             };
@@ -233,7 +318,7 @@ impl Collector {
                 }
                 _ => {
                     let Some(draft) = b.next() else { break };
-                    if rules.rules[draft.alert.rule.index()].shadow {
+                    if !is_event(&rules, draft) {
                         continue;
                     }
                     matcher.advance(draft.order.time.min(deadlines), found);
@@ -253,7 +338,7 @@ impl Collector {
                             view,
                             ts: draft.order.time,
                             seq,
-                            roles: hit.roles,
+                            roles: held_back(&self.follow, &rules, hit.rule, hit.roles, &view),
                             raw: self.full_evidence.then(|| batch.line(record)),
                             origins: &draft.origins,
                         };
@@ -269,7 +354,19 @@ impl Collector {
         let rule = &self.rules.rules[draft.alert.rule.index()];
         let counters = &mut self.counters[rule.id.index()];
         let mut alert = draft.alert;
-        if let (Some(suppress), Some(key)) = (&rule.suppress, &draft.suppress) {
+        if let Some(Notice::Resolved(_)) = alert.notice {
+            if draft.verdict == Some(true) && !rule.shadow && (!rule.internal || self.show_internal) {
+                counters.resolved += 1;
+                out.push(alert);
+            }
+            return;
+        }
+        if let Some(admitted) = draft.verdict {
+            if !admitted {
+                counters.suppressed += 1;
+                return;
+            }
+        } else if let (Some(suppress), Some(key)) = (&rule.suppress, &draft.suppress) {
             match self.suppressor.admit(rule.id.0, key, suppress.period, alert.time) {
                 Some(dropped) => alert.suppressed = dropped,
                 None => {
@@ -289,6 +386,7 @@ impl Collector {
             }
         } else {
             counters.sent += 1;
+            counters.repeated += u64::from(alert.notice.is_some());
         }
         out.push(alert);
     }
@@ -304,6 +402,7 @@ impl Collector {
             suppressor: self.suppressor.clone(),
             levels: self.levels.iter().enumerate().map(level).collect(),
             counters: self.counters.clone(),
+            follow: self.follow.as_ref().map(|f| f.save()).unwrap_or_default(),
         }
     }
 
@@ -312,6 +411,9 @@ impl Collector {
         self.held = saved.held;
         self.suppressor = saved.suppressor;
         self.counters = saved.counters;
+        if let Some(follow) = &mut self.follow {
+            follow.restore(saved.follow);
+        }
         for (level, (seen, rules)) in self.levels.iter_mut().zip(saved.levels) {
             level.seen = seen;
             for (rule, saved) in rules {
@@ -319,6 +421,32 @@ impl Collector {
             }
         }
     }
+}
+
+/// Whether other rules see a draft as an event: alerts and their repeats, but not those of rules in shadow.
+fn is_event(rules: &Ruleset, draft: &Draft) -> bool {
+    !rules.rules[draft.alert.rule.index()].shadow && draft.order.kind != Kind::Resolved
+}
+
+/// The roles of an event without those of steps that an open alert holds back.
+fn held_back(follow: &Option<Box<Followers>>, rules: &Ruleset, rule: RuleId, roles: u64, view: &LineView<'_>) -> u64 {
+    let rule = &rules.rules[rule.index()];
+    let Some(follow) = follow.as_ref().filter(|_| rule.asks_open) else { return roles };
+    let context = unary(view, &[], &rules.tables);
+    let mut left = roles;
+    for step in rule.steps.iter().filter(|s| roles & (1 << s.role) != 0) {
+        let open = step.unless_open.iter().any(|open| {
+            let mut key: SmallVec<[u8; 64]> = SmallVec::new();
+            open.key.iter().for_each(|part| {
+                encode_scalar(eval(part, &context).get(), &mut key);
+            });
+            follow.is_open(rules, open.rule, &key, view.ts)
+        });
+        if open {
+            left &= !(1 << step.role);
+        }
+    }
+    left
 }
 
 /// An alert as an event: its values by name, then `key`, `severity` and `rule`.

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod collect;
+pub mod follow;
 pub mod format;
 pub mod suppress;
 
@@ -41,6 +42,17 @@ pub struct Alert {
     pub suppressed: u64,
     /// Limits that bit.
     pub notes: Vec<String>,
+    /// What it is if it is not a new alert.
+    pub notice: Option<Notice>,
+}
+
+/// What is said of an alert that was sent before. Its id is that of the alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// It is closed, by this event. Values and bound events are left out.
+    Resolved(Origin),
+    /// It is said again, for the n-th time.
+    Repeat(u64),
 }
 
 /// What one step bound.

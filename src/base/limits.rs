@@ -11,6 +11,10 @@ pub struct Limits {
     pub search_steps: usize,
     /// Alerts that one completion of a `pick all` rule may give.
     pub matches_per_completion: usize,
+    /// Alerts of one rule and key that may be open at a time. The oldest are forgotten first.
+    pub open_alerts_per_key: usize,
+    /// How often `repeat every` says one alert again.
+    pub repeats_per_alert: u64,
     /// Bytes of one input line; a longer line is rejected.
     pub max_line: usize,
     /// Nesting of JSON values; a deeper line is rejected.
@@ -33,6 +37,8 @@ impl Default for Limits {
             runs_per_key: 100_000,
             search_steps: 1_000_000,
             matches_per_completion: 10_000,
+            open_alerts_per_key: 1000,
+            repeats_per_alert: 10_000,
             max_line: 1 << 20,
             max_json_depth: 128,
             max_rule_depth: 64,

@@ -51,6 +51,9 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::Enabled(_) => "enabled",
         ClauseKind::Shadow(_) => "shadow",
         ClauseKind::Internal(_) => "internal",
+        ClauseKind::ResolveOn(_) => "resolve on",
+        ClauseKind::ResolveWhen(_) => "resolve when",
+        ClauseKind::Repeat(_) => "repeat every",
         ClauseKind::Limits(_) => "limits",
     }
 }
@@ -74,7 +77,9 @@ impl<'a> Checker<'a> {
                     .note("only one of them could act")
                     .help(match word {
                         "having" => "join the conditions with `and`",
-                        "cancel on" | "tags" | "references" | "by" => "put them into one list, separated by commas",
+                        "cancel on" | "resolve on" | "tags" | "references" | "by" => {
+                            "put them into one list, separated by commas"
+                        }
                         "alert" => "put the values into one block",
                         _ => "delete one of them",
                     }),
@@ -115,6 +120,13 @@ impl<'a> Checker<'a> {
                         .help("delete it; `shadow` alone makes the rule count without notifying"),
                 ),
                 ClauseKind::Internal(on) => self.internal(*on, clause, model),
+                ClauseKind::ResolveOn(guards) => {
+                    for guard in guards {
+                        self.guard(guard, &Scope::after(Place::Guard, model));
+                    }
+                }
+                ClauseKind::ResolveWhen(expr) => self.resolve_when(expr, clause, model),
+                ClauseKind::Repeat(period) => self.repeat(period, clause, model),
                 ClauseKind::Limits(limits) => self.limits(limits, clause.span),
                 _ => {}
             }

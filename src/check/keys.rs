@@ -266,6 +266,9 @@ impl<'a> Checker<'a> {
         };
         let strict = model.nodes.iter().any(|n| n.then.is_some_and(|t| t.directly) || contiguous(n));
         self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding());
+        // What ends an alert is found by its key, which must be whole.
+        let repeats =
+            !model.is_handed_over() && model.rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Repeat(_)));
         let mut last = BTreeSet::new();
         for (at, node) in model.nodes.iter().enumerate() {
             match &node.kind {
@@ -273,7 +276,11 @@ impl<'a> Checker<'a> {
                     // Without `within` it is the next step's `without`.
                     let next = model.nodes.get(at + 1).filter(|_| !absence.is_timed());
                     let guarded = next.map_or_else(|| last.clone(), |n| of(&n.kind.steps(), false));
+                    let ends = repeats && model.nodes[at..].iter().all(|n| matches!(n.kind, NodeKind::Absence(_)));
+                    let strict = self.whole_guard_keys;
+                    self.whole_guard_keys |= ends;
                     self.guards_by(&absence.events, &guarded);
+                    self.whole_guard_keys = strict;
                 }
                 kind => {
                     let steps = kind.steps();
@@ -295,9 +302,15 @@ impl<'a> Checker<'a> {
         }
         let key: BTreeSet<String> = model.key().iter().map(|c| c.name.clone()).collect();
         for clause in &model.rule.clauses {
-            if let ClauseKind::CancelOn(guards) = &clause.kind {
-                self.guards_by(guards, &key);
-            }
+            let (guards, ends) = match &clause.kind {
+                ClauseKind::CancelOn(guards) => (guards, repeats),
+                ClauseKind::ResolveOn(guards) => (guards, true),
+                _ => continue,
+            };
+            let strict = self.whole_guard_keys;
+            self.whole_guard_keys |= ends;
+            self.guards_by(guards, &key);
+            self.whole_guard_keys = strict;
         }
     }
 
@@ -345,7 +358,7 @@ impl<'a> Checker<'a> {
                         item.span,
                         format!("without {}", list(&missing)),
                     )
-                    .note("a sliding count, `directly` and `consecutive` look at the events of one whole key")
+                    .note("`resolve on`, `repeat every`, a sliding count, `directly` and `consecutive` look at events of one whole key")
                     .help("name all components of the key here, or make the rule's key smaller"),
                 );
             }

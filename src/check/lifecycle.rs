@@ -1,11 +1,12 @@
 //! What happens to an alert after it was found: who sees it, how long it is open, when it is said again.
 
 use crate::check::Checker;
-use crate::check::model::Model;
+use crate::check::model::{Component, Model, NodeKind};
 use crate::check::pattern::all_classes;
+use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Clause, ClauseKind};
+use crate::syntax::ast::{ClassRef, Clause, ClauseKind, Expr, RuleDecl, StepGuardKind};
 
 impl<'a> Checker<'a> {
     /// `internal`, and what has no effect beside it.
@@ -66,4 +67,140 @@ impl<'a> Checker<'a> {
             }
         }
     }
+
+    /// `resolve when C`: reads the step as `having` does, and needs a window to look at.
+    pub(crate) fn resolve_when(&mut self, expr: &'a Expr, clause: &Clause, model: &Model<'a>) {
+        self.condition(expr, &Scope::after(Place::Having, model), "`resolve when`");
+        if !model.is_sliding() {
+            self.out.push(
+                Diagnostic::error(
+                    codes::RESOLVE_WHEN_WITHOUT_COUNT,
+                    "`resolve when` needs a sliding count",
+                    clause.span,
+                    "this pattern is looked at once, when it completes",
+                )
+                .note("a sliding count is one repeated step with `within`: it is looked at with every event")
+                .help("name the event that ends the trouble: `resolve on X`"),
+            );
+        }
+    }
+
+    /// `repeat every d`: only while an absence at the end of the pattern lasts.
+    pub(crate) fn repeat(&mut self, period: &Expr, clause: &Clause, model: &Model<'a>) {
+        self.duration(period, "`repeat every`");
+        let absent = model.nodes.last().is_some_and(|n| matches!(n.kind, NodeKind::Absence(_)));
+        if !absent {
+            self.out.push(
+                Diagnostic::error(
+                    codes::REPEAT_WITHOUT_ABSENCE,
+                    "`repeat every` needs an absence at the end of the pattern",
+                    clause.span,
+                    "nothing lasts here",
+                )
+                .note("the alert is said again until one of the absent events comes")
+                .help("delete it, or end the pattern with an absence: `then no X within 5m`"),
+            );
+        } else if model.is_handed_over() {
+            self.out.push(
+                Diagnostic::error(
+                    codes::REPEAT_HANDED_OVER,
+                    "`repeat every` needs one key for all steps",
+                    clause.span,
+                    "the keys of this rule change from step to step",
+                )
+                .help("give all steps the same `by`, or delete it"),
+            );
+        }
+    }
+
+    /// `unless open alert.r`: r is resolved some time, and its key is part of the step's. Also: alerts of an internal
+    /// rule that nobody asks whether they are open are resolved for nobody.
+    pub(crate) fn open_guards(&mut self) {
+        let mut asked: Vec<&str> = Vec::new();
+        for rule in self.names.all_rules.clone() {
+            let model = Model::new(rule);
+            for info in &model.steps {
+                let guards = info.step.guards.iter().filter(|g| g.kind == StepGuardKind::UnlessOpen);
+                for class in guards.flat_map(|g| &g.events).flat_map(|e| &e.classes) {
+                    asked.extend(class.name.strip_prefix("alert."));
+                    self.open_guard(class, &info.components);
+                }
+            }
+        }
+        for rule in self.names.all_rules.clone() {
+            let internal = rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Internal(true)));
+            let resolve = rule.clauses.iter().find(|c| is_resolve(&c.kind));
+            if let Some(resolve) = resolve.filter(|_| internal && !asked.contains(&rule.name.name.as_str())) {
+                self.out.push(
+                    Diagnostic::error(
+                        codes::NO_EFFECT,
+                        "`resolve` has no effect on an internal rule",
+                        resolve.span,
+                        "nobody was told of the alert",
+                    )
+                    .note("it would have one if another rule asked `unless open` for its alerts")
+                    .help("delete `resolve`, or `internal`"),
+                );
+            }
+        }
+    }
+
+    fn open_guard(&mut self, class: &ClassRef, mine: &[Component<'a>]) {
+        let Some(name) = class.name.strip_prefix("alert.") else {
+            self.out.push(
+                Diagnostic::error(
+                    codes::OPEN_NO_ALERT,
+                    "`unless open` takes the alerts of a rule",
+                    class.span,
+                    "events are not open or closed",
+                )
+                .help(format!("write `unless open alert.r`, or `unless {} in last 1h`", class.name)),
+            );
+            return;
+        };
+        // An unknown rule is reported with its class.
+        let Some(other) = self.names.rules.get(name).copied() else { return };
+        if !resolves(other) {
+            self.out.push(
+                Diagnostic::error(
+                    codes::OPEN_WITHOUT_RESOLVE,
+                    format!("the alerts of `{name}` are never resolved"),
+                    class.span,
+                    "would be open for ever",
+                )
+                .label(other.name.span, "has no `resolve`")
+                .help(format!("give `{name}` a `resolve on X`, or write `unless alert.{name} in last 1h`")),
+            );
+        }
+        let theirs = Model::new(other);
+        for component in theirs.key() {
+            if mine.iter().any(|c| c.name == component.name) {
+                continue;
+            }
+            self.out.push(
+                Diagnostic::error(
+                    codes::OPEN_KEY,
+                    format!("this step has no key component `{}`", component.name),
+                    class.span,
+                    format!("the alerts of `{name}` are found by it"),
+                )
+                .label(component.item.span, "a part of that rule's key")
+                .help(format!("add it to the step's or the rule's `by`: `by {} = …`", component.name)),
+            );
+        }
+    }
+}
+
+/// Whether the alerts of a rule are resolved some time.
+pub(crate) fn resolves(rule: &RuleDecl) -> bool {
+    rule.clauses.iter().any(|c| is_resolve(&c.kind))
+}
+
+/// Whether the alerts of a rule are said again.
+pub(crate) fn repeats(rule: &RuleDecl) -> bool {
+    rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Repeat(_)))
+}
+
+fn is_resolve(clause: &ClauseKind) -> bool {
+    matches!(clause, ClauseKind::ResolveOn(_) | ClauseKind::ResolveWhen(_))
 }

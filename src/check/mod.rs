@@ -94,6 +94,7 @@ pub fn check_recovered(
     }
     checker.alert_cycles();
     checker.unread_internal_rules();
+    checker.open_guards();
     for test in checker.names.tests.clone() {
         if !is_broken(test.span) {
             checker.test_block(test);

@@ -199,7 +199,7 @@ impl<'a> Model<'a> {
             }
         }
         for clause in &self.rule.clauses {
-            if let ClauseKind::CancelOn(guards) = &clause.kind {
+            if let ClauseKind::CancelOn(guards) | ClauseKind::ResolveOn(guards) = &clause.kind {
                 found.extend(guards);
             }
         }

@@ -452,7 +452,7 @@ pub(crate) fn all_classes(rule: &RuleDecl) -> Vec<&ClassRef> {
     for clause in &rule.clauses {
         match &clause.kind {
             ClauseKind::Match(matching) => sequence_classes(&matching.body, &mut found),
-            ClauseKind::CancelOn(guards) => guard_classes(guards, &mut found),
+            ClauseKind::CancelOn(guards) | ClauseKind::ResolveOn(guards) => guard_classes(guards, &mut found),
             _ => {}
         }
     }

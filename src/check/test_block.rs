@@ -1,7 +1,9 @@
 //! `test` blocks: the rule, the events and their order, the expectations.
 
 use crate::base::Duration;
+use crate::base::function::Kinds;
 use crate::check::Checker;
+use crate::check::lifecycle;
 use crate::check::model::path_text;
 use crate::check::pattern::all_classes;
 use crate::check::predicate::required_fields;
@@ -35,7 +37,10 @@ impl<'a> Checker<'a> {
             }
         }
         self.expectations(test);
-        let Some(shape) = self.alerts.get(&test.rule.name).cloned() else { return };
+        let Some(mut shape) = self.alerts.get(&test.rule.name).cloned() else { return };
+        if rule.is_some_and(lifecycle::repeats) {
+            shape.values.push(("repeat".to_owned(), Kinds::NUMBER));
+        }
         for item in &test.items {
             if let TestItem::ExpectAlert(expect) = item {
                 for condition in &expect.conditions {
@@ -198,6 +203,16 @@ impl<'a> Checker<'a> {
         }
         if let [_, again, ..] = none.as_slice() {
             found.push(wrong("`expect no alert` is said twice", *again, "said before", "delete it"));
+        }
+        if let Some(expect) = alerts.iter().find(|e| e.resolved)
+            && self.names.rules.get(test.rule.name.as_str()).is_some_and(|rule| !lifecycle::resolves(rule))
+        {
+            found.push(wrong(
+                "the alerts of this rule are never resolved",
+                expect.span,
+                "the rule has no `resolve`",
+                "delete the line, or give the rule a `resolve on X`",
+            ));
         }
         for expect in alerts.iter().filter(|e| e.times == 0) {
             found.push(wrong("0 alerts are no alert", expect.span, "expects nothing", "write `expect no alert`"));

@@ -58,6 +58,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Draw the automaton of a rule
     Graph(GraphArgs),
+    /// Write a stream of events that fires a rule, and the alerts to expect
+    Generate(GenerateArgs),
     /// Explain a diagnostic code, such as E0201
     Rule(RuleArgs),
     /// Print a completion script for a shell
@@ -223,6 +225,33 @@ pub struct GraphArgs {
     /// The language of the drawing
     #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
     pub format: GraphFormat,
+}
+
+/// `tripline generate`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tripline generate rules/siem ssh_bruteforce_success --near-misses --file stream.ndjson
+  tripline run rules/siem --only ssh_bruteforce_success stream.ndjson | diff - stream.alerts.ndjson")]
+pub struct GenerateArgs {
+    /// Rule files and directories; a word that is no path is a rule name
+    #[arg(value_name = "RULES… NAME", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The rule, if not named before (* is any run of characters)
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Plant near misses: one event short, one millisecond late, another key, an event that must not come
+    #[arg(long)]
+    pub near_misses: bool,
+    /// The same seed gives the same stream
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How often the rule is to fire
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub count: u16,
+    /// Write the events here, and the alerts beside them to FILE with the ending .alerts.ndjson
+    #[arg(long, short, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// `tripline rule`

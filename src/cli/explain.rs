@@ -239,6 +239,22 @@ impl Page<'_> {
                         self.line(&format!("  {} = {value}", field.name.name));
                     }
                 }
+                ClauseKind::ResolveOn(guards) => {
+                    self.line(&format!(
+                        "  It is open until {}: then a notice says it is resolved.",
+                        wording.guards(guards)
+                    ));
+                }
+                ClauseKind::ResolveWhen(condition) => {
+                    let condition = wording.expr(condition);
+                    self.line(&format!(
+                        "  It is open until an event at which {condition}: then a notice says it is resolved."
+                    ));
+                }
+                ClauseKind::Repeat(period) => {
+                    let period = wording.expr(period);
+                    self.line(&format!("  It is said again every {period} while the absence lasts."));
+                }
                 ClauseKind::Suppress { period, by } => {
                     let by: Vec<String> = by.iter().map(|e| wording.expr(e)).collect();
                     let per = if by.is_empty() { "key".to_owned() } else { by.join(", ") };
@@ -277,6 +293,15 @@ impl Page<'_> {
             );
         }
         self.row("timers", &timers);
+        if rule.follow.is_some() {
+            self.row(
+                "open alerts",
+                "each kept until it ends, at most `open_alerts_per_key` a key; one look-up an event that may end one",
+            );
+        }
+        if rule.asks_open {
+            self.row("asks", "one look-up among open alerts for each event of a step with `unless open`");
+        }
         if let Some(window) = cost::sliding(rule) {
             self.row("window", &window);
         }

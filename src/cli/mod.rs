@@ -11,6 +11,7 @@ mod cost;
 mod exit;
 mod explain;
 mod fmt;
+mod generate;
 mod graph;
 mod paths;
 mod rules;
@@ -59,6 +60,10 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
         Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Fmt(args) => fmt::run(args, terminal),
+        Command::Generate(args) => {
+            let (settings, none) = (settings()?, TimeArgs::default());
+            generate::run(args, &settings.compile_options(&none), settings.time_config(&none), terminal)
+        }
         Command::Graph(args) => graph::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),

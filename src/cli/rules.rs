@@ -1,6 +1,7 @@
 //! Rule files on their way to a rule set: read, compiled, their problems shown.
 #![expect(clippy::disallowed_methods, reason = "rule files and tables are read here")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
 use tripline::diag::render::render_text;
 use tripline::diag::{Diagnostic, Level};
 use tripline::plan::Ruleset;
+use tripline::plan::lower::classes_of;
 use tripline::syntax::ast::{File, Item, RuleDecl};
 use tripline::syntax::source::{SourceId, SourceMap};
 use tripline::syntax::spelling::nearest;
@@ -134,6 +136,23 @@ pub fn declared_rules(files: &[File]) -> impl Iterator<Item = &RuleDecl> {
         Item::Rule(rule) => Some(rule),
         _ => None,
     })
+}
+
+/// The rules that patterns mean, and all rules on whose alerts they build.
+pub fn with_rules_below(patterns: &[String], files: &[File]) -> BTreeSet<String> {
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    let mut open: Vec<String> =
+        declared_rules(files).map(|rule| rule.name.name.clone()).filter(|name| selected(name, patterns)).collect();
+    while let Some(name) = open.pop() {
+        if !wanted.insert(name.clone()) {
+            continue;
+        }
+        for rule in declared_rules(files).filter(|rule| rule.name.name == name) {
+            let classes = classes_of(rule);
+            open.extend(classes.iter().filter_map(|class| class.name.strip_prefix("alert.")).map(str::to_owned));
+        }
+    }
+    wanted
 }
 
 /// Every pattern must mean some rule.

@@ -57,6 +57,7 @@ impl<'a> Wording<'a> {
             StepGuardKind::Unless => "unless",
             StepGuardKind::If => "if",
             StepGuardKind::Without => "without",
+            StepGuardKind::UnlessOpen => "unless open",
         };
         let last = guard.last.as_ref().map(|d| format!(" in last {}", self.expr(d))).unwrap_or_default();
         format!("{word} {}{last}", self.guards(&guard.events))

@@ -97,6 +97,8 @@ struct WrittenTime {
 #[serde(deny_unknown_fields, default)]
 struct WrittenLimits {
     runs_per_key: Option<usize>,
+    open_alerts_per_key: Option<usize>,
+    repeats_per_alert: Option<u64>,
     search_steps: Option<usize>,
     matches_per_completion: Option<usize>,
     max_line: Option<usize>,
@@ -230,7 +232,16 @@ impl Reader<'_> {
                 }
             )*};
         }
-        take!(runs_per_key, search_steps, matches_per_completion, max_line, max_json_depth, max_rule_depth);
+        take!(
+            runs_per_key,
+            open_alerts_per_key,
+            repeats_per_alert,
+            search_steps,
+            matches_per_completion,
+            max_line,
+            max_json_depth,
+            max_rule_depth
+        );
         take!(max_steps, max_count, max_regex_len, max_regex_size);
         limits
     }

@@ -286,22 +286,23 @@ impl Decoder {
         }
         let trie = PathTrie::new(&paths).with_max_depth(config.max_depth);
         let time = TimeReader::new(time_fields, config.time.format.clone());
-        let uniform = rules
-            .rules
-            .iter()
-            .map(|rule| {
-                let first = rule.roles.first()?.keyspec;
-                rule.roles.iter().all(|r| r.keyspec == first).then_some(first)
+        // Followers have roles as rules do; their ids come after those of the rules.
+        let ids = rules.rules.len() + rules.followers.len();
+        let uniform = (0..ids)
+            .map(|id| {
+                let roles = rules.roles(RuleId::from(id));
+                let first = roles.first()?.keyspec;
+                roles.iter().all(|r| r.keyspec == first).then_some(first)
             })
             .collect();
         Self {
             slots: vec![Slot::Missing; paths.len()],
             scratch: Scratch {
-                masks: vec![0; rules.rules.len()],
+                masks: vec![0; ids],
                 touched: Vec::new(),
                 memo: vec![(0, Err(NoKey::Missing)); rules.keyspecs.len()],
                 event: 0,
-                no_key: vec![0; rules.rules.len()],
+                no_key: vec![0; ids],
                 cut_keys: 0,
             },
             each: rules.keyspecs.iter().map(KeySpec::has_each).collect(),
@@ -409,15 +410,14 @@ impl Decoder {
         }
         let shards = batch.shards.len() as u64;
         for (i, hit) in batch.hits.iter().enumerate() {
-            let rule = &self.rules.rules[hit.rule.index()];
-            if rule.level > 0 {
+            if self.rules.is_gathered(hit.rule) {
                 batch.upper.push(i as u32);
             } else {
                 batch.shards[(hit.hash % shards) as usize].push(i as u32);
             }
         }
         batch.stats.cut_keys = std::mem::take(&mut self.scratch.cut_keys);
-        for (rule, count) in self.scratch.no_key.iter_mut().enumerate() {
+        for (rule, count) in self.scratch.no_key.iter_mut().enumerate().take(self.rules.rules.len()) {
             if *count > 0 {
                 batch.stats.no_key.push((RuleId::from(rule), std::mem::take(count)));
             }
@@ -527,7 +527,7 @@ impl Found<'_> {
             }
             // Roles with different keys: one hit a key; equal keys are merged, so that an event meets a state once.
             let from = self.hits.len();
-            let roles = &self.rules.rules[rule.index()].roles;
+            let roles = self.rules.roles(rule);
             let mut left = mask;
             while left != 0 {
                 let spec = roles[left.trailing_zeros() as usize].keyspec;

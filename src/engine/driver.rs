@@ -145,7 +145,7 @@ impl<'a> Driver<'a> {
         let clock = config.time_rules.then_some(nanos as fn() -> u64);
         let decoder = || Decoder::new(Arc::clone(rules), session.decode(config.threads));
         let matcher = || Matcher::new(Arc::clone(rules), session.limits.clone(), clock);
-        let upper = (rules.levels > 0).then(decoder);
+        let upper = rules.gathers().then(decoder);
         let collector = Collector::new(Arc::clone(rules), session.evidence, session.limits.clone(), upper, clock);
         let work = if config.threads == 1 {
             Work::Inline { decoder: Box::new(decoder()), matcher: Box::new(matcher()), done: Vec::new() }

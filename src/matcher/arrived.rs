@@ -100,7 +100,8 @@ pub struct Match {
     pub at_deadline: bool,
     /// The completing event; for a deadline the last bound one.
     pub seq: Seq,
-    /// The bound events of each step that bound any, in step order.
+    /// The bound events of each step that bound any, in step order. None at all: not a match, but a look at which
+    /// `resolve when` is true.
     pub bound: Vec<(StepId, Vec<Arc<StoredEvent>>)>,
     /// A limit bit while it was found: it may not be the one that the definition picks, or may not name every event.
     pub limited: bool,

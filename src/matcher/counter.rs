@@ -31,6 +31,8 @@ pub struct Counter {
     held: bool,
     /// Events were dropped by the limit since the window was last empty.
     limited: bool,
+    /// It has fired since `resolve when` was last true; false for rules without.
+    open: bool,
     /// Only where [`Sliding::keeps_more`].
     more: Option<Box<More>>,
 }
@@ -61,7 +63,7 @@ fn step<'a>(env: &RuleEnv<'a>) -> &'a Step {
 impl Counter {
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.is_empty() && !self.open
     }
 
     /// Events held.
@@ -203,6 +205,7 @@ impl Counter {
             holds = self.lasts(holds, empty_before, event.ts, lasting);
         }
         let before = self.held && !empty_before;
+        self.resolve(env, event, out);
         if holds && (!before || rule.after == AfterMatch::NoSkip) {
             out.push(Match {
                 time: event.ts,
@@ -211,6 +214,7 @@ impl Counter {
                 bound: vec![(rule.elements[0].steps()[0], self.events.iter().cloned().collect())],
                 limited: self.limited,
             });
+            self.open = rule.follow.as_ref().is_some_and(|f| f.resolve_when.is_some());
         }
         self.held = holds;
     }
@@ -237,6 +241,18 @@ impl Counter {
             let bound = [self.events.iter().map(|e| &**e).collect::<Vec<_>>()];
             passes(cross, &env.context(Some(&event.view), &bound, None))
         })
+    }
+
+    /// Says so if an alert is open and `resolve when` is true at this look.
+    fn resolve(&mut self, env: &RuleEnv<'_>, event: &Arrived<'_>, out: &mut Vec<Match>) {
+        let condition = env.rule.follow.as_ref().and_then(|f| f.resolve_when.as_ref());
+        let Some(condition) = condition.filter(|_| self.open) else { return };
+        let bound = [self.events.iter().map(|e| &**e).collect::<Vec<_>>()];
+        if passes(condition, &env.context::<StoredView<'_>>(None, &bound, None)) {
+            self.open = false;
+            let (time, seq) = event.at();
+            out.push(Match { time, at_deadline: false, seq, bound: Vec::new(), limited: false });
+        }
     }
 
     /// Whether the condition, which is true or not at this look, was so for long enough.

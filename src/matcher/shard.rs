@@ -100,7 +100,7 @@ impl Matcher {
     /// Whether a rule is of a level: 0 are rules on events.
     #[inline]
     pub fn is_level(&self, rule: RuleId, level: u32) -> bool {
-        self.rules.rules[rule.index()].level == level
+        self.rules.rules.get(rule.index()).is_some_and(|r| r.level == level)
     }
 
     /// Counters by rule.
@@ -211,7 +211,7 @@ impl Matcher {
             settle(&env, table, slot_at, rule_id.0, &mut self.wheel);
         }
         for matched in self.scratch.drain(..) {
-            counters.matches += 1;
+            counters.matches += u64::from(!matched.bound.is_empty());
             counters.limited += u64::from(matched.limited);
             out.push(Found { rule: rule_id, key: key_bytes.into(), matched });
         }

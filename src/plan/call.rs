@@ -34,7 +34,8 @@ fn text(v: String) -> Value {
     Value::Str(v.into())
 }
 
-fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
+/// The value of a function of values.
+pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
     let arg = |i: usize| v.get(i).copied().unwrap_or_default();
     let str_arg = |i: usize| arg(i).as_str();
     let num = |i: usize| arg(i).as_f64();

@@ -131,6 +131,11 @@ impl ClassIndex {
         }
     }
 
+    /// Whether a predicate is one on alerts.
+    pub fn is_of_alerts(&self, pred: PredId) -> bool {
+        matches!(self.preds[pred.index()].anchor, Anchor::Alert(_))
+    }
+
     /// Whether some predicate reads alerts.
     pub fn reads_alerts(&self) -> bool {
         !self.alerts.is_empty()

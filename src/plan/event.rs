@@ -25,6 +25,18 @@ impl Seq {
         Self(Self::ALERT | n)
     }
 
+    /// The position of what comes from time alone: after all inputs, before alerts. It comes again and again, so only
+    /// its time tells one from another.
+    const RECURRING: u64 = 0x7fff << Self::LINE_BITS;
+
+    /// An alert that is said again, among the events behind what other rules make of it.
+    pub const REPEAT: Self = Self(Self::RECURRING | ((1 << Self::LINE_BITS) - 1));
+
+    /// Whether the position is of something that comes again: its time belongs to what it is.
+    pub fn is_recurring(self) -> bool {
+        self.0 & Self::RECURRING == Self::RECURRING && !self.is_alert()
+    }
+
     /// Whether this is an alert.
     pub fn is_alert(self) -> bool {
         self.0 & Self::ALERT != 0

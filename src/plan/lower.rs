@@ -11,7 +11,7 @@ use super::classify::ClassIndex;
 use super::key::KeySpec;
 use super::lower_expr::{Declarations, Fields};
 use super::lower_rule::RuleBuilder;
-use super::ruleset::Ruleset;
+use super::ruleset::{Follower, Ruleset};
 use crate::base::id::KeySpecId;
 use crate::base::{Limits, RuleId};
 use crate::syntax::ast::{self, ClauseKind, Item};
@@ -49,6 +49,8 @@ pub fn lower(
         declarations,
         input,
         rule_ids: Map::default(),
+        followers: Vec::new(),
+        rule_count: 0,
     };
     let decls: Vec<&ast::RuleDecl> = files
         .iter()
@@ -61,6 +63,7 @@ pub fn lower(
     for (i, decl) in decls.iter().enumerate() {
         set.rule_ids.insert(decl.name.name.clone(), RuleId::from(i));
     }
+    set.rule_count = decls.len();
     let reads: Vec<Vec<RuleId>> = decls.iter().map(|decl| set.alerts_read(decl, &decls)).collect();
     let levels = levels(&reads);
     let mut rules = Vec::new();
@@ -73,6 +76,7 @@ pub fn lower(
     if !problems.is_empty() {
         return Err(problems);
     }
+    super::lower_follow::open_keys(&mut rules);
     set.classes.finish();
     let mut fingerprint = Vec::new();
     for rule in &rules {
@@ -82,6 +86,7 @@ pub fn lower(
         fields: set.fields.into_paths(),
         keyspecs: set.keyspecs,
         classes: set.classes,
+        followers: set.followers,
         levels: rules.iter().map(|r| r.level).max().unwrap_or(0),
         rules,
         tables: declarations.tables.clone(),
@@ -114,6 +119,9 @@ pub(super) struct SetBuilder<'a> {
     pub(super) declarations: &'a Declarations,
     pub(super) input: &'a Input<'a>,
     pub(super) rule_ids: Map<String, RuleId>,
+    pub(super) followers: Vec<Follower>,
+    /// How many rules there are.
+    pub(super) rule_count: usize,
 }
 
 impl SetBuilder<'_> {
@@ -187,7 +195,9 @@ pub fn classes_of(decl: &ast::RuleDecl) -> Vec<&ast::ClassRef> {
     for clause in &decl.clauses {
         match &clause.kind {
             ClauseKind::Match(m) => sequence(&m.body, &mut out),
-            ClauseKind::CancelOn(guards) => guards.iter().for_each(|g| guard(g, &mut out)),
+            ClauseKind::CancelOn(guards) | ClauseKind::ResolveOn(guards) => {
+                guards.iter().for_each(|g| guard(g, &mut out))
+            }
             _ => {}
         }
     }

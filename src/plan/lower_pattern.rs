@@ -9,8 +9,8 @@ use super::expr::{Attr, Expr};
 use super::lower_expr::{Lowering, Place};
 use super::lower_rule::{PendingRole, RuleBuilder};
 use super::ruleset::{
-    Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, Quantifier, RoleKind,
-    Span, Step,
+    Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Quantifier,
+    RoleKind, Span, Step,
 };
 use crate::base::id::GuardId;
 use crate::base::{Duration, StepId, Value};
@@ -221,6 +221,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             lookback: Vec::new(),
             cross: Expr::all(cross),
             cross_lookback: Vec::new(),
+            unless_open: Vec::new(),
             quantifier: None,
             until: None,
             components,
@@ -237,6 +238,14 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                         let g = self.guard(g, Some(id), None, low);
                         without.push(g);
                     }
+                }
+                StepGuardKind::UnlessOpen => {
+                    let names =
+                        guard.events.iter().flat_map(|g| &g.classes).filter_map(|c| c.name.strip_prefix("alert."));
+                    let rules: Vec<_> = names.filter_map(|name| self.set.rule_ids.get(name).copied()).collect();
+                    // The other rule's key is known when all rules are.
+                    let open = rules.into_iter().map(|rule| OpenGuard { rule, key: Vec::new() });
+                    self.steps[id.index()].unless_open.extend(open);
                 }
                 kind => {
                     let last = guard.last.as_ref().map_or(Span::Fixed(Duration::MAX), |d| span(d, low));

@@ -126,6 +126,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let mut elements = Vec::new();
         let mut trailing = Vec::new();
         self.sequence(body, &mut low, &mut elements, &mut trailing);
+        let follow = self.follow(&cancel, &trailing, &mut low);
         let (within, computed_within) = bound(clause.and_then(|m| m.within.as_ref()), &mut low);
 
         // The rule's key is that of the first step; alerts and `having` read it by name.
@@ -182,7 +183,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                         alert.push((item.name.name.as_str().into(), alert_value(&item.value, &mut low)));
                     }
                 }
-                ClauseKind::By(_) | ClauseKind::Match(_) | ClauseKind::CancelOn(_) => {}
+                ClauseKind::By(_)
+                | ClauseKind::Match(_)
+                | ClauseKind::CancelOn(_)
+                | ClauseKind::ResolveOn(_)
+                | ClauseKind::ResolveWhen(_)
+                | ClauseKind::Repeat(_) => {}
             }
         }
 
@@ -225,6 +231,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 }
             }
         }
+        let follow = follow.map(|follow| self.add_follower(follow, &key, enabled, &mut problems));
         if handed_over {
             for stat in stats.iter_mut().filter(|stat| stat.key.is_empty()) {
                 let own = &self.step_keys[stat.step.index()];
@@ -240,6 +247,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 step.cross_lookback.extend(simple);
             }
         }
+        let asks_open = steps.iter().any(|s| !s.unless_open.is_empty());
         let fingerprint = fingerprint(self.set.input.sources, decl, self.set.declarations);
         let mut rule = Rule {
             id: self.id,
@@ -276,6 +284,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             level,
             horizon: None,
             hints: super::ruleset::Hints::default(),
+            follow,
+            asks_open,
             reads_whole: low_whole_reads > 0,
         };
         let bounded = rule.within.is_some() || events.is_some();

@@ -33,6 +33,8 @@ pub struct Ruleset {
     pub rules: Vec<Rule>,
     /// Look-up tables.
     pub tables: Vec<Arc<Table>>,
+    /// What watches over alerts that were found. The id of the n-th in hits is the number of rules plus n.
+    pub followers: Vec<Follower>,
     /// Hash over all rules.
     pub fingerprint: u64,
     /// Highest [`Rule::level`].
@@ -44,6 +46,26 @@ impl Ruleset {
     pub fn differs_only_in_tables(&self, other: &Self) -> bool {
         let names = |set: &Self| set.tables.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
         self.fingerprint == other.fingerprint && self.fields == other.fields && names(self) == names(other)
+    }
+
+    /// Whether events are gathered behind the shards: for rules on alerts, and for what becomes of alerts.
+    pub fn gathers(&self) -> bool {
+        self.levels > 0 || !self.followers.is_empty()
+    }
+
+    /// Whether the hits of an id go to the collector rather than to a shard: rules on alerts, and followers.
+    #[inline]
+    pub fn is_gathered(&self, id: RuleId) -> bool {
+        self.rules.get(id.index()).is_none_or(|rule| rule.level > 0)
+    }
+
+    /// What an event can be to a rule or a follower.
+    #[inline]
+    pub fn roles(&self, id: RuleId) -> &[Role] {
+        match self.rules.get(id.index()) {
+            Some(rule) => &rule.roles,
+            None => self.followers.get(id.index() - self.rules.len()).map_or(&[], |f| &f.roles),
+        }
     }
 
     /// A rule by its name.
@@ -161,8 +183,49 @@ pub struct Rule {
     pub horizon: Option<Duration>,
     /// What the matcher would otherwise work out for every event.
     pub hints: Hints,
+    /// What becomes of its alerts, if anything does.
+    pub follow: Option<Box<Follow>>,
+    /// Some step has an `unless open`.
+    pub asks_open: bool,
     /// It asks for `any_value()`: every line is decoded in full.
     pub reads_whole: bool,
+}
+
+/// What becomes of the alerts of a rule: `resolve`, `repeat every`.
+#[derive(Debug)]
+pub struct Follow {
+    /// Its place in [`Ruleset::followers`].
+    pub follower: usize,
+    /// An event of these closes the open alerts of its key.
+    pub resolve_on: Vec<GuardId>,
+    /// A look at which this is true closes them; over the window of a sliding count.
+    pub resolve_when: Option<Expr>,
+    /// The alert is said again so often.
+    pub repeat: Option<Duration>,
+    /// An event of these ends that.
+    pub ends_repeat: Vec<GuardId>,
+    /// Some guard compares with bound events: open alerts keep theirs.
+    pub reads_bound: bool,
+}
+
+/// The events that matter to open alerts of one rule. They are found as the events of rules are.
+#[derive(Debug)]
+pub struct Follower {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its guards: each has a bit here, apart from the one it may have in the rule.
+    pub roles: Vec<Role>,
+    /// Some of the events are alerts.
+    pub reads_alerts: bool,
+}
+
+/// `unless open alert.r` of a step.
+#[derive(Clone, Debug)]
+pub struct OpenGuard {
+    /// The rule whose alerts hold the step back.
+    pub rule: RuleId,
+    /// That rule's key, over the event of the step.
+    pub key: Vec<Expr>,
 }
 
 /// Facts about a rule that every event asks for.
@@ -303,6 +366,8 @@ pub struct Step {
     pub cross: Option<Expr>,
     /// `unless`/`if` guards that read bound events.
     pub cross_lookback: Vec<Lookback>,
+    /// `unless open alert.r`: decided before the event reaches the matcher.
+    pub unless_open: Vec<OpenGuard>,
     /// How many; `None` is one.
     pub quantifier: Option<Quantifier>,
     /// What ends the repetition.

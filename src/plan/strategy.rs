@@ -136,8 +136,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
 /// Facts about a rule that every event asks for.
 pub fn hints(rule: &Rule) -> Hints {
     let mut reads_key = false;
-    if let Some(having) = &rule.having {
-        having.walk(&mut |e| reads_key |= matches!(e, Expr::Key(_)));
+    let looks = rule.having.iter().chain(rule.follow.iter().filter_map(|f| f.resolve_when.as_ref()));
+    for condition in looks {
+        condition.walk(&mut |e| reads_key |= matches!(e, Expr::Key(_)));
     }
     let looked_back_at = |guard: usize| {
         let mut lookbacks = rule.steps.iter().flat_map(|s| &s.cross_lookback);

@@ -153,7 +153,7 @@ impl Session {
     /// A session that has seen nothing.
     pub fn new(rules: Arc<Ruleset>, config: SessionConfig) -> Self {
         let decoder = Decoder::new(Arc::clone(&rules), config.decode(1));
-        let upper = (rules.levels > 0).then(|| Decoder::new(Arc::clone(&rules), config.decode(1)));
+        let upper = rules.gathers().then(|| Decoder::new(Arc::clone(&rules), config.decode(1)));
         let mut collector = Collector::new(Arc::clone(&rules), config.evidence, config.limits.clone(), upper, None);
         collector.show_internal(config.show_internal);
         Self {
@@ -402,10 +402,10 @@ fn feed(
 
 /// Hands events that rules on alerts read to the collector.
 pub(crate) fn feed_upper(collector: &mut Collector, rules: &Ruleset, released: &Released) {
-    if rules.levels == 0 {
+    if !rules.gathers() {
         return;
     }
-    let upper = |rule: RuleId| rules.rules[rule.index()].level > 0;
+    let upper = |rule: RuleId| rules.is_gathered(rule);
     let mut take = |batch: &Arc<Batch>, at: u32| {
         let record = &batch.records[at as usize];
         if batch.hits[record.first_hit as usize..record.end_hit as usize].iter().any(|h| upper(h.rule)) {

@@ -25,6 +25,12 @@ pub struct RuleSummary {
     pub shadowed: u64,
     /// Alerts that only other rules see, because the rule is internal.
     pub internal: u64,
+    /// Notices that an alert is closed.
+    pub resolved: u64,
+    /// Of the alerts sent, those that were said again.
+    pub repeated: u64,
+    /// Open alerts that a limit dropped.
+    pub forgotten: u64,
     /// Partial matches and events held.
     pub open: u64,
     /// Keys that hold something.
@@ -122,6 +128,9 @@ impl Summary {
             rule.suppressed += counters.suppressed;
             rule.shadowed += counters.shadowed;
             rule.internal += counters.internal;
+            rule.resolved += counters.resolved;
+            rule.repeated += counters.repeated;
+            rule.forgotten += counters.forgotten;
         }
     }
 

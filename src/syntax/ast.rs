@@ -191,6 +191,12 @@ pub enum ClauseKind {
     Shadow(bool),
     /// `internal`
     Internal(bool),
+    /// `resolve on X where …, Y`
+    ResolveOn(Vec<Guard>),
+    /// `resolve when …`
+    ResolveWhen(Expr),
+    /// `repeat every 5m`
+    Repeat(Expr),
     /// `limits { runs_per_key = 1000 }`
     Limits(Vec<(Ident, u64)>),
 }
@@ -439,6 +445,8 @@ pub enum StepGuardKind {
     If,
     /// `without X`
     Without,
+    /// `unless open alert.r`: its one event is the class of the alerts.
+    UnlessOpen,
 }
 
 /// `X where P by k = f`, as it stands in an absence, a guard, `until` or `cancel on`.
@@ -788,6 +796,8 @@ pub enum TestValue {
 pub struct ExpectAlert {
     /// How many alerts this line stands for: `expect 3 alerts`; 1 if not written.
     pub times: u64,
+    /// `expect resolved`: the notice that an alert is closed, not an alert.
+    pub resolved: bool,
     /// Nanoseconds from the test's start, if written.
     pub at: Option<i64>,
     /// Conditions over the alert's values and key; each must be true.

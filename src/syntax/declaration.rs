@@ -156,9 +156,18 @@ impl Builder<'_> {
             Rule::enabled => ClauseKind::Enabled(switch(&pair)),
             Rule::shadow => ClauseKind::Shadow(switch(&pair)),
             Rule::internal => ClauseKind::Internal(switch(&pair)),
+            Rule::resolve_on => {
+                let guards = pair.into_inner().find(|p| p.as_rule() == Rule::guards)?;
+                self.check_by_on_its_line(span);
+                ClauseKind::ResolveOn(self.guards(guards))
+            }
+            Rule::resolve_when => ClauseKind::ResolveWhen(self.only_expr(pair)?),
+            Rule::repeat => {
+                let period = self.only_expr(pair)?;
+                self.check_bound(&period);
+                ClauseKind::Repeat(period)
+            }
             Rule::limits => ClauseKind::Limits(self.limit_list(pair)),
-            Rule::later_resolve => return self.later_clause(&second_ring::RESOLVE, span),
-            Rule::later_repeat => return self.later_clause(&second_ring::REPEAT, span),
             Rule::later_expect => return self.later_clause(&second_ring::EXPECT, span),
             _ => return None,
         };

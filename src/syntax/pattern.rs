@@ -198,7 +198,7 @@ impl Builder<'_> {
         then
     }
 
-    fn only_once(&mut self, again: bool, what: &str, span: Span) {
+    pub(super) fn only_once(&mut self, again: bool, what: &str, span: Span) {
         if again {
             self.report(
                 Diagnostic::error(Code("E0025"), format!("`{what}` stands here twice"), span, "the second one")

@@ -204,6 +204,7 @@ impl Printer<'_> {
                 StepGuardKind::Unless => "unless ",
                 StepGuardKind::If => "if ",
                 StepGuardKind::Without => "without ",
+                StepGuardKind::UnlessOpen => "unless open ",
             };
             let mut parts = vec![Doc::text(word), self.guards(&guard.events).nest(4).group()];
             if let Some(last) = &guard.last {
@@ -334,6 +335,8 @@ impl Printer<'_> {
 
     fn expect(&self, expect: &ExpectAlert) -> Doc {
         let mut parts = vec![match expect.times {
+            1 if expect.resolved => Doc::text("expect resolved"),
+            n if expect.resolved => Doc::text(format!("expect {n} resolved")),
             1 => Doc::text("expect alert"),
             n => Doc::text(format!("expect {n} alerts")),
         }];

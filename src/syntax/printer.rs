@@ -304,6 +304,12 @@ impl<'t> Printer<'t> {
             ClauseKind::Enabled(on) => Doc::text(if *on { "enabled" } else { "enabled false" }),
             ClauseKind::Shadow(on) => Doc::text(if *on { "shadow" } else { "shadow false" }),
             ClauseKind::Internal(on) => Doc::text(if *on { "internal" } else { "internal false" }),
+            ClauseKind::ResolveOn(guards) => {
+                let guards = self.guards(guards).nest(4).group();
+                Doc::concat([Doc::text("resolve on "), guards])
+            }
+            ClauseKind::ResolveWhen(value) => valued("resolve when", written.expr(value)),
+            ClauseKind::Repeat(period) => Doc::concat([Doc::text("repeat every "), written.expr(period)]),
             ClauseKind::Limits(limits) => return self.limits(span, limits),
         };
         self.unit(span, &doc);

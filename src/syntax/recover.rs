@@ -228,7 +228,7 @@ fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: 
     }
 }
 
-const LATER_CLAUSES: [&str; 3] = ["resolve", "repeat", "expect"];
+const LATER_CLAUSES: [&str; 1] = ["expect"];
 
 /// What other languages call a clause.
 const CLAUSE_SYNONYMS: [(&str, &str); 22] = [
@@ -357,7 +357,10 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
                 for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
                     match part.as_rule() {
                         Rule::separator => builder.separator(&part),
-                        Rule::match_within => (within, events) = builder.match_within(part),
+                        Rule::match_within => {
+                            builder.only_once(within.is_some() || events.is_some(), "within", builder.span(&part));
+                            (within, events) = builder.match_within(part);
+                        }
                         Rule::EOI => {}
                         _ => clauses.extend(builder.clause(part)),
                     }

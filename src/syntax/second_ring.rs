@@ -29,9 +29,6 @@ later! {
     ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
     NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
-    OPEN_ALERT = "E0112", "`unless open alert`", "use `suppress` to hold back repeated alerts";
-    RESOLVE = "E0113", "`resolve`", "leave it out, and write a second rule for the end of the trouble";
-    REPEAT = "E0114", "`repeat every`", "leave it out: the absence alerts once";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
     PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
 }

@@ -155,7 +155,7 @@ fn cut(tokens: &[Token], first: usize, end: usize, begins: impl Fn(usize) -> boo
 }
 
 /// Words that begin a clause of a rule.
-pub(super) const CLAUSES: [&str; 20] = [
+pub(super) const CLAUSES: [&str; 22] = [
     "severity",
     "tags",
     "title",
@@ -175,6 +175,8 @@ pub(super) const CLAUSES: [&str; 20] = [
     "enabled",
     "shadow",
     "internal",
+    "resolve",
+    "repeat",
     "limits",
 ];
 

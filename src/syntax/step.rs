@@ -145,9 +145,25 @@ impl Builder<'_> {
                 Rule::kw_if => kind = StepGuardKind::If,
                 Rule::guards => events = self.guards(part),
                 Rule::in_last => last = self.bound(part),
-                Rule::later_open_alert => {
-                    self.later(&second_ring::OPEN_ALERT, at);
-                    refused = true;
+                Rule::open_alert => {
+                    if kind == StepGuardKind::If {
+                        self.report(
+                            Diagnostic::error(
+                                Code("E0009"),
+                                "there is no `if open`",
+                                span,
+                                "an open alert can only hold a step back",
+                            )
+                            .help("write `unless open alert.r`, or `if alert.r in last 1h`"),
+                        );
+                        refused = true;
+                    }
+                    kind = StepGuardKind::UnlessOpen;
+                    let class = part.into_inner().find(|p| p.as_rule() == Rule::class).map(|p| self.class(p));
+                    events = class
+                        .map(|class| Guard { span: class.span, classes: vec![class], condition: None, by: Vec::new() })
+                        .into_iter()
+                        .collect();
                 }
                 Rule::later_named_guard => {
                     self.later(&second_ring::NAMED_GUARD, at);
@@ -158,6 +174,20 @@ impl Builder<'_> {
         }
         if refused {
             return None;
+        }
+        if kind == StepGuardKind::UnlessOpen {
+            if let Some(last) = last.take() {
+                self.report(
+                    Diagnostic::error(
+                        Code("E0026"),
+                        "`unless open` looks at what is open now, not back",
+                        last.span,
+                        "not needed",
+                    )
+                    .help("delete `in last …`; for any alert of that time write `unless alert.r in last 1h`"),
+                );
+            }
+            return Some(StepGuard { kind, events, last, span });
         }
         if last.is_none() {
             let word = if kind == StepGuardKind::If { "if" } else { "unless" };

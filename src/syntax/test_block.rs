@@ -157,10 +157,11 @@ impl Builder<'_> {
     }
 
     fn expect_alert(&mut self, pair: Pair<'_, Rule>, span: Span) -> ExpectAlert {
-        let mut expect = ExpectAlert { times: 1, at: None, conditions: Vec::new(), span };
+        let mut expect = ExpectAlert { times: 1, resolved: false, at: None, conditions: Vec::new(), span };
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::integer => expect.times = self.count(&part),
+                Rule::kw_resolved => expect.resolved = true,
                 Rule::expect_at => {
                     let time = part.into_inner().find(|p| p.as_rule() == Rule::test_time);
                     expect.at = time.map(|p| self.test_time(p));

@@ -10,12 +10,13 @@
 //!
 //! A stream's events are `LETTER[number]@time field=value …`, each of them a line of input; without a time it is
 //! the number of seconds. A match is the list of its events' numbers, oldest first, or by step: `[a:1,2 b:3]`.
+//! `resolved=4` is a notice that event 4 closed the alert, `repeat=1` the alert said again.
 //! `-> none`, `-> pending 2`, `-> late 3` say the rest. `.. flush` and `.. lateness 2s` before the expectations
 //! are settings of the run.
 
 use super::event::{Event, Ms};
 use super::parse;
-use super::select::{Alert, Outcome, Settings};
+use super::select::{Alert, Notice, Outcome, Settings};
 
 #[derive(Clone, Debug, Default)]
 pub struct Case {
@@ -37,6 +38,7 @@ pub struct Expected {
     pub at: Option<Ms>,
     pub key: Option<String>,
     pub suppressed: Option<usize>,
+    pub notice: Option<Notice>,
 }
 
 /// The cases of a file.
@@ -107,7 +109,7 @@ fn expectation(text: &str, case: &mut Case) {
                 let (name, numbers) = part.split_once(':').unwrap_or(("", part));
                 (name.to_string(), numbers.split(',').map(|n| n.parse().expect("a number")).collect())
             });
-            let mut expected = Expected { bound: bound.collect(), at: None, key: None, suppressed: None };
+            let mut expected = Expected { bound: bound.collect(), at: None, key: None, suppressed: None, notice: None };
             rest = after.trim_start();
             while !rest.is_empty() && !rest.starts_with('[') {
                 let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -117,6 +119,10 @@ fn expectation(text: &str, case: &mut Case) {
                     expected.key = Some(key.to_string());
                 } else if let Some(n) = word.strip_prefix("suppressed=") {
                     expected.suppressed = Some(n.parse().expect("a number"));
+                } else if let Some(n) = word.strip_prefix("resolved=") {
+                    expected.notice = Some(Notice::Resolved(n.parse().expect("a number")));
+                } else if let Some(n) = word.strip_prefix("repeat=") {
+                    expected.notice = Some(Notice::Repeat(n.parse().expect("a number")));
                 } else {
                     panic!("what is {word}?");
                 }
@@ -154,6 +160,7 @@ impl Case {
                 || total != alert.bound.iter().flatten().count()
                 || expected.at.is_some_and(|t| t != alert.time)
                 || expected.key.as_ref().is_some_and(|k| *k != key)
+                || expected.notice != alert.notice
                 || expected.suppressed.is_some_and(|s| s != alert.suppressed)
             {
                 return Some(format!("expected {expected:?}, got {} in {}", show(alert, names), list()));
@@ -181,6 +188,11 @@ pub fn show(alert: &Alert, names: &[Option<String>]) -> String {
     let mut out = format!("[{}] @{}ms", bound.join(" "), alert.time);
     if !key.is_empty() {
         out += &format!(" key={}", key.join(","));
+    }
+    match alert.notice {
+        Some(Notice::Resolved(by)) => out += &format!(" resolved={by}"),
+        Some(Notice::Repeat(n)) => out += &format!(" repeat={n}"),
+        None => {}
     }
     if alert.suppressed > 0 {
         out += &format!(" suppressed={}", alert.suppressed);

@@ -10,7 +10,7 @@ use tripline::session::{AtEnd, Session, SessionConfig};
 use tripline::syntax::source::SourceMap;
 
 use super::event::{Event, Ms};
-use super::select::{Alert, Outcome, Settings};
+use super::select::{Alert, Notice, Outcome, Settings};
 
 /// Where the time of a case begins: late enough that a number of milliseconds is one.
 pub const BASE: Ms = 1_700_000_000_000;
@@ -82,8 +82,18 @@ pub fn run(
     session.finish(if settings.flush { AtEnd::Flush } else { AtEnd::Pending });
     alerts.extend(session.drain());
     let summary = session.summary();
+    let mut told: Vec<Alert> = vec![];
+    for (at, one) in alerts.iter().enumerate() {
+        let mut alert = alert(one, names);
+        if let Some(Notice::Resolved(_)) = alert.notice {
+            // A notice names its alert by id.
+            let of = alerts[..at].iter().position(|a| a.id == one.id).ok_or("a notice without an alert")?;
+            alert.bound = told[of].bound.clone();
+        }
+        told.push(alert);
+    }
     Ok(Outcome {
-        alerts: alerts.iter().map(|a| alert(a, names)).collect(),
+        alerts: told,
         pending: summary.rules.iter().map(|r| r.pending as usize).sum(),
         late: vec![0; summary.late as usize],
     })
@@ -113,6 +123,10 @@ fn alert(alert: &tripline::alert::Alert, names: &[Option<String>]) -> Alert {
         key: alert.key.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
         bound,
         suppressed: alert.suppressed as usize,
+        notice: alert.notice.map(|n| match n {
+            tripline::alert::Notice::Resolved(by) => Notice::Resolved(by.seq.line() as usize),
+            tripline::alert::Notice::Repeat(n) => Notice::Repeat(n as usize),
+        }),
     }
 }
 

@@ -84,6 +84,7 @@ impl Maker<'_> {
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
+        self.follow(&mut rule);
         rule
     }
 
@@ -98,6 +99,19 @@ impl Maker<'_> {
             2 => key.expr = Some(Expr::bin(Op::Add, v, w)),
             3 => key.expr = Some(Expr::bin(Op::Gt, v, Expr::Num(2.0))),
             _ => key.expr = Some(Expr::bin(Op::Default, Expr::field("j"), Expr::field("k"))),
+        }
+    }
+
+    /// What becomes of the alerts.
+    fn follow(&mut self, rule: &mut Rule) {
+        if self.r.percent(8) {
+            rule.resolve_on = self.guards(true);
+        }
+        if rule.sliding().is_some() && !self.names.is_empty() && self.r.percent(14) {
+            rule.resolve_when = Some(having(self.r, &self.names));
+        }
+        if rule.body.last().is_some_and(|(_, e)| matches!(e, Elem::Absence { .. })) && self.r.percent(25) {
+            rule.repeat = Some(self.length(1, 4));
         }
     }
 

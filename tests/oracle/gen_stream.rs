@@ -1,5 +1,10 @@
 //! Random streams: few events, few values, times that tie and land on bounds.
 
+use tripline::compile::{CompileOptions, compile};
+use tripline::decode::TimeConfig;
+use tripline::generate::{Options, generate};
+use tripline::syntax::source::SourceMap;
+
 use super::event::{Event, Ms};
 use super::random::Random;
 use super::rule::{Elem, Guard, Rule};
@@ -37,6 +42,7 @@ fn letters(rule: &Rule) -> Vec<String> {
         }
     }
     guards(&rule.cancel, &mut out);
+    guards(&rule.resolve_on, &mut out);
     out
 }
 
@@ -113,4 +119,53 @@ pub fn shuffled(r: &mut Random, events: &[Event], lateness: Ms) -> Vec<Event> {
         out.push(rest.remove(*r.choose(&may)));
     }
     out
+}
+
+/// Most events of a made stream: the definition is searched by brute force.
+const MOST: usize = 16;
+
+/// A stream that the program makes for a rule, if it finds one and it is short.
+pub fn made_for(text: &str, seed: u64) -> Option<Vec<Event>> {
+    let mut sources = SourceMap::new();
+    sources.add("case", text);
+    let compiled = compile(&sources, &CompileOptions::default(), &|_, _| Err("no tables".into()));
+    let ruleset = compiled.ruleset?;
+    let rule = ruleset.rules.first()?.name.to_string();
+    let options = Options {
+        seed,
+        count: 1,
+        near_misses: seed.is_multiple_of(2),
+        type_field: vec!["type".to_owned()],
+        time: TimeConfig::default(),
+        effort: 3000,
+    };
+    let made = generate(&compiled.files, &ruleset, &rule, &options).ok()?;
+    if made.lines.len() > MOST {
+        return None;
+    }
+    let mut start = None;
+    made.lines.iter().enumerate().map(|(n, line)| read(line, n + 1, &mut start)).collect()
+}
+
+/// A line as an event; nothing if it holds what events of cases cannot.
+fn read(line: &str, seq: usize, start: &mut Option<Ms>) -> Option<Event> {
+    let json: serde_json::Value = serde_json::from_str(line).ok()?;
+    let time = chrono::DateTime::parse_from_rfc3339(json["@timestamp"].as_str()?).ok()?;
+    if time.timestamp_subsec_nanos() % 1_000_000 != 0 {
+        return None;
+    }
+    let ts = time.timestamp_millis() - *start.get_or_insert(time.timestamp_millis());
+    let mut event = Event { seq, ts, ..Event::default() };
+    for (name, value) in json.as_object()? {
+        match (name.as_str(), value) {
+            ("@timestamp", _) => {}
+            ("type", value) => event.class = value.as_str()?.to_owned(),
+            ("k", value) => event.k = Some(value.as_str()?.to_owned()),
+            ("j", value) => event.j = Some(value.as_str()?.to_owned()),
+            ("v", value) => event.v = Some(value.as_i64()?),
+            ("w", value) => event.w = Some(value.as_i64()?),
+            _ => return None,
+        }
+    }
+    Some(event)
 }

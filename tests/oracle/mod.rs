@@ -11,6 +11,7 @@ pub mod engine;
 pub mod eval;
 pub mod event;
 pub mod expr;
+pub mod follow;
 pub mod gen_expr;
 pub mod gen_more;
 pub mod gen_rule;

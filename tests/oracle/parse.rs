@@ -139,6 +139,15 @@ pub fn rule(text: &str) -> Rule {
                 p.expect("on");
                 rule.cancel = p.guards();
             }
+            "resolve" if p.take_word("on") => rule.resolve_on = p.guards(),
+            "resolve" => {
+                p.expect("when");
+                rule.resolve_when = Some(p.expr());
+            }
+            "repeat" => {
+                p.expect("every");
+                rule.repeat = Some(p.span());
+            }
             "suppress" => {
                 let period = p.span();
                 let mut by = vec![];

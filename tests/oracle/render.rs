@@ -70,6 +70,15 @@ pub fn text(rule: &Rule) -> String {
     if !rule.cancel.is_empty() {
         out += &format!("cancel on {}\n", guards(&rule.cancel));
     }
+    if !rule.resolve_on.is_empty() {
+        out += &format!("resolve on {}\n", guards(&rule.resolve_on));
+    }
+    if let Some(c) = &rule.resolve_when {
+        out += &format!("resolve when {}\n", expr(c));
+    }
+    if let Some(d) = rule.repeat {
+        out += &format!("repeat every {}\n", duration(d));
+    }
     if let Some((d, by)) = &rule.suppress {
         out += &format!("suppress {}", duration(*d));
         if !by.is_empty() {

@@ -22,6 +22,9 @@ pub struct Rule {
     pub skip: Skip,
     pub cancel: Vec<Guard>,
     pub suppress: Option<(Ms, Vec<String>)>,
+    pub resolve_on: Vec<Guard>,
+    pub resolve_when: Option<Expr>,
+    pub repeat: Option<Ms>,
 }
 
 /// `within 5s`, or open: `within < 5s`.

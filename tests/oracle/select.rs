@@ -3,6 +3,7 @@
 use super::candidates::{Candidate, Done, Search};
 use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
+use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
 use super::sliding;
 
@@ -14,6 +15,27 @@ pub struct Alert {
     /// For each step, by id, the lines it bound.
     pub bound: Vec<Vec<usize>>,
     pub suppressed: usize,
+    pub notice: Option<Notice>,
+}
+
+/// What an alert is if it is not new.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// Closed by the event of a line.
+    Resolved(usize),
+    /// Said again, for the n-th time.
+    Repeat(usize),
+}
+
+impl Alert {
+    /// All lines that it names.
+    pub fn lines(&mut self) -> Vec<&mut usize> {
+        let by = match &mut self.notice {
+            Some(Notice::Resolved(by)) => Some(by),
+            _ => None,
+        };
+        self.bound.iter_mut().flatten().chain(by).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -51,39 +73,24 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     // The end of the input puts everything in order: time has come as far as the newest event.
     let watermark = newest.unwrap_or(0);
 
-    let mut decided: Vec<(Done, Env, Binds)> = vec![];
+    let mut decided: Vec<Found> = vec![];
     let mut pending = 0;
     for key in keys(&world) {
-        let all = match rule.sliding() {
+        let (all, looks) = match rule.sliding() {
             Some(step) => sliding::count(&world, step, &key),
-            None => reported(&world, &key),
+            None => (reported(&world, &key), vec![]),
         };
         for candidate in all {
             match candidate.done {
                 Done::Deadline(t) if t >= watermark && !settings.flush => pending += 1,
-                done => decided.push((done, key.clone(), candidate.binds)),
+                done => {
+                    let looks = looks.iter().copied().filter(|&look| Done::Event(look) > done).collect();
+                    decided.push(Found { done, key: key.clone(), binds: candidate.binds, looks });
+                }
             }
         }
     }
-    // The same events may complete two keys: missing comes first, then texts in their order.
-    let values = |key: &Env| key.iter().map(|(_, v)| (v != "null", v.clone())).collect::<Vec<_>>();
-    decided.sort_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| older_first(&a.2, &b.2)).then_with(|| values(&a.1).cmp(&values(&b.1)))
-    });
-    let mut alerts: Vec<Alert> = decided
-        .into_iter()
-        .map(|(done, key, binds)| Alert {
-            time: match done {
-                Done::Event(e) => events[e].ts,
-                Done::Deadline(t) => t,
-            },
-            key,
-            bound: binds.into_iter().map(|l| l.into_iter().map(|i| events[i].seq).collect()).collect(),
-            suppressed: 0,
-        })
-        .collect();
-    suppress(rule, &mut alerts);
-    Outcome { alerts, pending, late }
+    Outcome { alerts: follow::all(&world, &decided, watermark), pending, late }
 }
 
 /// The values of the rule's key that occur on first events.
@@ -198,7 +205,7 @@ pub fn newer(a: &Binds, b: &Binds, latest: bool) -> bool {
 }
 
 /// Alerts of one completion stand oldest binding first.
-fn older_first(a: &Binds, b: &Binds) -> std::cmp::Ordering {
+pub fn older_first(a: &Binds, b: &Binds) -> std::cmp::Ordering {
     use std::cmp::Ordering;
     if a == b {
         Ordering::Equal
@@ -209,27 +216,24 @@ fn older_first(a: &Binds, b: &Binds) -> std::cmp::Ordering {
     }
 }
 
-/// Drops what comes less than the period after the last alert sent for the same values, and counts it.
-fn suppress(rule: &Rule, alerts: &mut Vec<Alert>) {
-    let Some((period, by)) = &rule.suppress else { return };
-    let mut sent: Vec<(Env, Ms, usize)> = vec![];
-    alerts.retain_mut(|alert| {
-        let mut values = alert.key.clone();
-        values.retain(|(name, _)| by.is_empty() || by.contains(name));
-        match sent.iter_mut().find(|(v, ..)| *v == values) {
-            Some((_, last, dropped)) if alert.time - *last < *period => {
-                *dropped += 1;
-                false
-            }
-            Some((_, last, dropped)) => {
-                alert.suppressed = std::mem::take(dropped);
-                *last = alert.time;
-                true
-            }
-            None => {
-                sent.push((values, alert.time, 0));
-                true
-            }
+/// Whether an alert is sent: not less than the period after the last one sent for the same values. Counts what is not.
+pub fn admit(rule: &Rule, sent: &mut Vec<(Env, Ms, usize)>, alert: &mut Alert) -> bool {
+    let Some((period, by)) = &rule.suppress else { return true };
+    let mut values = alert.key.clone();
+    values.retain(|(name, _)| by.is_empty() || by.contains(name));
+    match sent.iter_mut().find(|(v, ..)| *v == values) {
+        Some((_, last, dropped)) if alert.time - *last < *period => {
+            *dropped += 1;
+            false
         }
-    });
+        Some((_, last, dropped)) => {
+            alert.suppressed = std::mem::take(dropped);
+            *last = alert.time;
+            true
+        }
+        None => {
+            sent.push((values, alert.time, 0));
+            true
+        }
+    }
 }

@@ -63,6 +63,11 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
     };
     with(&|r| r.having = None);
     with(&|r| r.suppress = None);
+    with(&|r| r.resolve_on.clear());
+    with(&|r| drop(r.resolve_on.pop()));
+    with(&|r| r.resolve_on.iter_mut().for_each(|g| g.cond = None));
+    with(&|r| r.resolve_when = None);
+    with(&|r| r.repeat = None);
     with(&|r| r.cancel.clear());
     with(&|r| drop(r.cancel.pop()));
     with(&|r| r.within = None);

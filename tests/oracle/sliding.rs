@@ -2,11 +2,11 @@
 //! number of events.
 
 use super::candidates::{Candidate, Done, Next, Part, Search};
-use super::eval::{Env, World};
+use super::eval::{At, Env, World};
 use super::rule::{Skip, Step};
 
-/// Every alert of one key, in order.
-pub fn count(world: &World<'_>, step: &Step, key: &Env) -> Vec<Candidate> {
+/// Every alert of one key, in order, and the looks at which `resolve when` is true.
+pub fn count(world: &World<'_>, step: &Step, key: &Env) -> (Vec<Candidate>, Vec<usize>) {
     let rule = world.rule;
     let quant = step.quant.as_ref().expect("a sliding count is of a repeated step");
     let search = Search { world, key: key.clone(), used: 0, reported: vec![] };
@@ -22,7 +22,7 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> Vec<Candidate> {
         reach: None,
         closed: None,
     };
-    let mut out = vec![];
+    let (mut out, mut looks) = (vec![], vec![]);
     let mut window: Vec<usize> = vec![];
     // Looks since the window was last empty or the condition last false.
     let mut held: Vec<usize> = vec![];
@@ -66,8 +66,12 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> Vec<Candidate> {
         if now && (!before || rule.skip == Skip::NoSkip) {
             out.push(Candidate { binds: part.binds.clone(), done: Done::Event(e) });
         }
+        let at = At { event: None, binds: &part.binds, prev: None, step: None };
+        if rule.resolve_when.as_ref().is_some_and(|c| world.truth(c, at) == Some(true)) {
+            looks.push(e);
+        }
         before = now;
         part.binds[step.id].clear();
     }
-    out
+    (out, looks)
 }

@@ -194,6 +194,9 @@ fn names(rule: &Rule) -> Option<&'static str> {
     if !rule.having.as_ref().is_none_or(|h| reads(h, &bound)) || !guards(&rule.cancel, &bound) {
         return Some("a name out of scope");
     }
+    if !rule.resolve_when.as_ref().is_none_or(|h| reads(h, &bound)) || !guards(&rule.resolve_on, &bound) {
+        return Some("a name out of scope");
+    }
     None
 }
 
@@ -228,6 +231,19 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     }
     if rule.by.iter().any(|k| k.expr.is_some()) && (rule.handed_over() || own_key) {
         return Some("a key handed over in a way the oracle leaves out");
+    }
+    if rule.resolve_when.is_some() && rule.sliding().is_none() {
+        return Some("`resolve when` without a sliding count");
+    }
+    let absent = rule.body.last().is_some_and(|(_, e)| matches!(e, Elem::Absence { .. }));
+    if rule.repeat.is_some() && (!absent || rule.handed_over()) {
+        return Some("`repeat every` without an absence of the key at the end");
+    }
+    let key = rule.comps(steps[0]);
+    let part = |g: &Guard| !g.by.is_empty() && key.iter().any(|k| !g.by.iter().any(|own| own.name == k.name));
+    let unknown = |g: &Guard| g.by.iter().any(|own| !key.iter().any(|k| k.name == own.name));
+    if rule.resolve_on.iter().any(|g| part(g) || unknown(g)) || rule.repeat.is_some() && partial_guard(rule) {
+        return Some("what ends an alert with a part of the key");
     }
     if rule.computed.is_some() {
         let first = &rule.body[0].1;

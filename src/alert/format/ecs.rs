@@ -3,7 +3,7 @@
 
 use super::Formatter;
 use super::json::{self, Object};
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Notice, Severity};
 use crate::base::Value;
 
 /// Appends the alert as one line.
@@ -20,6 +20,11 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
 
     let mut event = Object::open(object.key("event"));
     event.text("kind", "alert");
+    match alert.notice {
+        Some(Notice::Resolved(_)) => event.text("action", "resolved"),
+        Some(Notice::Repeat(_)) => event.text("action", "repeated"),
+        None => {}
+    }
     event.text("id", &alert.id);
     event.number("severity", severity_number(alert.severity));
     event.text("provider", "tripline");
@@ -38,8 +43,19 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     let mut own = Object::open(object.key("tripline"));
     own.text("severity", alert.severity.as_str());
     own.values("key", &alert.key);
-    own.values("values", &alert.values);
-    json::events(alert, formatter, own.key("events"));
+    match alert.notice {
+        Some(Notice::Resolved(by)) => {
+            own.text("status", "resolved");
+            json::resolved_by(by, formatter, own.key("resolved_by"));
+        }
+        other => {
+            if let Some(Notice::Repeat(n)) = other {
+                own.number("repeat", n);
+            }
+            own.values("values", &alert.values);
+            json::events(alert, formatter, own.key("events"));
+        }
+    }
     if alert.suppressed > 0 {
         own.number("suppressed", alert.suppressed);
     }

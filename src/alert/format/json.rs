@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::Formatter;
-use crate::alert::{Alert, BoundEvent, BoundStep};
+use crate::alert::{Alert, BoundEvent, BoundStep, Notice, Origin};
 use crate::base::Value;
 
 /// Appends the alert as one line.
@@ -17,14 +17,23 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     if let Some(title) = &alert.title {
         object.text("title", title);
     }
+    match alert.notice {
+        Some(Notice::Resolved(_)) => object.text("status", "resolved"),
+        Some(Notice::Repeat(n)) => object.number("repeat", n),
+        None => {}
+    }
     object.text("severity", alert.severity.as_str());
     if !alert.tags.is_empty() {
         object.texts("tags", &alert.tags);
     }
     object.text("time", &alert.time.to_string());
     object.values("key", &alert.key);
-    object.values("values", &alert.values);
-    events(alert, formatter, object.key("events"));
+    if let Some(Notice::Resolved(by)) = alert.notice {
+        resolved_by(by, formatter, object.key("resolved_by"));
+    } else {
+        object.values("values", &alert.values);
+        events(alert, formatter, object.key("events"));
+    }
     if alert.suppressed > 0 {
         object.number("suppressed", alert.suppressed);
     }
@@ -33,6 +42,17 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     }
     object.close();
     out.push('\n');
+}
+
+/// Appends the place of the event that closed an alert.
+pub(super) fn resolved_by(by: Origin, formatter: &Formatter, out: &mut String) {
+    let mut object = Object::open(out);
+    object.number("seq", by.seq.line());
+    if let Some(input) = formatter.input(by.seq) {
+        object.text("input", input);
+    }
+    object.text("time", &by.ts.to_string());
+    object.close();
 }
 
 /// Appends the bound events: an object from step to list of events. A step without a name goes by its number.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Formatter;
 use super::json::step_name;
-use crate::alert::{Alert, BoundEvent, Severity};
+use crate::alert::{Alert, BoundEvent, Notice, Severity};
 use crate::base::{Value, visible};
 
 /// Events of one step that are shown; of more, the first and last few.
@@ -21,6 +21,11 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut
     let paint = Paint { color };
     let level = format!("{:<8}", alert.severity.as_str().to_uppercase());
     let title = alert.title.as_deref().unwrap_or_default();
+    let status = match alert.notice {
+        Some(Notice::Resolved(_)) => format!(" {}", paint.with(GREEN, "resolved")),
+        Some(Notice::Repeat(n)) => format!(" {}", paint.with(DIM, &format!("again, {n}"))),
+        None => String::new(),
+    };
     line(
         out,
         &[
@@ -29,6 +34,7 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut
             &paint.with(severity_color(alert.severity), &level),
             " ",
             &paint.with(BOLD, &visible(&alert.rule_name)),
+            &status,
             if title.is_empty() { "" } else { "  " },
             &visible(title),
         ],
@@ -60,6 +66,13 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut
                 write_event(event, formatter, &paint, out);
             }
         }
+    }
+    if let Some(Notice::Resolved(by)) = alert.notice {
+        let place = match formatter.input(by.seq) {
+            Some(input) => format!("{}:{}", visible(input), by.seq.line()),
+            None => format!("line {}", by.seq.line()),
+        };
+        line(out, &["  ", &paint.with(DIM, &format!("by {place}"))]);
     }
     if alert.suppressed > 0 {
         line(out, &["  ", &paint.with(DIM, &format!("{} like this suppressed before", alert.suppressed))]);
@@ -125,6 +138,7 @@ fn line(out: &mut String, parts: &[&str]) {
 
 const BOLD: &str = "1";
 const DIM: &str = "2";
+const GREEN: &str = "32";
 const CYAN: &str = "36";
 
 fn severity_color(severity: Severity) -> &'static str {

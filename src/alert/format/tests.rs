@@ -42,6 +42,7 @@ fn alert() -> Alert {
         ],
         suppressed: 2,
         notes: Vec::new(),
+        notice: None,
     }
 }
 

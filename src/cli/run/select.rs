@@ -1,18 +1,15 @@
 //! What a run works on: which rules over which inputs.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tripline::compile::CompileOptions;
 use tripline::plan::Ruleset;
-use tripline::plan::lower::classes_of;
-use tripline::syntax::ast::File;
 
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
-use crate::cli::paths::{rule_files, rules_and_inputs, selected};
-use crate::cli::rules::{self, RuleTexts, accept, compile_texts, declared_rules};
+use crate::cli::paths::{rule_files, rules_and_inputs};
+use crate::cli::rules::{self, RuleTexts, accept, compile_texts, with_rules_below};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
@@ -80,24 +77,7 @@ pub fn compile(
         return Ok(ruleset);
     }
     rules::require_names(&args.only, &compiled.files)?;
-    let options = CompileOptions { only: Some(wanted(&args.only, &compiled.files)), ..options.clone() };
+    let options = CompileOptions { only: Some(with_rules_below(&args.only, &compiled.files)), ..options.clone() };
     let narrowed = compile_texts(&texts, &options);
     accept(narrowed.ruleset, &[], &texts.sources, terminal)
-}
-
-/// The rules that patterns mean, and all rules on whose alerts they build.
-fn wanted(patterns: &[String], files: &[File]) -> BTreeSet<String> {
-    let mut wanted: BTreeSet<String> = BTreeSet::new();
-    let mut open: Vec<String> =
-        declared_rules(files).map(|rule| rule.name.name.clone()).filter(|name| selected(name, patterns)).collect();
-    while let Some(name) = open.pop() {
-        if !wanted.insert(name.clone()) {
-            continue;
-        }
-        for rule in declared_rules(files).filter(|rule| rule.name.name == name) {
-            let classes = classes_of(rule);
-            open.extend(classes.iter().filter_map(|class| class.name.strip_prefix("alert.")).map(str::to_owned));
-        }
-    }
-    wanted
 }

@@ -1,6 +1,6 @@
 //! What a test expects, held against the alerts of its rule.
 
-use tripline::alert::Alert;
+use tripline::alert::{Alert, Notice};
 use tripline::base::{Duration, Limits, Timestamp, Value, ValueRef};
 use tripline::plan::eval::{truth, unary};
 use tripline::plan::event::EventView;
@@ -61,7 +61,15 @@ pub fn brief(alert: &Alert) -> String {
     for (name, value) in alert.key.iter().chain(&alert.values) {
         parts.push(format!("{name} = {}", shown(value)));
     }
-    format!("alert at {} {{ {} }}", since_start(alert.time), parts.join(", "))
+    if let Some(Notice::Repeat(n)) = alert.notice {
+        parts.push(format!("repeat = {n}"));
+    }
+    format!("{} at {} {{ {} }}", what(alert.notice), since_start(alert.time), parts.join(", "))
+}
+
+/// What came.
+fn what(notice: Option<Notice>) -> &'static str {
+    if matches!(notice, Some(Notice::Resolved(_))) { "resolved" } else { "alert" }
 }
 
 /// A time as the offset from the start of the test.
@@ -75,11 +83,18 @@ fn described(expect: &ExpectAlert, wording: Wording<'_>) -> String {
 
 fn differences(expect: &ExpectAlert, alert: &Alert, wording: Wording<'_>) -> Vec<Mismatch> {
     let mut found = Vec::new();
+    let resolved = matches!(alert.notice, Some(Notice::Resolved(_)));
+    if resolved != expect.resolved {
+        let wanted = if expect.resolved { "resolved" } else { "an alert" };
+        found.push(Mismatch::Different(format!("expected {wanted}, it was {}", brief(alert))));
+        return found;
+    }
     if let Some(at) = expect.at
         && Timestamp(at) != alert.time
     {
         found.push(Mismatch::Different(format!(
-            "expected an alert at {}, it came at {}",
+            "expected {} at {}, it came at {}",
+            if resolved { "resolved" } else { "an alert" },
             Duration(at),
             since_start(alert.time)
         )));
@@ -93,7 +108,8 @@ fn differences(expect: &ExpectAlert, alert: &Alert, wording: Wording<'_>) -> Vec
         let read: Vec<String> = read.iter().map(|(name, value)| format!("{name} = {}", shown(value))).collect();
         let read = if read.is_empty() { String::new() } else { format!(", with {}", read.join(", ")) };
         let at = since_start(alert.time);
-        found.push(Mismatch::Different(format!("alert at {at}: `{}` {verdict}{read}", wording.expr(condition))));
+        let what = what(alert.notice);
+        found.push(Mismatch::Different(format!("{what} at {at}: `{}` {verdict}{read}", wording.expr(condition))));
     }
     found
 }
@@ -133,6 +149,10 @@ fn lookup(path: &[String], alert: &Alert) -> Value {
     match whole.as_str() {
         "severity" => Value::Str(alert.severity.as_str().into()),
         "rule" => Value::Str(alert.rule_name.as_ref().into()),
+        "repeat" => match alert.notice {
+            Some(Notice::Repeat(n)) => Value::integer(n.into()),
+            _ => Value::Missing,
+        },
         "suppressed" => Value::integer(alert.suppressed.into()),
         _ => Value::Missing,
     }

@@ -11,6 +11,15 @@ use tripline::syntax::ast::{TestDecl, TestItem};
 
 use super::stream::{Line, TIME_FIELD};
 
+/// The latest time at which something is expected.
+fn last_expected(test: &TestDecl) -> Option<i64> {
+    let times = test.items.iter().filter_map(|item| match item {
+        TestItem::ExpectAlert(expect) => expect.at,
+        _ => None,
+    });
+    times.max()
+}
+
 /// The alerts of a rule over the events of a test, in order. After the last event time runs on until nothing is
 /// pending, or up to `stop`.
 pub fn alerts(ruleset: &Arc<Ruleset>, rule: &str, test: &TestDecl, lines: &[Line]) -> Vec<Alert> {
@@ -35,7 +44,13 @@ pub fn alerts(ruleset: &Arc<Ruleset>, rule: &str, test: &TestDecl, lines: &[Line
             session.advance(stop);
             session.finish(AtEnd::Pending);
         }
-        None => session.finish(AtEnd::Flush),
+        None => {
+            // What only the passing of time brings is seen up to the last time that the test speaks of.
+            if let Some(last) = last_expected(test) {
+                session.advance(Timestamp(last.saturating_add(1)));
+            }
+            session.finish(AtEnd::Flush);
+        }
     }
     session.drain().into_iter().filter(|alert| &*alert.rule_name == rule).collect()
 }

@@ -48,21 +48,6 @@ table! {
     "a: trade if q: quote in last 1m",
     "match { q: quote then within 1m a: trade }";
 
-    "E0112", "`unless open alert`",
-    "`unless open alert.r` holds while another rule has no open alert for the key.",
-    "a: error unless open alert.maintenance",
-    "a: error unless alert.maintenance in last 1h";
-
-    "E0113", "`resolve`",
-    "`resolve on X` and `resolve when C` close an alert when the trouble is over.",
-    "resolve on host_up",
-    "suppress 1h";
-
-    "E0114", "`repeat every`",
-    "`repeat every d` alerts again while an absence lasts.",
-    "repeat every 5m",
-    "match { a: beat then no beat within 5m }";
-
     "E0116", "`expect`",
     "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
     "expect device.id from @devices",

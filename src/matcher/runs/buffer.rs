@@ -108,6 +108,11 @@ impl Buffer {
         self.held(id).roles & (1 << role) != 0
     }
 
+    /// All roles of an event, a bit each.
+    pub(super) fn roles(&self, id: Id) -> u64 {
+        self.held(id).roles
+    }
+
     pub(super) fn first_used(&self, id: Id) -> bool {
         self.held(id).first_used
     }
@@ -250,6 +255,17 @@ impl Buffer {
                 keep |= 1 << env.rule.guards[guard.index()].role;
             }
         }
+        let looked_back_at = keep != 0 && self.events.iter().any(|h| h.roles & keep != 0);
+        if !looked_back_at {
+            // Mostly nothing remains: the newest event has completed the match.
+            if self.events.back().is_none_or(|h| h.event.at() <= upto) {
+                return self.clear();
+            }
+            while self.events.front().is_some_and(|h| h.event.at() <= upto) {
+                self.pop_front(env);
+            }
+            return;
+        }
         for held in &mut self.events {
             if held.event.at() <= upto {
                 held.roles &= keep;
@@ -259,6 +275,16 @@ impl Buffer {
         // Positions are made anew: nothing outside holds one across events.
         self.base = 0;
         self.index(env);
+    }
+
+    fn clear(&mut self) {
+        self.base = 0;
+        self.events.clear();
+        self.lists.iter_mut().for_each(VecDeque::clear);
+        for (_, index) in self.joins.iter_mut().flatten() {
+            index.ids.clear();
+            index.lists = 0;
+        }
     }
 
     /// Builds lists and indexes from the events.

@@ -12,6 +12,7 @@
 
 mod armed;
 mod buffer;
+mod contiguous;
 mod forward;
 mod group;
 mod guards;

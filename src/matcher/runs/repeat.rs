@@ -446,9 +446,10 @@ impl<'s> Search<'s> {
             }
             let n = self.count(q, step);
             let enough = n >= q.min && q.max.is_none_or(|max| n <= max);
-            let mut extend = q.max.is_none_or(|max| n < max || !q.distinct.is_empty());
+            // A tuple that was there already makes no more of them.
+            let mut extend = q.max.is_none_or(|max| n < max || n == max && !q.distinct.is_empty());
             match (next, self.trigger) {
-                (Next::End, Trigger::Event(end)) if n >= q.min && self.having_holds() => {
+                (Next::End, Trigger::Event(end)) if enough && self.having_holds() => {
                     if id == end {
                         self.after_repeat(at, element, step, left, id, None);
                     }

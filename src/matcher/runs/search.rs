@@ -187,18 +187,19 @@ impl<'s> Search<'s> {
             }
             return;
         }
+        let floor = self.floor(at);
         match self.join(step) {
             Some(ids) => {
                 let ids: &[Id] = ids;
                 let end = ids.partition_point(|id| *id < before);
                 for id in ids[..end].iter().rev() {
-                    if *id < self.low || !self.scan_on(at, step, *id) {
+                    if *id < floor || !self.scan_on(at, step, *id) {
                         return;
                     }
                 }
             }
             None => {
-                for id in buffer.range(role, self.low, before).rev() {
+                for id in buffer.range(role, floor, before).rev() {
                     if !self.scan_on(at, step, id) {
                         return;
                     }

@@ -1,4 +1,4 @@
-//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds; W05xx warnings.
+//! Codes of the checker: E02xx names, types and scopes; E03xx patterns and bounds, E036x what becomes of alerts; W05xx warnings.
 //!
 //! Each entry makes a constant and its description together. The examples are whole rule files: a test holds
 //! that the wrong one gives the code and the right one gives nothing.
@@ -21,19 +21,22 @@ macro_rules! codes {
     };
 }
 
+mod lifecycle;
 mod names;
 mod patterns;
 mod statistics;
 mod values;
 mod warnings;
 
+pub use lifecycle::*;
 pub use names::*;
 pub use patterns::*;
 pub use statistics::*;
 pub use values::*;
 pub use warnings::*;
 
-const TABLES: [&[CodeInfo]; 5] = [names::TABLE, values::TABLE, patterns::TABLE, statistics::TABLE, warnings::TABLE];
+const TABLES: [&[CodeInfo]; 6] =
+    [names::TABLE, values::TABLE, patterns::TABLE, statistics::TABLE, lifecycle::TABLE, warnings::TABLE];
 
 const COUNT: usize = {
     let (mut count, mut table) = (0, 0);

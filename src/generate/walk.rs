@@ -1,0 +1,158 @@
+//! Every expression of a rule, and every part of an expression.
+
+use crate::syntax::ast::{
+    AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, InSet, RuleDecl, Sequence, Step, StepGuardKind,
+    TemplatePart,
+};
+
+/// Calls `seen` with every expression that stands in a rule.
+pub fn exprs_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Expr)) {
+    for clause in &rule.clauses {
+        match &clause.kind {
+            ClauseKind::Match(found) => {
+                sequence(&found.body, seen);
+                found.within.iter().for_each(&mut *seen);
+            }
+            ClauseKind::Having { condition: expr, .. } | ClauseKind::Severity(expr) | ClauseKind::Risk(expr) => {
+                seen(expr)
+            }
+            ClauseKind::By(items) => items.iter().for_each(|item| seen(&item.value)),
+            ClauseKind::CancelOn(list) => guards(list, seen),
+            ClauseKind::Alert(fields) => {
+                for field in fields {
+                    match &field.value {
+                        AlertValue::Expr(expr) => seen(expr),
+                        AlertValue::Template(parts, _) => parts.iter().for_each(|part| {
+                            if let TemplatePart::Expr(expr) = part {
+                                seen(expr);
+                            }
+                        }),
+                    }
+                }
+            }
+            ClauseKind::Suppress { by, .. } => by.iter().for_each(&mut *seen),
+            _ => {}
+        }
+    }
+}
+
+fn sequence<'a>(sequence: &'a Sequence, seen: &mut dyn FnMut(&'a Expr)) {
+    for (then, _) in &sequence.rest {
+        then.after.iter().chain(&then.within).for_each(&mut *seen);
+    }
+    for item in sequence.elements() {
+        element(item, seen);
+    }
+}
+
+fn element<'a>(element: &'a Element, seen: &mut dyn FnMut(&'a Expr)) {
+    match element {
+        Element::Step(found) => step(found, seen),
+        Element::Absence(absence) => {
+            guards(&absence.events, seen);
+            absence.within.iter().for_each(&mut *seen);
+        }
+        Element::All(all) => {
+            all.members.iter().for_each(|member| step(member, seen));
+            guards(&all.without, seen);
+        }
+        Element::Any(any) => any.members.iter().for_each(|member| step(member, seen)),
+        Element::Group(group) => sequence(&group.body, seen),
+    }
+}
+
+fn step<'a>(step: &'a Step, seen: &mut dyn FnMut(&'a Expr)) {
+    step.condition.iter().for_each(&mut *seen);
+    step.quantifier.iter().flat_map(|quantifier| &quantifier.distinct).for_each(&mut *seen);
+    step.by.iter().for_each(|item| seen(&item.value));
+    for guard in &step.guards {
+        guards(&guard.events, seen);
+        guard.last.iter().for_each(&mut *seen);
+    }
+    guards(step.until.as_slice(), seen);
+}
+
+fn guards<'a>(list: &'a [Guard], seen: &mut dyn FnMut(&'a Expr)) {
+    for guard in list {
+        guard.condition.iter().for_each(&mut *seen);
+        guard.by.iter().for_each(|item| seen(&item.value));
+    }
+}
+
+/// Calls `seen` with every step of a rule.
+pub fn steps_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Step)) {
+    fn inside<'a>(sequence: &'a Sequence, seen: &mut dyn FnMut(&'a Step)) {
+        for element in sequence.elements() {
+            match element {
+                Element::Step(step) => seen(step),
+                Element::All(all) => all.members.iter().for_each(&mut *seen),
+                Element::Any(any) => any.members.iter().for_each(&mut *seen),
+                Element::Group(group) => inside(&group.body, seen),
+                Element::Absence(_) => {}
+            }
+        }
+    }
+    for clause in &rule.clauses {
+        if let ClauseKind::Match(found) = &clause.kind {
+            inside(&found.body, seen);
+        }
+    }
+}
+
+/// Calls `seen` with every guard whose events must not come: absences, `without`, `unless`, `cancel on`.
+pub fn guards_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Guard)) {
+    fn inside<'a>(sequence: &'a Sequence, seen: &mut dyn FnMut(&'a Guard)) {
+        for element in sequence.elements() {
+            match element {
+                Element::Absence(absence) => absence.events.iter().for_each(&mut *seen),
+                Element::All(all) => all.without.iter().for_each(&mut *seen),
+                Element::Group(group) => inside(&group.body, seen),
+                Element::Step(_) | Element::Any(_) => {}
+            }
+        }
+    }
+    for clause in &rule.clauses {
+        match &clause.kind {
+            ClauseKind::Match(found) => inside(&found.body, seen),
+            ClauseKind::CancelOn(list) => list.iter().for_each(&mut *seen),
+            _ => {}
+        }
+    }
+    steps_of(rule, &mut |step| {
+        let against = step.guards.iter().filter(|guard| guard.kind != StepGuardKind::If);
+        against.flat_map(|guard| &guard.events).for_each(&mut *seen);
+    });
+}
+
+/// Calls `seen` with an expression and all its parts.
+pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
+    seen(expr);
+    match &expr.kind {
+        ExprKind::Call(call) => {
+            call.args.iter().for_each(|arg| parts_of(arg, seen));
+            call.condition.iter().for_each(|condition| parts_of(condition, seen));
+        }
+        ExprKind::Not(inner)
+        | ExprKind::Neg(inner)
+        | ExprKind::Below(inner)
+        | ExprKind::Index(inner, _)
+        | ExprKind::Member(inner, _) => {
+            parts_of(inner, seen);
+        }
+        ExprKind::Binary(_, left, right) => {
+            parts_of(left, seen);
+            parts_of(right, seen);
+        }
+        ExprKind::In { value, set, .. } => {
+            parts_of(value, seen);
+            if let InSet::List(items) = set {
+                items.iter().for_each(|item| parts_of(item, seen));
+            }
+        }
+        ExprKind::Like { value, .. } | ExprKind::Matches { value, .. } => parts_of(value, seen),
+        ExprKind::List(items) | ExprKind::Lookup { key: items, .. } => {
+            items.iter().for_each(|item| parts_of(item, seen))
+        }
+        _ => {}
+    }
+}
