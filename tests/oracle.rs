@@ -119,6 +119,7 @@ fn the_generator_reaches_every_construct() {
         "all {",
         "any {",
         "of {",
+        "{ {",
         "no X",
         "without",
         "unless",

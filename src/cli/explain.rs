@@ -146,8 +146,14 @@ impl Page<'_> {
                 }
             }
             Element::Group(group) => {
-                let times = group.quantifier.as_ref().map_or_else(|| "once".to_owned(), |q| count(q.count));
-                self.line(&format!("{indent}{n}. {joint}{times} times in a row:"));
+                let within = group.within.as_ref().map(|d| format!("within {}", wording.expr(d)));
+                let what = match (group.quantifier.as_ref().map(|q| count(q.count)), within) {
+                    (None, None) => "once, in this order:".to_owned(),
+                    (None, Some(within)) => format!("a part, {within} from its first to its last event:"),
+                    (Some(times), None) => format!("{times} times in a row:"),
+                    (Some(times), Some(within)) => format!("{times} times in a row, each {within}:"),
+                };
+                self.line(&format!("{indent}{n}. {joint}{what}"));
                 self.sequence(&group.body, depth + 1, wording);
             }
         }

@@ -6,6 +6,7 @@ pub mod call;
 pub mod classify;
 pub mod eval;
 pub mod event;
+pub mod exact;
 pub mod expr;
 pub mod key;
 pub mod lower;

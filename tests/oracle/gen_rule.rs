@@ -76,6 +76,7 @@ impl Maker<'_> {
             }
         }
         self.clauses(&mut rule);
+        self.parts(&mut rule);
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
         if rule.by.len() == 1 && rule.by[0].name == "k" && self.r.percent(12) {
@@ -99,6 +100,25 @@ impl Maker<'_> {
             2 => key.expr = Some(Expr::bin(Op::Add, v, w)),
             3 => key.expr = Some(Expr::bin(Op::Gt, v, Expr::Num(2.0))),
             _ => key.expr = Some(Expr::bin(Op::Default, Expr::field("j"), Expr::field("k"))),
+        }
+    }
+
+    /// Bounds on parts of the pattern.
+    fn parts(&mut self, rule: &mut Rule) {
+        for (_, elem) in &mut rule.body {
+            if let Elem::Group { within, .. } = elem
+                && self.r.percent(30)
+            {
+                *within = Some(self.bound(1, 3));
+            }
+        }
+        if rule.body.len() > 1 && self.r.percent(10) {
+            for _ in 0..1 + self.r.weighted(&[85, 15]) {
+                let from = self.r.below(rule.body.len());
+                let to = from + 1 + self.r.below(rule.body.len() - from);
+                rule.parts.push(Part { from, to, within: self.bound(1, 5) });
+            }
+            rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
         }
     }
 
@@ -230,7 +250,7 @@ impl Maker<'_> {
                 }
                 // From outside, the steps of a repeated group are lists.
                 self.names[outside.len()..].iter_mut().for_each(|n| n.many = true);
-                Elem::Group { count, body }
+                Elem::Group { count, body, within: None }
             }
         }
     }

@@ -37,7 +37,13 @@ pub fn text(rule: &Rule) -> String {
             out += &joint_text(joint);
             out += " ";
         }
+        for _ in rule.parts.iter().filter(|p| p.from == i) {
+            out += "{ ";
+        }
         out += &elem_text(elem);
+        for part in rule.parts.iter().rev().filter(|p| p.to == i + 1) {
+            out += &format!(" }} within {}", bound(part.within));
+        }
     }
     out += " }";
     if let Some(d) = rule.within {
@@ -142,7 +148,7 @@ fn elem_text(elem: &Elem) -> String {
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
         Elem::All { members, without } => format!("all {{ {} }} without {}", steps(members), guards(without)),
-        Elem::Group { count, body } => {
+        Elem::Group { count, body, within } => {
             let mut out = count_text(*count) + "of { ";
             for (i, (joint, s)) in body.iter().enumerate() {
                 if i > 0 {
@@ -150,7 +156,7 @@ fn elem_text(elem: &Elem) -> String {
                 }
                 out += &step(s);
             }
-            out + " }"
+            out + " }" + &within.map_or(String::new(), |d| format!(" within {}", bound(d)))
         }
     }
 }
