@@ -29,7 +29,6 @@ later! {
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
     NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
     EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
-    PICK_PENDING = "E0118", "`pick pending`", "there are `pick latest`, `pick first`, `pick each` and `pick all`";
 }
 
 impl Builder<'_> {

@@ -79,6 +79,7 @@ impl Maker<'_> {
         self.parts(&mut rule);
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
+        super::gen_more::pending(self.r, &mut rule);
         if rule.by.len() == 1 && rule.by[0].name == "k" && self.r.percent(12) {
             self.computed_key(&mut rule.by[0]);
         }

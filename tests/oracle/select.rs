@@ -5,7 +5,7 @@ use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
 use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
-use super::sliding;
+use super::{pending, sliding};
 
 /// An alert of the oracle. Events are named by their line.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +78,7 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     for key in keys(&world) {
         let (all, looks) = match rule.sliding() {
             Some(step) => sliding::count(&world, step, &key),
+            None if rule.pick == Pick::Pending => (pending::reported(&world, &key), vec![]),
             None => (reported(&world, &key), vec![]),
         };
         for candidate in all {
@@ -155,7 +156,7 @@ fn past(world: &World<'_>, done: Done) -> usize {
 /// Which of the candidates that complete together are reported.
 fn pick(rule: &Rule, all: Vec<Candidate>) -> Vec<Candidate> {
     match rule.pick {
-        Pick::All => all,
+        Pick::All | Pick::Pending => all,
         Pick::Each => oldest_per_first(all),
         Pick::Latest => best(all, true),
         Pick::First => best(all, false),

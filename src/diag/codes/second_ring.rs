@@ -48,9 +48,4 @@ table! {
     "expect device.id from @devices",
     "match { a: beat then no beat within 5m }";
 
-    "E0118", "`pick pending`",
-    "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
-    "pick pending",
-    "pick latest";
-
 }
