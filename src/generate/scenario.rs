@@ -18,6 +18,7 @@ use crate::syntax::ast::{
     Absence, AlertValue, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step,
     StepGuardKind, Then,
 };
+use crate::syntax::statistic::is_ever;
 
 /// Most events of one repetition.
 const MOST: u64 = 400;
@@ -66,6 +67,11 @@ impl Knobs {
             share: if attempt % 7 < 4 { 10 } else { rng.u8(0..10) },
             begin: Duration::from_secs(rng.i64(0..7 * 24) * 3600),
         }
+    }
+
+    /// Begins with the stream.
+    pub fn at_once(&mut self) {
+        self.begin = Duration::ZERO;
     }
 }
 
@@ -137,7 +143,7 @@ impl<'b> Builder<'b> {
     /// Moves time between two elements.
     fn joint(&mut self, then: &Then, frame: &Frame) {
         let mut gap = self.step_time(frame, 8);
-        if let Some(most) = then.within.as_ref().and_then(fixed) {
+        if let Some(most) = then.within.as_ref().and_then(|within| self.length(within, frame)) {
             gap = gap.min(Duration(most.0 / 2));
         }
         if let Some(least) = then.after.as_ref().and_then(fixed) {
@@ -160,7 +166,7 @@ impl<'b> Builder<'b> {
     fn element(&mut self, element: &'b Element, rule: &'b RuleDecl, frame: &mut Frame) {
         match element {
             Element::Step(step) => self.step(step, rule, frame),
-            Element::Absence(absence) => self.absence(absence),
+            Element::Absence(absence) => self.absence(absence, frame),
             Element::All(all) => {
                 let mut members: Vec<&Step> = all.members.iter().collect();
                 self.rng.shuffle(&mut members);
@@ -189,10 +195,26 @@ impl<'b> Builder<'b> {
         }
     }
 
-    fn absence(&mut self, absence: &Absence) {
-        if let Some(length) = absence.within.as_ref().and_then(fixed) {
-            self.now = self.now + length + Duration::from_millis(1);
+    fn absence(&mut self, absence: &Absence, frame: &Frame) {
+        let end = match (&absence.within, &absence.until) {
+            (Some(within), _) => self.length(within, frame).map(|length| self.now + length),
+            (None, Some(until)) => match self.view(&frame.bound, None).eval(until, &Draft::new(self.now)) {
+                Value::Time(end) => Some(end),
+                _ => None,
+            },
+            (None, None) => None,
+        };
+        if let Some(end) = end {
+            self.now = self.now.max(end) + Duration::from_millis(1);
         }
+    }
+
+    /// The length of a bound, computed from what is bound if it is not fixed.
+    fn length(&self, bound: &Expr, frame: &Frame) -> Option<Duration> {
+        fixed(bound).or_else(|| match self.view(&frame.bound, None).eval(bound, &Draft::new(self.now)) {
+            Value::Duration(length) => Some(length),
+            _ => None,
+        })
     }
 
     fn times(&mut self, count: Count) -> u64 {
@@ -353,17 +375,25 @@ impl<'b> Builder<'b> {
     fn past_of(&mut self, step: &Step, class: &str, items: &[KeyItem], frame: &mut Frame) {
         let Some(condition) = &step.condition else { return };
         let (mut lengths, mut fields) = (Vec::new(), Vec::new());
+        // What a statistic asks of the earlier events, and by which fields it tells them apart.
+        let (mut conditions, mut others) = (Vec::new(), Vec::new());
         let view = self.view(&frame.bound, step.name.as_ref().map(|name| name.name.as_str()));
         parts_of(condition, &mut |part| {
             let ExprKind::Call(call) = &part.kind else { return };
-            let length = match call.args.get(1).map(|arg| &arg.kind) {
-                Some(ExprKind::Duration(d)) => Some(Duration(*d)),
+            let length = match call.args.get(1) {
+                Some(Expr { kind: ExprKind::Duration(d), .. }) => Some(Duration(*d)),
+                Some(arg) if is_ever(arg) => Some(Duration(self.knobs.pace.0.saturating_mul(40))),
                 _ => call.events.map(|n| Duration(self.knobs.pace.0.saturating_mul(n as i64 + 1))),
             };
-            if let (Some(length), Some(field)) = (length, call.args.first().and_then(|arg| view.field(arg))) {
-                lengths.push(length);
-                fields.push(field);
+            let Some(length) = length else { return };
+            conditions.extend(call.condition.as_deref());
+            others.extend(call.by.iter().filter_map(|item| view.field(&item.value)));
+            match call.args.first().and_then(|arg| view.field(arg)) {
+                Some(field) => fields.push(field),
+                None if call.by.is_empty() => return,
+                None => {}
             }
+            lengths.push(length);
         });
         let (Some(shortest), Some(longest)) = (lengths.iter().min().copied(), lengths.iter().max().copied()) else {
             return;
@@ -387,11 +417,21 @@ impl<'b> Builder<'b> {
                 if let Some(condition) = self.scope.condition(class) {
                     self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
                 }
-                self.set_keys(items, &mut draft, frame);
-                for field in &fields {
-                    let jitter = 1.0 + (self.rng.f64() - 0.5) * 0.05;
-                    draft.set(field, &Value::number(super::scope::rounded(centre * jitter)));
+                for condition in &conditions {
+                    self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
                 }
+                for field in fields.iter().chain(&others) {
+                    self.salt += 1;
+                    let value = match self.scope.plausible(field, self.salt, self.rng) {
+                        Value::Str(text) => Value::Str(text),
+                        _ => {
+                            let jitter = 1.0 + (self.rng.f64() - 0.5) * 0.05;
+                            Value::number(super::scope::rounded(centre * jitter))
+                        }
+                    };
+                    draft.set(field, &value);
+                }
+                self.set_keys(items, &mut draft, frame);
                 self.drafts.push(draft);
             }
         }

@@ -13,11 +13,16 @@ pub fn exprs_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Expr)) {
                 sequence(&found.body, seen);
                 found.within.iter().for_each(&mut *seen);
             }
-            ClauseKind::Having { condition: expr, .. } | ClauseKind::Severity(expr) | ClauseKind::Risk(expr) => {
-                seen(expr)
+            ClauseKind::Having { condition, lasting } => {
+                seen(condition);
+                lasting.iter().for_each(&mut *seen);
             }
+            ClauseKind::Severity(expr)
+            | ClauseKind::Risk(expr)
+            | ClauseKind::ResolveWhen(expr)
+            | ClauseKind::Repeat(expr) => seen(expr),
             ClauseKind::By(items) => items.iter().for_each(|item| seen(&item.value)),
-            ClauseKind::CancelOn(list) => guards(list, seen),
+            ClauseKind::CancelOn(list) | ClauseKind::ResolveOn(list) => guards(list, seen),
             ClauseKind::Alert(fields) => {
                 for field in fields {
                     match &field.value {
@@ -57,7 +62,10 @@ fn element<'a>(element: &'a Element, seen: &mut dyn FnMut(&'a Expr)) {
             guards(&all.without, seen);
         }
         Element::Any(any) => any.members.iter().for_each(|member| step(member, seen)),
-        Element::Group(group) => sequence(&group.body, seen),
+        Element::Group(group) => {
+            sequence(&group.body, seen);
+            group.within.iter().for_each(&mut *seen);
+        }
     }
 }
 
@@ -131,6 +139,7 @@ pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
         ExprKind::Call(call) => {
             call.args.iter().for_each(|arg| parts_of(arg, seen));
             call.condition.iter().for_each(|condition| parts_of(condition, seen));
+            call.by.iter().for_each(|item| parts_of(&item.value, seen));
         }
         ExprKind::Not(inner)
         | ExprKind::Neg(inner)
