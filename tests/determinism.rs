@@ -88,6 +88,12 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
     if compile_str(&format!("{text}{held}")).is_ok() {
         text += held;
     }
+    if r.percent(40) {
+        text += "clock four = every 4s\n\
+                 rule ticked { by k match { a: A then t: four } within 10s }\n\
+                 rule hourly { match { t: four then no B within 1s } after match no skip }\n\
+                 rule begun { match { s: A then no A within 3s } expect start }\n";
+    }
     events.retain(|e| e.class != "Z");
     for event in &mut events {
         if event.k.is_some() {

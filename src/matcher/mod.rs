@@ -11,6 +11,7 @@ pub mod counter;
 pub mod latest_run;
 pub mod past;
 pub mod runs;
+mod schedule;
 pub mod shard;
 pub mod state;
 pub mod statistic;

@@ -10,6 +10,7 @@ pub mod expr;
 pub mod key;
 pub mod lower;
 pub mod lower_expr;
+mod lower_clock;
 mod lower_follow;
 mod lower_pattern;
 mod lower_rule;

@@ -208,6 +208,9 @@ impl Search<'_> {
         let world = self.world;
         let comps = world.rule.comps(step);
         let key = world.key(&comps, e)?;
+        if world.events[e].seq == 0 {
+            return (step.id == 0).then_some(key);
+        }
         if !world.is_class(e, &step.classes) || !agree(&part.env, &key) {
             return None;
         }
