@@ -34,6 +34,39 @@ fn lets_through_only_what_compiles(text: &str, found: &[&str], failures: &mut St
 }
 
 #[test]
+fn parts() {
+    expect(&[
+        ("{ a: x then b: y } within 5m then c: z", " within 1h", &[]),
+        // A bounded part needs no bound around it.
+        ("{ a: x then b: y } within 5m then within 1m c: z", "", &[]),
+        ("{ a: at least 3 of x } within 5m then within 1m c: z", "", &[]),
+        ("{ a: x then b: y } within 5m then c: z", "", &["W0501"]),
+        ("{ a: x then b: y } within 5m then c: one or more of z", "", &["W0501"]),
+        ("{ a: x then b: y } within 5m then no z within 1m", "", &[]),
+        // Bounds without effect.
+        ("{ a: x } within 5m then b: y", " within 1h", &["E0317"]),
+        ("{ a: at least 2 of x } within 5m then b: y", " within 1h", &[]),
+        ("at least 2 of { a: x } within 5m", " within 1h", &["E0317"]),
+        ("{ a: x then b: y } within 2h then c: z", " within 1h", &["W0503"]),
+        ("{ a: x then within 10m b: y } within 5m then c: z", " within 1h", &["W0503"]),
+        ("{ a: x then { b: y then c: z } within 5m } within 5m then d: z", " within 1h", &["W0503"]),
+        ("{ a: x then b: y } within 5m", "", &["E0380"]),
+        ("{ a: x then b: y } within 5m", " within 1h", &["E0380"]),
+        ("{ a: x then b: y then no z within 1m } within 5m", "", &["E0380"]),
+        // Bounds without room.
+        ("{ a: x then after 5m b: y } within 1m then c: z", " within 1h", &["E0306"]),
+        ("{ a: x then no z within 5m then b: y } within 5m then c: z", " within 1h", &["E0306"]),
+        ("c: z then after 10m { a: x then b: y } within 5m", " within 1h", &[]),
+        ("at least 2 of { a: x then after 5m b: y } within 1m", " within 1h", &["E0306"]),
+        // Absences at the border.
+        ("a: x then { b: y then d: y then no z } within 5m then c: z", " within 1h", &["E0325"]),
+        ("a: x then no z then { b: y then c: z } within 5m", " within 1h", &["E0325"]),
+        ("a: x then { no z within 1m then b: y then d: y } within 5m then c: z", " within 1h", &["E0325"]),
+        ("a: x then next { b: y then c: z } within 5m", " within 1h", &["E0322"]),
+    ]);
+}
+
+#[test]
 fn scopes() {
     expect(&[
         // A step may be called like the field it compares.

@@ -81,8 +81,7 @@ fn a_device_that_was_never_seen_is_missed() {
     ];
     for restore in [false, true] {
         let alerts = run(&rules, &lines, restore);
-        let shown: Vec<String> =
-            alerts.iter().map(|a| format!("{} {}", a.key[0].1.to_json(), a.time)).collect();
+        let shown: Vec<String> = alerts.iter().map(|a| format!("{} {}", a.key[0].1.to_json(), a.time)).collect();
         let expected = [
             "\"d1\" 2026-01-01T00:05:00.000Z",
             "\"d3\" 2026-01-01T00:05:00.000Z",
@@ -137,7 +136,11 @@ fn rules_on_alerts_see_ticks_before_the_alerts_of_their_time() {
         "clock c = every 1h\nrule a { match { x: A } }\nrule b { match { t: c then y: alert.a } within 1m }",
         "",
     );
-    let lines = [line("2026-01-01T00:30:00Z", "z", ""), line("2026-01-01T01:00:00Z", "A", ""), line("2026-01-01T02:30:00Z", "z", "")];
+    let lines = [
+        line("2026-01-01T00:30:00Z", "z", ""),
+        line("2026-01-01T01:00:00Z", "A", ""),
+        line("2026-01-01T02:30:00Z", "z", ""),
+    ];
     let alerts = run(&rules, &lines, false);
     let names: Vec<&str> = alerts.iter().map(|a| &*a.rule_name).collect();
     assert_eq!(names, ["a", "b"]);

@@ -102,7 +102,10 @@ fn the_definition_waits_for_late_events() {
         shrink::renumber(&mut arrivals);
         let expected = select::run(rule, events, settings);
         let mut got = select::run(rule, &arrivals, settings);
-        got.alerts.iter_mut().flat_map(select::Alert::lines).for_each(|seq| *seq = seq.checked_sub(1).map_or(0, |at| lines[at]));
+        got.alerts
+            .iter_mut()
+            .flat_map(select::Alert::lines)
+            .for_each(|seq| *seq = seq.checked_sub(1).map_or(0, |at| lines[at]));
         differ(rule, &expected, &got)
     });
 }
@@ -126,6 +129,7 @@ fn the_generator_reaches_every_construct() {
         "all {",
         "any {",
         "of {",
+        "{ {",
         "no X",
         "without",
         "unless",
@@ -301,7 +305,10 @@ fn what_is_irrelevant_changes_nothing() {
             Err(why) => return Some(why),
         };
         got.alerts.retain(|a| a.key.iter().all(|(_, v)| v != "\"other\""));
-        got.alerts.iter_mut().flat_map(select::Alert::lines).for_each(|seq| *seq = seq.checked_sub(1).map_or(0, |at| lines[at]));
+        got.alerts
+            .iter_mut()
+            .flat_map(select::Alert::lines)
+            .for_each(|seq| *seq = seq.checked_sub(1).map_or(0, |at| lines[at]));
         got.pending = expected.pending;
         differ(rule, &expected, &got)
     });

@@ -2,12 +2,21 @@
 
 use crate::base::Duration;
 use crate::check::Checker;
-use crate::check::model::{Model, NodeKind};
+use crate::check::model::{Model, NodeKind, Part};
 use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Clause, Expr, Then};
+use crate::syntax::ast::{Clause, Expr, Group, Then};
 use crate::syntax::source::Span;
+
+/// What stands before an element: the least and the greatest time since the one before.
+#[derive(Clone, Copy, Default)]
+struct NodeGap {
+    least: Option<(i64, Span)>,
+    /// The least time itself is too short.
+    strict: bool,
+    most: Option<(i64, Span)>,
+}
 
 /// A joint's constant bounds with their places.
 #[derive(Clone, Copy, Default)]
@@ -24,11 +33,8 @@ impl<'a> Checker<'a> {
         let total = matching.within.as_ref().and_then(|w| Some((self.match_within(model)?, w.span)));
         let begins_with_step = !matches!(model.nodes.first().map(|n| &n.kind), Some(NodeKind::Absence(_)));
         let mut binding = model.nodes.iter().map(|n| &n.kind).filter(|k| !matches!(k, NodeKind::Absence(_)));
-        let one_event = match (binding.next(), binding.next()) {
-            (Some(NodeKind::Step(i)), None) => !model.steps[*i].is_repeated(),
-            (Some(NodeKind::Any(..)), None) => true,
-            _ => false,
-        };
+        let only = binding.next().filter(|_| binding.next().is_none());
+        let one_event = only.is_some_and(|kind| self.binds_one(model, kind));
         if let (Some(within), true) = (&matching.within, one_event && begins_with_step) {
             self.out.push(
                 Diagnostic::error(
@@ -40,10 +46,17 @@ impl<'a> Checker<'a> {
                 .help("delete it; to count events over time write `at least N of` before the class"),
             );
         }
-        // The least time that a match takes, and what makes it so.
-        let mut least = 0i64;
-        let mut causes: Vec<Span> = Vec::new();
-        let mut strict = false;
+        let gaps = self.gaps(model, total);
+        if let Some(total) = total {
+            self.too_short(&gaps, total, "this pattern never matches: its");
+        }
+        self.part_bounds(model, &gaps, total);
+        self.unbounded(model);
+    }
+
+    /// The bounds before each element, judged one by one.
+    fn gaps(&mut self, model: &Model<'a>, total: Option<(i64, Span)>) -> Vec<NodeGap> {
+        let mut gaps = Vec::new();
         // Deadlines of absences since the last step.
         let mut waiting: Option<(i64, Span)> = None;
         for (at, node) in model.nodes.iter().enumerate() {
@@ -53,13 +66,11 @@ impl<'a> Checker<'a> {
                 if let (Some(d), Some(within)) = (self.absence_end(model, at, absence), &absence.within) {
                     waiting = waiting.max(Some((d, within.span)));
                 }
+                gaps.push(NodeGap::default());
                 continue;
             }
-            if let NodeKind::Group(_, steps) = &node.kind {
-                for (joint, _) in steps {
-                    let inner = joint.map(|j| self.gap(j, None)).unwrap_or_default();
-                    self.dead_gap(inner, total);
-                }
+            if let NodeKind::Group(group, steps) = &node.kind {
+                self.iteration_bounds(group, steps, total);
             }
             if let (Some((absent, absence)), Some((most, bound))) = (waiting, gap.within)
                 && most <= absent
@@ -82,41 +93,137 @@ impl<'a> Checker<'a> {
                     )),
                 );
                 waiting = None;
+                gaps.push(NodeGap::default());
                 continue;
             }
             // After an absence a step comes strictly later than the deadline.
             let absent = waiting.take();
-            strict |= absent.is_some_and(|(d, _)| gap.after.is_none_or(|(after, _)| d >= after));
-            let least_gap = gap.after.max(absent);
-            if let Some((d, span)) = least_gap {
-                least = least.saturating_add(d);
-                causes.push(span);
-            }
-            self.dead_gap(gap, total);
+            let strict = absent.is_some_and(|(d, _)| gap.after.is_none_or(|(after, _)| d >= after));
+            gaps.push(NodeGap { least: gap.after.max(absent), strict, most: gap.within });
+            self.dead_gap(gap.within, total, "the whole match");
         }
-        if let Some((total, span)) = total
-            && !causes.is_empty()
-            && (least > total || (strict && least == total))
-        {
-            let mut report = Diagnostic::error(
-                codes::NEVER_MATCHES,
-                format!(
-                    "this pattern never matches: its gaps take {} at least, and it has {}",
-                    show(least),
-                    show(total)
-                ),
-                span,
-                "too short",
+        gaps
+    }
+
+    /// Gaps that take longer together than they have.
+    fn too_short(&mut self, gaps: &[NodeGap], (total, span): (i64, Span), what: &str) {
+        let causes: Vec<(i64, Span)> = gaps.iter().filter_map(|g| g.least).collect();
+        let least = causes.iter().fold(0i64, |sum, (d, _)| sum.saturating_add(*d));
+        let strict = gaps.iter().any(|g| g.strict);
+        if causes.is_empty() || least < total || (least == total && !strict) {
+            return;
+        }
+        let mut report = Diagnostic::error(
+            codes::NEVER_MATCHES,
+            format!("{what} gaps take {} at least, and it has {}", show(least), show(total)),
+            span,
+            "too short",
+        );
+        for (_, cause) in causes {
+            report = report.label(cause, "takes at least this long");
+        }
+        if strict && least == total {
+            report = report.note("the step after an absence comes strictly later than its deadline");
+        }
+        self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
+    }
+
+    /// `{ … } within d`: the bound must say something, and leave room for what it holds.
+    fn part_bounds(&mut self, model: &Model<'a>, gaps: &[NodeGap], total: Option<(i64, Span)>) {
+        let bounds: Vec<_> = model.parts.iter().map(|p| self.bound(p.within, "`within`")).collect();
+        for (i, (part, own)) in model.parts.iter().zip(&bounds).enumerate() {
+            let Some(own) = *own else { continue };
+            if part.nodes.len() == model.nodes.len() {
+                self.part_is_whole(model, part);
+                continue;
+            }
+            let mut binding =
+                model.nodes[part.nodes.clone()].iter().filter(|n| !matches!(n.kind, NodeKind::Absence(_)));
+            if let (Some(only), None) = (binding.next(), binding.next())
+                && self.binds_one(model, &only.kind)
+            {
+                self.out.push(
+                    Diagnostic::error(
+                        codes::WITHIN_WITHOUT_EFFECT,
+                        "`within` has no effect on a part that is one event",
+                        own.1,
+                        "one event spans no time",
+                    )
+                    .label(part.group.span, "the part")
+                    .help("delete the braces and their bound; a bound on the gap before the step stands after `then`"),
+                );
+                continue;
+            }
+            // The gap before the part is not inside it.
+            let mut inner = gaps[part.nodes.clone()].to_vec();
+            if let Some(first) = inner.first_mut() {
+                *first = NodeGap::default();
+            }
+            self.too_short(&inner, own, "this part never matches: its");
+            for gap in &inner {
+                self.dead_gap(gap.most, Some(own), "the part");
+            }
+            let outer = |(p, bound): (&Part<'a>, &Option<(i64, Span)>)| {
+                (p.nodes.start <= part.nodes.start && part.nodes.end <= p.nodes.end).then_some(*bound).flatten()
+            };
+            let around = model.parts.iter().zip(&bounds).skip(i + 1).find_map(outer);
+            match around {
+                Some(around) => self.dead_gap(Some(own), Some(around), "the part around it"),
+                None => self.dead_gap(Some(own), total, "the whole match"),
+            }
+        }
+    }
+
+    /// A part that holds the whole pattern: its bound is that of the match.
+    fn part_is_whole(&mut self, model: &Model<'a>, part: &Part<'a>) {
+        let text = self.sources.text(part.within.span).trim().to_owned();
+        let mut report = Diagnostic::error(
+            codes::PART_IS_WHOLE,
+            "these braces hold the whole pattern",
+            part.group.span,
+            "nothing of the match lies outside",
+        )
+        .note("a bound of the whole match follows the braces of `match`");
+        report = match model.matching.and_then(|m| m.within.as_ref()) {
+            None => report.help(format!("delete the inner braces, and write `match {{ … }} within {text}`")),
+            Some(outer) => report.label(outer.span, "already bounded here").help("delete the inner braces"),
+        };
+        self.out.push(report);
+    }
+
+    /// The bound and the gaps of a repeated group's iterations.
+    fn iteration_bounds(&mut self, group: &Group, steps: &[(Option<&'a Then>, usize)], total: Option<(i64, Span)>) {
+        let own = group.within.as_ref().and_then(|w| self.bound(w, "`within`"));
+        let mut gaps = Vec::new();
+        for (joint, _) in steps {
+            let gap = joint.map(|j| self.gap(j, None)).unwrap_or_default();
+            self.dead_gap(gap.within, own.or(total), if own.is_some() { "an iteration" } else { "the whole match" });
+            gaps.push(NodeGap { least: gap.after, strict: false, most: gap.within });
+        }
+        let Some(own) = own else { return };
+        if steps.len() == 1 {
+            self.out.push(
+                Diagnostic::error(
+                    codes::WITHIN_WITHOUT_EFFECT,
+                    "`within` has no effect on a repetition of one event",
+                    own.1,
+                    "bounds each iteration, which is one event",
+                )
+                .help("to bound all of them together write `{ at least N of X } within 5m` around the repeated step"),
             );
-            for cause in causes {
-                report = report.label(cause, "takes at least this long");
-            }
-            if strict && least == total {
-                report = report.note("the step after an absence comes strictly later than its deadline");
-            }
-            self.out.push(report.help(format!("allow more than {}, or shorten the gaps", show(least))));
+            return;
         }
-        self.unbounded(model);
+        self.too_short(&gaps, own, "no iteration ever completes: its");
+        self.dead_gap(Some(own), total, "the whole match");
+    }
+
+    /// Whether an element binds one event at most.
+    fn binds_one(&self, model: &Model<'a>, kind: &NodeKind<'a>) -> bool {
+        match kind {
+            NodeKind::Step(i) => !model.steps[*i].is_repeated(),
+            NodeKind::Any(..) => true,
+            _ => false,
+        }
     }
 
     /// A constant duration with its place.
@@ -149,19 +256,19 @@ impl<'a> Checker<'a> {
         Gap { after, within }
     }
 
-    fn dead_gap(&mut self, gap: Gap, total: Option<(i64, Span)>) {
-        if let (Some((most, span)), Some((total, whole))) = (gap.within, total)
+    fn dead_gap(&mut self, most: Option<(i64, Span)>, around: Option<(i64, Span)>, what: &str) {
+        if let (Some((most, span)), Some((total, whole))) = (most, around)
             && most >= total
         {
             self.out.push(
                 Diagnostic::warning(
                     codes::DEAD_BOUND,
-                    format!("this bound never acts: the whole match has {}", show(total)),
+                    format!("this bound never acts: {what} has {}", show(total)),
                     span,
                     format!("{} are never reached", show(most)),
                 )
-                .label(whole, "the bound of the whole match")
-                .help("delete it, or lengthen the bound of the whole match"),
+                .label(whole, format!("the bound of {what}"))
+                .help(format!("delete it, or lengthen the bound of {what}")),
             );
         }
     }
@@ -172,8 +279,11 @@ impl<'a> Checker<'a> {
         if matching.events.is_some() || matching.within.as_ref().is_some_and(|w| !self.is_computed(w)) {
             return;
         }
-        let elements: Vec<_> = model.nodes.iter().filter(|n| !matches!(n.kind, NodeKind::Absence(_))).collect();
-        let Some(first) = elements.first() else { return };
+        let elements: Vec<_> =
+            model.nodes.iter().enumerate().filter(|(_, n)| !matches!(n.kind, NodeKind::Absence(_))).collect();
+        let Some((at, first)) = elements.first().copied() else { return };
+        // What a part bounds is bounded.
+        let part_of = |at: usize| model.parts.iter().find(|p| p.nodes.contains(&at));
         let repeated = |kind: &NodeKind<'a>| match kind {
             NodeKind::Step(i) => model.steps[*i].is_repeated(),
             NodeKind::Group(..) => true,
@@ -183,7 +293,7 @@ impl<'a> Checker<'a> {
             // Refused by itself.
             return;
         }
-        let (message, span, consequence) = if repeated(&first.kind) {
+        let (message, span, consequence) = if repeated(&first.kind) && part_of(at).is_none() {
             let span = model
                 .steps
                 .first()
@@ -195,13 +305,15 @@ impl<'a> Checker<'a> {
             )
         } else {
             // Two events joined by a bounded gap, or with nothing in between, hold little state for a short time.
-            let open = elements[1..].iter().find(|n| {
+            let open = elements.windows(2).find(|pair| {
+                let ((before, _), (at, n)) = (pair[0], pair[1]);
                 let fixed = |t: &Then| t.within.as_ref().is_some_and(|w| !self.is_computed(w));
                 let joined = n.then.is_some_and(|t| fixed(t) || t.directly);
-                !joined || repeated(&n.kind)
+                let inside = model.parts.iter().any(|p| p.nodes.contains(&before) && p.nodes.contains(&at));
+                !inside && !(joined && (part_of(at).is_some() || !repeated(&n.kind)))
             });
-            let all = elements.iter().find(|n| matches!(n.kind, NodeKind::All(..)));
-            let Some(open) = open.or(all) else { return };
+            let all = elements.iter().find(|(at, n)| matches!(n.kind, NodeKind::All(..)) && part_of(*at).is_none());
+            let Some((_, open)) = open.map(|pair| pair[1]).or(all.copied()) else { return };
             let span = open.then.map_or(matching.span, |t| t.span);
             (
                 "this pattern has no bound in time",

@@ -104,7 +104,8 @@ impl<'a> Checker<'a> {
             );
         }
         // The first step that must bind something, and those before it.
-        let first = model.nodes.iter().position(|n| !matches!(&n.kind, NodeKind::Step(i) if model.steps[*i].may_be_empty()));
+        let first =
+            model.nodes.iter().position(|n| !matches!(&n.kind, NodeKind::Step(i) if model.steps[*i].may_be_empty()));
         for info in &model.steps {
             let own = info.step.classes.iter().find(|c| self.is_clock(c)).map(|c| c.span);
             any.extend(own);
@@ -185,7 +186,12 @@ impl<'a> Checker<'a> {
         };
         if model.is_handed_over() {
             let help = "give all steps the same `by`".to_owned();
-            self.out.push(wrong("`expect` needs one key for all steps", clause.span, "keys change from step to step", help));
+            self.out.push(wrong(
+                "`expect` needs one key for all steps",
+                clause.span,
+                "keys change from step to step",
+                help,
+            ));
             return;
         }
         match expect {
@@ -222,9 +228,11 @@ impl<'a> Checker<'a> {
                     });
                     return;
                 };
-                let networks = matches!(decl.key.as_slice(), [only] if matches!(only.name.as_str(), "cidr" | "polygon"));
+                let networks =
+                    matches!(decl.key.as_slice(), [only] if matches!(only.name.as_str(), "cidr" | "polygon"));
                 if networks || decl.key.len() != keys.len() {
-                    let label = if networks { "a table of areas has no single keys" } else { "another number of columns" };
+                    let label =
+                        if networks { "a table of areas has no single keys" } else { "another number of columns" };
                     let help = "the key columns of the table stand for the key of the rule, in order".to_owned();
                     let message = "the key of this table does not fit the key of the rule";
                     self.out.push(wrong(message, table.span, label, help).label(decl.name.span, "declared here"));

@@ -33,7 +33,7 @@ impl<'a> Checker<'a> {
                         "the step that it belongs to is on the other side",
                     )
                     .label(group.span, "the braces")
-                    .help("delete the braces: they change nothing here"),
+                    .help(borders_help(group)),
                 );
             }
             if let Some(then) = joints.get(at).copied().flatten().filter(|t| t.next) {
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
                         "before braces",
                     )
                     .label(group.span, "the braces")
-                    .help("delete the braces: they change nothing here"),
+                    .help(borders_help(group)),
                 );
             }
         }
@@ -168,5 +168,12 @@ impl<'a> Checker<'a> {
                 );
             }
         }
+    }
+}
+
+fn borders_help(group: &Group) -> &'static str {
+    match group.within {
+        None => "delete the braces: they change nothing here",
+        Some(_) => "write it as `without X` or `X without X` at the step itself, or move the brace",
     }
 }

@@ -5,8 +5,8 @@
 
 mod bounds;
 mod call;
-mod clock;
 mod clauses;
+mod clock;
 mod expr;
 mod fold;
 mod group;

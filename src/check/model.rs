@@ -2,6 +2,8 @@
 //!
 //! The model only points into the syntax tree. It is built without judging; the other parts report.
 
+use std::ops::Range;
+
 use crate::syntax::ast::{
     Absence, All, Any, ClauseKind, Count, Element, Expr, ExprKind, Group, KeyItem, MatchClause, Path, RuleDecl,
     Sequence, Step, Then,
@@ -82,6 +84,15 @@ impl NodeKind<'_> {
     }
 }
 
+/// `{ … } within d`
+#[derive(Clone, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) group: &'a Group,
+    pub(crate) within: &'a Expr,
+    /// Places in [`Model::nodes`].
+    pub(crate) nodes: Range<usize>,
+}
+
 /// One part of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Component<'a> {
@@ -100,8 +111,11 @@ pub(crate) struct Model<'a> {
     pub(crate) steps: Vec<StepInfo<'a>>,
     /// Elements that a repeated group may not hold, for a report.
     pub(crate) misplaced: Vec<&'a Element>,
-    /// Groups without a quantifier: flattened.
+    /// Groups without a quantifier and a bound: flattened.
     pub(crate) flattened: Vec<&'a Group>,
+    /// Groups without a quantifier that have a bound of their own: flattened too, with the nodes they hold. Inner
+    /// ones come before outer ones.
+    pub(crate) parts: Vec<Part<'a>>,
     pub(crate) by: &'a [KeyItem],
 }
 
@@ -123,6 +137,7 @@ impl<'a> Model<'a> {
             steps: Vec::new(),
             misplaced: Vec::new(),
             flattened: Vec::new(),
+            parts: Vec::new(),
             by: by.unwrap_or_default(),
         };
         if let Some(matching) = matching {
@@ -152,8 +167,12 @@ impl<'a> Model<'a> {
                 NodeKind::Any(any, steps)
             }
             Element::Group(group) if group.quantifier.is_none() => {
-                self.flattened.push(group);
-                return self.sequence(&group.body, then);
+                self.sequence(&group.body, then);
+                match &group.within {
+                    Some(within) => self.parts.push(Part { group, within, nodes: node..self.nodes.len() }),
+                    None => self.flattened.push(group),
+                }
+                return;
             }
             Element::Group(group) => {
                 let mut steps = Vec::new();

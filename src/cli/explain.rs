@@ -145,8 +145,14 @@ impl Page<'_> {
                 }
             }
             Element::Group(group) => {
-                let times = group.quantifier.as_ref().map_or_else(|| "once".to_owned(), |q| count(q.count));
-                self.line(&format!("{indent}{n}. {joint}{times} times in a row:"));
+                let within = group.within.as_ref().map(|d| format!("within {}", wording.expr(d)));
+                let what = match (group.quantifier.as_ref().map(|q| count(q.count)), within) {
+                    (None, None) => "once, in this order:".to_owned(),
+                    (None, Some(within)) => format!("a part, {within} from its first to its last event:"),
+                    (Some(times), None) => format!("{times} times in a row:"),
+                    (Some(times), Some(within)) => format!("{times} times in a row, each {within}:"),
+                };
+                self.line(&format!("{indent}{n}. {joint}{what}"));
                 self.sequence(&group.body, depth + 1, wording);
             }
         }
@@ -293,7 +299,11 @@ impl Page<'_> {
         };
         self.row("timers", &timers);
         if let Some(expect) = &rule.expect {
-            let state = if expect.table.is_some() { "one state for each key of the table, from the start" } else { "one state from the start" };
+            let state = if expect.table.is_some() {
+                "one state for each key of the table, from the start"
+            } else {
+                "one state from the start"
+            };
             self.row("expected", state);
         }
         if rule.follow.is_some() {

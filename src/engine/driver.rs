@@ -148,7 +148,11 @@ impl<'a> Driver<'a> {
         let upper = rules.gathers().then(decoder);
         let collector = Collector::new(Arc::clone(rules), session.evidence, session.limits.clone(), upper, clock);
         let work = if config.threads == 1 {
-            Work::Inline { decoder: Box::new(decoder()), matcher: Box::new(matcher().scheduled(0, None)), done: Vec::new() }
+            Work::Inline {
+                decoder: Box::new(decoder()),
+                matcher: Box::new(matcher().scheduled(0, None)),
+                done: Vec::new(),
+            }
         } else {
             let builder = Arc::new(Builder::new(Arc::clone(rules), session.evidence));
             let (decode, decode_in) = bounded(2 * config.threads);

@@ -149,7 +149,8 @@ impl Matcher {
         let Some(schedule) = &mut self.schedule else { return };
         schedule.position = schedule.position.max(deadlines);
         loop {
-            let (soonest, stop) = self.schedule.as_ref().map_or((Timestamp::MAX, Timestamp::MIN), |s| (s.soonest, s.stop));
+            let (soonest, stop) =
+                self.schedule.as_ref().map_or((Timestamp::MAX, Timestamp::MIN), |s| (s.soonest, s.stop));
             if soonest >= ticks || soonest > stop || soonest == Timestamp::MAX {
                 break;
             }
@@ -227,9 +228,10 @@ impl Schedule {
         self.started = Some(start);
         self.position = self.position.max(from);
         for (clock, next) in self.next.iter_mut().enumerate() {
-            let seen = rules.classes.ticks_for(clock).any(|rule| {
-                rules.rules.get(rule.index()).is_some_and(|r| r.level == self.level && r.enabled)
-            });
+            let seen = rules
+                .classes
+                .ticks_for(clock)
+                .any(|rule| rules.rules.get(rule.index()).is_some_and(|r| r.level == self.level && r.enabled));
             *next = rules.clocks[clock].at_or_after(from).filter(|_| seen);
         }
         self.aim();

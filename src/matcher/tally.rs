@@ -1,8 +1,8 @@
 //! An aggregate over a sliding window, kept up to date as events come and go.
 //!
-//! Invariant: [`Tally::value`] is what [`aggregate`] gives over the window's events, to the last bit. Whole numbers add
-//! up exactly and are subtracted again. Where that would not be the same (floating point, sums beyond what a float holds
-//! exactly, values that do not compare) the values, which are kept, are folded anew.
+//! Invariant: [`Tally::value`] is what [`aggregate`] gives over the window's events, to the last bit. Sums are exact, so
+//! that numbers can be taken away again. Where that would not be the same (numbers beyond what a sum can hold exactly,
+//! values that do not compare, deviations) the values, which are kept, are folded anew.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -15,11 +15,9 @@ use crate::base::Value;
 use crate::base::function::Aggregate;
 use crate::plan::eval::{aggregate, eval, passes};
 use crate::plan::event::StoredEvent;
+use crate::plan::exact::ExactSum;
 use crate::plan::expr::AggregateExpr;
 use crate::plan::key::encode_any;
-
-/// Up to this, sums of whole numbers are exact as floats, whatever the order.
-const EXACT: u128 = 1 << 53;
 
 /// One aggregate of one window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,10 +26,9 @@ pub struct Tally {
     entries: VecDeque<Entry>,
     /// Entries that take part.
     count: u64,
-    /// Of those that are whole numbers: how many, their sum, and the sum of their amounts.
-    whole: (u64, i128, u128),
-    /// Of those that are floating point.
-    floats: u64,
+    /// Of those that are numbers: how many, and their sum.
+    numbers: u64,
+    sum: ExactSum,
     /// Number of the oldest entry, counted over the life of the tally.
     oldest: u64,
     /// For least and greatest: entries that will be it when all before them have gone, with their numbers.
@@ -51,21 +48,17 @@ enum Entry {
 impl Tally {
     /// Adds the newest event of the window.
     pub fn push(&mut self, env: &RuleEnv<'_>, of: &AggregateExpr, event: &StoredEvent) {
-        let entry = entry(env, of, event);
+        self.take(of.kind, entry(env, of, event));
+    }
+
+    fn take(&mut self, kind: Aggregate, entry: Entry) {
         match &entry {
             Entry::Nothing => {}
             Entry::Tuple(tuple) => *self.tuples.entry(tuple.clone()).or_insert(0) += 1,
             Entry::Value(value) => {
                 self.count += 1;
-                match whole(value) {
-                    Some(n) => {
-                        self.whole.0 += 1;
-                        self.whole.1 += n;
-                        self.whole.2 += n.unsigned_abs();
-                    }
-                    None => self.floats += u64::from(matches!(value, Value::Float(_))),
-                }
-                if let Some(wanted) = wanted(of.kind) {
+                self.numbers += u64::from(self.sum.add(value));
+                if let Some(wanted) = wanted(kind) {
                     let beats = |old: &Value| value.as_ref().compare(old.as_ref()) == Some(wanted);
                     while self.candidates.back().is_some_and(|(_, old)| beats(old)) {
                         self.candidates.pop_back();
@@ -92,14 +85,7 @@ impl Tally {
             }
             Entry::Value(value) => {
                 self.count -= 1;
-                match whole(&value) {
-                    Some(n) => {
-                        self.whole.0 -= 1;
-                        self.whole.1 -= n;
-                        self.whole.2 -= n.unsigned_abs();
-                    }
-                    None => self.floats -= u64::from(matches!(value, Value::Float(_))),
-                }
+                self.numbers -= u64::from(self.sum.remove(&value));
             }
         }
         if self.candidates.front().is_some_and(|(at, _)| *at == self.oldest) {
@@ -108,22 +94,42 @@ impl Tally {
         self.oldest += 1;
     }
 
+    fn each_number(&self) -> impl Iterator<Item = f64> + '_ {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Value(value) => value.as_ref().as_f64(),
+            Entry::Nothing | Entry::Tuple(_) => None,
+        })
+    }
+
     /// The aggregate over the window.
     pub fn value(&self, of: &AggregateExpr) -> Value {
-        let (number, sum, amount) = self.whole;
-        match of.kind {
-            Aggregate::Count if of.distinct => Value::Int(self.tuples.len() as i64),
+        self.folded(of.kind, of.distinct)
+    }
+
+    fn folded(&self, kind: Aggregate, distinct: bool) -> Value {
+        let numbers = self.numbers == self.count;
+        let exact = match kind {
+            Aggregate::Sum if numbers => self.sum.sum(),
+            Aggregate::Avg if numbers => self.sum.mean(),
+            _ => None,
+        };
+        if let Some(value) = exact {
+            return value;
+        }
+        match kind {
+            Aggregate::Count if distinct => Value::Int(self.tuples.len() as i64),
             Aggregate::Count => Value::Int(self.count as i64),
-            Aggregate::Sum | Aggregate::Avg if number == self.count && amount <= EXACT => match number {
-                0 => Value::Missing,
-                _ if of.kind == Aggregate::Sum => Value::integer(sum),
-                _ => Value::number(sum as f64 / number as f64),
-            },
             // Numbers all compare; of equal ones the oldest is in front.
-            Aggregate::Min | Aggregate::Max if number + self.floats == self.count => {
+            Aggregate::Min | Aggregate::Max if numbers => {
                 self.candidates.front().map(|(_, value)| value.clone()).unwrap_or_default()
             }
-            kind => {
+            Aggregate::Stddev if self.count < 2 => Value::Missing,
+            Aggregate::Stddev if numbers => {
+                let mean = self.each_number().sum::<f64>() / self.count as f64;
+                let square: f64 = self.each_number().map(|x| (x - mean) * (x - mean)).sum();
+                Value::number((square / (self.count - 1) as f64).sqrt())
+            }
+            _ => {
                 let values = self.entries.iter().filter_map(|entry| match entry {
                     Entry::Value(value) => Some(value.clone()),
                     Entry::Nothing | Entry::Tuple(_) => None,
@@ -138,14 +144,6 @@ fn wanted(kind: Aggregate) -> Option<Ordering> {
     match kind {
         Aggregate::Min => Some(Ordering::Less),
         Aggregate::Max => Some(Ordering::Greater),
-        _ => None,
-    }
-}
-
-fn whole(value: &Value) -> Option<i128> {
-    match value {
-        Value::Int(n) => Some(i128::from(*n)),
-        Value::UInt(n) => Some(i128::from(*n)),
         _ => None,
     }
 }
@@ -171,4 +169,47 @@ fn entry(env: &RuleEnv<'_>, of: &AggregateExpr, event: &StoredEvent) -> Entry {
         }
     }
     if of.distinct { Entry::Tuple(tuple.into()) } else { Entry::Value(first) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows of all lengths over numbers of all kinds: as if folded anew, to the last bit.
+    #[test]
+    fn coming_and_going_is_the_same_as_anew() {
+        let mut seed = 1_u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        let kinds =
+            [Aggregate::Count, Aggregate::Sum, Aggregate::Avg, Aggregate::Min, Aggregate::Max, Aggregate::Stddev];
+        for round in 0..200 {
+            for kind in kinds {
+                let (mut tally, mut window) = (Tally::default(), VecDeque::new());
+                for _ in 0..60 {
+                    let value = match random(if round % 4 == 0 { 8 } else { 5 }) {
+                        0 | 1 => Value::Int(random(9) as i64 - 4),
+                        2 => Value::Float(random(1000) as f64 / 7.0 - 50.0),
+                        3 => Value::Float(random(4) as f64),
+                        4 => Value::Missing,
+                        5 => Value::UInt(u64::MAX - random(3)),
+                        6 => Value::Float(1e300),
+                        _ => Value::Str("x".into()),
+                    };
+                    let entry = if value == Value::Missing { Entry::Nothing } else { Entry::Value(value.clone()) };
+                    tally.take(kind, entry);
+                    window.push_back(value);
+                    while window.len() as u64 > random(12) {
+                        tally.pop();
+                        window.pop_front();
+                    }
+                    let values: Vec<Value> = window.iter().filter(|v| **v != Value::Missing).cloned().collect();
+                    let anew = aggregate(kind, values.len() as i64, values.clone());
+                    assert_eq!(tally.folded(kind, false), anew, "{kind:?} over {values:?}");
+                }
+            }
+        }
+    }
 }

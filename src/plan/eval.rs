@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use smallvec::SmallVec;
 
 use super::event::{EventView, StoredEvent, StoredView, stored_attr};
+use super::exact::ExactSum;
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which, fold_case};
 use super::key::encode_scalar;
 use super::table::Table;
@@ -472,6 +473,15 @@ pub fn aggregate(kind: Aggregate, count: i64, mut values: Vec<Value>) -> Value {
         let numbers: Vec<f64> = values.iter().filter_map(|v| v.as_ref().as_f64()).collect();
         (!numbers.is_empty()).then_some(numbers)
     };
+    // Exact where it can be, so that a window that adds and takes away gives the same as one that is summed anew.
+    let exact = match kind {
+        Aggregate::Sum => ExactSum::of(&values).and_then(|sum| sum.sum()),
+        Aggregate::Avg => ExactSum::of(&values).and_then(|sum| sum.mean()),
+        _ => None,
+    };
+    if let Some(value) = exact {
+        return value;
+    }
     match kind {
         Aggregate::Count => Value::Int(count),
         Aggregate::List => Value::List(values.into()),

@@ -3,8 +3,8 @@
 use super::lower_expr::{Declarations, Fields, Lowering};
 use super::lower_rule::RuleBuilder;
 use super::ruleset::{Clock, Element, Expect, TickTimes};
-use crate::base::calendar::{Ticks, TimeOfDay, Zone, weekday};
 use crate::base::Limits;
+use crate::base::calendar::{Ticks, TimeOfDay, Zone, weekday};
 use crate::syntax::ast::{ClauseKind, ClockTicks, ClockTime, ExpectKeys, ExprKind};
 
 /// The clocks of a rule set. What `check` refuses ticks never.

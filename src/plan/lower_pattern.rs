@@ -9,8 +9,8 @@ use super::expr::{Attr, Expr};
 use super::lower_expr::{Lowering, Place};
 use super::lower_rule::{PendingRole, RuleBuilder};
 use super::ruleset::{
-    Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Quantifier,
-    RoleKind, Span, Step,
+    Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Part,
+    Quantifier, RoleKind, Span, Step,
 };
 use crate::base::id::GuardId;
 use crate::base::{Duration, StepId, Value};
@@ -64,6 +64,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         seq: &ast::Sequence,
         low: &mut Lowering<'_>,
         elements: &mut Vec<Element>,
+        parts: &mut Vec<Part>,
         trailing: &mut Vec<Ahead>,
     ) {
         let none = ast::Then { directly: false, next: false, after: None, within: None, span: seq.span };
@@ -86,9 +87,14 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ast::Element::Group(group) if group.quantifier.is_none() => {
                     // A plain group is its content; its first joint is the one before the group.
                     let at = elements.len();
-                    let (mut inner, mut rest) = (Vec::new(), Vec::new());
-                    self.sequence(&group.body, low, &mut inner, &mut rest);
+                    let (mut inner, mut within, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+                    self.sequence(&group.body, low, &mut inner, &mut within, &mut rest);
                     elements.extend(inner);
+                    if let Some(bound) = &group.within {
+                        parts.push(Part { elements: at..elements.len(), within: low.duration(bound) });
+                    }
+                    let place = |part: Part| part.elements.start + at..part.elements.end + at;
+                    parts.extend(within.into_iter().map(|p| Part { within: p.within, elements: place(p) }));
                     if let Some(first) = elements.get_mut(at) {
                         first.link = link;
                         first.ahead.append(&mut ahead);
@@ -168,7 +174,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     }
                 }
                 let quantifier = quantifier(group.quantifier.as_ref(), StepId(0), low);
-                plain(ElementKind::Group(Group { body, quantifier }))
+                let within = group.within.as_ref().map(|d| low.duration(d));
+                plain(ElementKind::Group(Group { body, quantifier, within }))
             }
             ast::Element::Absence(_) => plain(ElementKind::All(Vec::new())),
         }

@@ -124,8 +124,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .map(|g| self.guard(g, None, None, &mut low))
             .collect();
         let mut elements = Vec::new();
-        let mut trailing = Vec::new();
-        self.sequence(body, &mut low, &mut elements, &mut trailing);
+        let (mut parts, mut trailing) = (Vec::new(), Vec::new());
+        self.sequence(body, &mut low, &mut elements, &mut parts, &mut trailing);
         let follow = self.follow(&cancel, &trailing, &mut low);
         let expect = self.expect(&elements, &mut low);
         let (within, computed_within) = bound(clause.and_then(|m| m.within.as_ref()), &mut low);
@@ -269,6 +269,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             elements,
             trailing,
             within,
+            parts,
             computed_within,
             cancel,
             having,

@@ -6,6 +6,7 @@
 //! A *role* is one thing an event can be to a rule: a candidate for a step, a hit of a guard, an event of a named
 //! class, a sample of a statistic. Roles of a rule are bits of a `u64`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::classify::ClassIndex;
@@ -13,9 +14,9 @@ use super::expr::Expr;
 use super::key::{KeyPart, KeySpec};
 use super::sliding::Sliding;
 use super::table::Table;
+use crate::base::calendar::{Ticks, aligned_after};
 use crate::base::function::Statistic;
 use crate::base::id::{GuardId, KeySpecId, PredId, StatId, TableId};
-use crate::base::calendar::{Ticks, aligned_after};
 use crate::base::{Duration, FieldId, RuleId, StepId, Timestamp};
 
 pub use super::strategy::StrategyKind;
@@ -157,6 +158,8 @@ pub struct Rule {
     pub trailing: Vec<Ahead>,
     /// First to last bound event, if that is constant.
     pub within: Option<Duration>,
+    /// Bounds on parts of the pattern.
+    pub parts: Vec<Part>,
     /// The same over the match, if it is not.
     pub computed_within: Option<Box<Expr>>,
     /// `cancel on`.
@@ -557,6 +560,17 @@ pub struct Group {
     pub body: Vec<(StepId, Link)>,
     /// How often.
     pub quantifier: Quantifier,
+    /// First to last event of each iteration.
+    pub within: Option<Duration>,
+}
+
+/// `{ … } within d`: a bound on some of the elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The elements, by place.
+    pub elements: Range<usize>,
+    /// First to last event bound by them.
+    pub within: Duration,
 }
 
 /// A joint between two elements.

@@ -80,6 +80,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
     if rule.having.is_some() {
         return no("`having` looks at the whole match");
     }
+    if !rule.parts.is_empty() {
+        return no("a part of the pattern has a bound of its own");
+    }
     if rule.computed_within.is_some() || rule.has_computed_deadline() {
         return no("a bound depends on what is bound");
     }
@@ -182,6 +185,19 @@ pub fn horizon(rule: &Rule) -> Option<Duration> {
         None => {
             let mut sum = Duration::ZERO;
             for (i, element) in rule.elements.iter().enumerate() {
+                if let Some(part) =
+                    rule.parts.iter().filter(|p| p.elements.contains(&i)).max_by_key(|p| p.elements.len())
+                {
+                    if i == part.elements.start {
+                        // The gap before the part is that of its first element, if that is there.
+                        let gap = if i == 0 { Duration::ZERO } else { element.link.within? };
+                        if i > 0 && !matches!(element.kind, ElementKind::Single(_) | ElementKind::Any(_)) {
+                            return None;
+                        }
+                        sum = sum + gap + part.within;
+                    }
+                    continue;
+                }
                 match (&element.kind, i) {
                     (ElementKind::Single(_) | ElementKind::Any(_), 0) => {}
                     (ElementKind::Single(_) | ElementKind::Any(_), _) => sum = sum + element.link.within?,

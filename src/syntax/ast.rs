@@ -510,13 +510,15 @@ pub struct Any {
     pub span: Span,
 }
 
-/// `{ a: X then b: Y }`, repeated if it has a quantifier.
+/// `{ a: X then b: Y } within 5m`, repeated if it has a quantifier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// How often; once if none is written.
     pub quantifier: Option<Quantifier>,
     /// The inner pattern.
     pub body: Sequence,
+    /// The bound from its first to its last bound event; of each iteration, if it is repeated.
+    pub within: Option<Expr>,
     /// The whole.
     pub span: Span,
 }

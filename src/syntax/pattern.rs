@@ -380,18 +380,18 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let mut quantifier = None;
         let mut body = None;
+        let mut within = None;
         let mut stray = None;
         for part in pair.into_inner() {
-            let at = self.span(&part);
             match part.as_rule() {
                 Rule::quantifier => quantifier = Some(self.quantifier(part)),
                 Rule::sequence => body = self.sequence(part, &mut stray),
-                Rule::later_group_within => self.later(&second_ring::PART_WITHIN, at),
+                Rule::group_within => within = self.bound(part),
                 Rule::separator => self.separator(&part),
                 _ => {}
             }
         }
         self.refuse_stray(stray);
-        Some(Group { quantifier, body: body?, span })
+        Some(Group { quantifier, body: body?, within, span })
     }
 }

@@ -67,7 +67,8 @@ impl Printer<'_> {
                     Some(quantifier) => lead(self.quantifier(quantifier)),
                     None => joint.clone().unwrap_or(Doc::text("")),
                 };
-                self.block(span, &head, None, |printer| printer.lines(&group.body));
+                let within = group.within.as_ref().map(|d| Doc::concat([Doc::text("within "), self.written.expr(d)]));
+                self.block(span, &head, within.as_ref(), |printer| printer.lines(&group.body));
             }
             Element::Step(_) | Element::Absence(_) => {}
         }
@@ -133,12 +134,15 @@ impl Printer<'_> {
             Element::Any(Any { members, .. }) => {
                 Doc::concat([Doc::text("any { "), self.member_list(members), Doc::text(" }")])
             }
-            Element::Group(Group { quantifier, body, .. }) => {
+            Element::Group(Group { quantifier, body, within, .. }) => {
                 let mut parts = Vec::new();
                 if let Some(quantifier) = quantifier {
                     parts.extend([self.quantifier(quantifier), Doc::text(" ")]);
                 }
                 parts.extend([Doc::text("{ "), self.sequence(body), Doc::text(" }")]);
+                if let Some(within) = within {
+                    parts.extend([Doc::text(" within "), self.written.expr(within)]);
+                }
                 Doc::Concat(parts)
             }
         }

@@ -5,8 +5,9 @@
 //! to, spans aside.
 
 use super::ast::{
-    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, File, Guard, Item, KeyItem, Pick, RuleDecl, StrLit,
-    TemplatePart, ClockTicks, ExpectKeys};
+    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, ClockTicks, ExpectKeys, File, Guard, Item, KeyItem, Pick,
+    RuleDecl, StrLit, TemplatePart,
+};
 use super::doc::Doc;
 use super::parser;
 use super::print_expr::{Written, quoted};

@@ -146,7 +146,7 @@ impl Search<'_> {
                 self.members(i, joint, members, without, part, &mut taken, out);
             }
             Elem::Absence { events, fewer, end } => self.absence(i, events, *fewer, end.as_ref(), part, out),
-            Elem::Group { count, body } => self.group(i, joint, *count, body, part, out),
+            Elem::Group { count, body, within } => self.group(i, joint, *count, body, *within, part, out),
         }
     }
 
@@ -386,6 +386,14 @@ impl Search<'_> {
         if rule.within.is_some_and(|d| !d.holds(events[last].ts - events[first].ts)) || self.reported.contains(&first) {
             return;
         }
+        let part_holds = |p: &super::rule::Part| {
+            let bound: Vec<usize> = rule.steps_of(p).iter().flat_map(|s| part.binds[s.id].clone()).collect();
+            let ends = bound.iter().min().zip(bound.iter().max());
+            ends.is_none_or(|(&a, &b)| p.within.holds(events[b].ts - events[a].ts))
+        };
+        if !rule.parts.iter().all(part_holds) {
+            return;
+        }
         if let Some(d) = &rule.computed
             && self.length(d, &part.binds).is_none_or(|d| events[last].ts - events[first].ts > d)
         {
@@ -440,8 +448,16 @@ impl Search<'_> {
         let last = part.last.expect("something is bound");
         let own_last = rule.body[elem].1.steps().iter().filter_map(|s| part.binds[s.id].last().copied()).max();
         let empty = Part { binds: vec![vec![]; part.binds.len()], env: self.key.clone(), last: None, ..part.clone() };
+        // Bounds of parts that the repetition stands in reach back no further than their last events let them.
+        let in_parts = |s: usize| {
+            rule.parts.iter().filter(|p| (p.from..p.to).contains(&elem)).all(|p| {
+                let newest = rule.steps_of(p).iter().flat_map(|s| &part.binds[s.id]).max().copied();
+                newest.is_none_or(|n| p.within.holds(self.world.events[n].ts - self.world.events[s].ts))
+            })
+        };
         let may_start = |s: usize| {
             self.free(s)
+                && in_parts(s)
                 && !self.reported.contains(&s)
                 && rule.within.is_none_or(|d| d.holds(self.world.events[last].ts - self.world.events[s].ts))
                 && !step.until.as_ref().is_some_and(|u| self.ends(u, step, &empty, s))

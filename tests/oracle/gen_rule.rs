@@ -76,6 +76,7 @@ impl Maker<'_> {
             }
         }
         self.clauses(&mut rule);
+        self.parts(&mut rule);
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
@@ -107,6 +108,25 @@ impl Maker<'_> {
         rule.number();
         if valid::refusal(rule).is_some() {
             *rule = before;
+        }
+    }
+
+    /// Bounds on parts of the pattern.
+    fn parts(&mut self, rule: &mut Rule) {
+        for (_, elem) in &mut rule.body {
+            if let Elem::Group { within, .. } = elem
+                && self.r.percent(30)
+            {
+                *within = Some(self.bound(1, 3));
+            }
+        }
+        if rule.body.len() > 1 && self.r.percent(10) {
+            for _ in 0..1 + self.r.weighted(&[85, 15]) {
+                let from = self.r.below(rule.body.len());
+                let to = from + 1 + self.r.below(rule.body.len() - from);
+                rule.parts.push(Part { from, to, within: self.bound(1, 5) });
+            }
+            rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
         }
     }
 
@@ -249,7 +269,7 @@ impl Maker<'_> {
                 }
                 // From outside, the steps of a repeated group are lists.
                 self.names[outside.len()..].iter_mut().for_each(|n| n.many = true);
-                Elem::Group { count, body }
+                Elem::Group { count, body, within: None }
             }
         }
     }

@@ -80,7 +80,7 @@ pub fn span(text: &str) -> Ms {
 
 /// The rule that a text of clauses says.
 pub fn rule(text: &str) -> Rule {
-    let mut p = Parser { tokens: tokens(text), at: 0 };
+    let mut p = Parser { tokens: tokens(text), at: 0, parts: vec![] };
     let mut rule = Rule::default();
     while p.at < p.tokens.len() {
         let word = p.word();
@@ -94,7 +94,9 @@ pub fn rule(text: &str) -> Rule {
             "by" => rule.by = p.key_items(),
             "match" => {
                 p.symbol("{");
-                rule.body = p.sequence();
+                rule.body = p.sequence(0);
+                rule.parts = std::mem::take(&mut p.parts);
+                rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
                 p.symbol("}");
                 if p.take_word("within") {
                     if matches!(p.peek(0), Some(Token::Num(_))) {
@@ -176,6 +178,8 @@ pub fn rule(text: &str) -> Rule {
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
+    /// Bounds of parts of the sequence read last.
+    parts: Vec<Part>,
 }
 
 impl Parser {
@@ -230,6 +234,10 @@ impl Parser {
         }
     }
 
+    fn bound(&mut self) -> Bound {
+        self.length().0.expect("a constant bound")
+    }
+
     /// A bound: constant, or an expression.
     fn length(&mut self) -> (Option<Bound>, Option<Expr>) {
         let open = self.take_symbol("<");
@@ -259,14 +267,20 @@ impl Parser {
         }
     }
 
-    fn sequence(&mut self) -> Vec<(Joint, Elem)> {
+    /// Elements, of which `base` stand before it.
+    fn sequence(&mut self, base: usize) -> Vec<(Joint, Elem)> {
         let mut out = vec![];
         let mut joint = Joint::default();
         loop {
             if self.take_symbol("{") {
                 // A plain group is its sequence.
-                let mut inner = self.sequence();
+                let from = base + out.len();
+                let mut inner = self.sequence(from);
                 self.symbol("}");
+                if self.take_word("within") {
+                    let within = self.bound();
+                    self.parts.push(Part { from, to: from + inner.len(), within });
+                }
                 inner[0].0 = joint;
                 out.append(&mut inner);
             } else {
@@ -330,13 +344,14 @@ impl Parser {
         if let Some(quant) = self.quant()
             && self.take_symbol("{")
         {
-            let body = self.sequence().into_iter().map(|(joint, elem)| match elem {
+            let body = self.sequence(0).into_iter().map(|(joint, elem)| match elem {
                 Elem::Step(step) => (joint, step),
                 other => panic!("not in a group: {other:?}"),
             });
             let body = body.collect();
             self.symbol("}");
-            return Elem::Group { count: quant.count, body };
+            let within = self.take_word("within").then(|| self.bound());
+            return Elem::Group { count: quant.count, body, within };
         }
         self.at = mark;
         Elem::Step(self.step())

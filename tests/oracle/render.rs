@@ -14,7 +14,11 @@ pub fn file(rule: &Rule) -> String {
 pub fn wrap(clauses: &str) -> String {
     let (mut head, mut body) = (String::new(), String::new());
     for line in clauses.lines() {
-        let target = if ["event ", "clock "].iter().any(|word| line.trim_start().starts_with(word)) { &mut head } else { &mut body };
+        let target = if ["event ", "clock "].iter().any(|word| line.trim_start().starts_with(word)) {
+            &mut head
+        } else {
+            &mut body
+        };
         target.push_str(line);
         target.push('\n');
     }
@@ -43,7 +47,13 @@ pub fn text(rule: &Rule) -> String {
             out += &joint_text(joint);
             out += " ";
         }
+        for _ in rule.parts.iter().filter(|p| p.from == i) {
+            out += "{ ";
+        }
         out += &elem_text(elem);
+        for part in rule.parts.iter().rev().filter(|p| p.to == i + 1) {
+            out += &format!(" }} within {}", bound(part.within));
+        }
     }
     out += " }";
     if let Some(d) = rule.within {
@@ -144,7 +154,7 @@ fn elem_text(elem: &Elem) -> String {
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
         Elem::All { members, without } => format!("all {{ {} }} without {}", steps(members), guards(without)),
-        Elem::Group { count, body } => {
+        Elem::Group { count, body, within } => {
             let mut out = count_text(*count) + "of { ";
             for (i, (joint, s)) in body.iter().enumerate() {
                 if i > 0 {
@@ -152,7 +162,7 @@ fn elem_text(elem: &Elem) -> String {
                 }
                 out += &step(s);
             }
-            out + " }"
+            out + " }" + &within.map_or(String::new(), |d| format!(" within {}", bound(d)))
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::candidates::{Candidate, Next, Part, Search};
 use super::eval::{Env, agree, join};
 use super::event::{Ms, Val};
-use super::rule::{Count, Elem, Joint, Pick, Step};
+use super::rule::{Bound, Count, Elem, Joint, Pick, Step};
 use super::select::newer;
 
 /// One repetition found by a scan: its events, and the `until` event that closed it.
@@ -304,33 +304,37 @@ impl Search<'_> {
     }
 
     /// `at least N of { … }`: iterations one after the other, each the earliest that completes.
+    #[allow(clippy::too_many_arguments)]
     pub fn group(
         &self,
         i: usize,
         joint: &Joint,
         count: Count,
         body: &[(Joint, Step)],
+        within: Option<Bound>,
         part: &Part,
         out: &mut Vec<Candidate>,
     ) {
         if part.last.is_some() {
-            return self.iterate(i, joint, count, body, part, out);
+            return self.iterate(i, joint, count, body, within, part, out);
         }
         for start in self.following(part) {
             if self.qualifies(&body[0].1, part, &[], start).is_some() {
                 let mut reach = part.clone();
                 reach.reach = Some((i, start));
-                self.iterate(i, joint, count, body, &reach, out);
+                self.iterate(i, joint, count, body, within, &reach, out);
             }
         }
     }
 
+    #[allow(clippy::too_many_arguments)]
     fn iterate(
         &self,
         i: usize,
         joint: &Joint,
         count: Count,
         body: &[(Joint, Step)],
+        within: Option<Bound>,
         part: &Part,
         out: &mut Vec<Candidate>,
     ) {
@@ -349,7 +353,7 @@ impl Search<'_> {
                     self.go(i + 1, &now, out);
                     break;
                 }
-                match self.iteration(joint, body, part, &now, from, n) {
+                match self.iteration(joint, body, within, part, &now, from, n) {
                     Some(after) => now = after,
                     None if done && (times > 0 || narrower(part.next, Next::At(n))) => {
                         now.next = Next::At(n);
@@ -365,10 +369,12 @@ impl Search<'_> {
     }
 
     /// The earliest completion of the body in `from..to`, the rule's pick among those that complete there.
+    #[allow(clippy::too_many_arguments)]
     fn iteration(
         &self,
         joint: &Joint,
         body: &[(Joint, Step)],
+        within: Option<Bound>,
         part: &Part,
         now: &Part,
         from: usize,
@@ -385,6 +391,11 @@ impl Search<'_> {
         inner.next = Next::Free;
         let first = part.last == now.last;
         self.body(if first { joint } else { &body[0].0 }, body, 0, &inner, from, to, &mut found);
+        found.retain(|(lists, _)| {
+            let (first, last) = (lists.iter().flatten().min(), lists.iter().flatten().max());
+            let ts = |e: Option<&usize>| e.map_or(0, |&e| self.world.events[e].ts);
+            within.is_none_or(|d| d.holds(ts(last) - ts(first)))
+        });
         let end = found.iter().filter_map(|(_, p)| p.last).min()?;
         let oldest = matches!(self.world.rule.pick, Pick::First | Pick::Each);
         let best = found

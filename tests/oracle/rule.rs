@@ -10,6 +10,8 @@ pub struct Rule {
     pub by: Vec<KeyComp>,
     /// Elements, each with the joint before it; the first joint is empty.
     pub body: Vec<(Joint, Elem)>,
+    /// `{ … } within d` over elements of the body, outer before inner.
+    pub parts: Vec<Part>,
     pub within: Option<Bound>,
     /// `within a.v * 1s`, in place of the other.
     pub computed: Option<Expr>,
@@ -46,6 +48,14 @@ impl Bound {
     pub fn holds(self, gap: Ms) -> bool {
         gap < self.d || gap == self.d && !self.open
     }
+}
+
+/// A bound on the elements `from..to` of a body.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    pub from: usize,
+    pub to: usize,
+    pub within: Bound,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +119,8 @@ pub enum Elem {
     Group {
         count: Count,
         body: Vec<(Joint, Step)>,
+        /// On each iteration.
+        within: Option<Bound>,
     },
 }
 
@@ -245,6 +257,11 @@ impl Elem {
 impl Rule {
     pub fn steps(&self) -> Vec<&Step> {
         self.body.iter().flat_map(|(_, e)| e.steps()).collect()
+    }
+
+    /// The steps of a part.
+    pub fn steps_of(&self, part: &Part) -> Vec<&Step> {
+        self.body[part.from..part.to].iter().flat_map(|(_, e)| e.steps()).collect()
     }
 
     /// Gives the steps their ids.

@@ -79,8 +79,20 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
     with(&|r| r.skip = Skip::PastLast);
     with(&|r| drop(r.by.pop()));
     with(&|r| r.by.iter_mut().for_each(|k| k.optional = false));
+    for i in 0..rule.parts.len() {
+        with(&|r| {
+            r.parts.remove(i);
+        });
+    }
     for i in 0..rule.body.len() {
-        with(&|r| drop(r.body.remove(i)));
+        with(&|r| {
+            r.body.remove(i);
+            for part in &mut r.parts {
+                part.from -= usize::from(part.from > i);
+                part.to -= usize::from(part.to > i);
+            }
+            r.parts.retain(|p| p.from < p.to);
+        });
         with(&|r| r.body[i].0 = Joint::default());
         with(&|r| {
             if let Elem::All { without, .. } = &mut r.body[i].1 {
@@ -112,6 +124,11 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
         with(&|r| {
             if let Elem::Group { body, .. } = &mut r.body[i].1 {
                 body.truncate(1);
+            }
+        });
+        with(&|r| {
+            if let Elem::Group { within, .. } = &mut r.body[i].1 {
+                *within = None;
             }
         });
     }

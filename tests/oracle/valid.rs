@@ -30,7 +30,7 @@ pub fn refusal(rule: &Rule) -> Option<&'static str> {
             return Some(why);
         }
     }
-    names(rule).or_else(|| whole(rule))
+    names(rule).or_else(|| whole(rule)).or_else(|| parts(rule))
 }
 
 fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<&Elem>) -> Option<&'static str> {
@@ -97,8 +97,9 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if rule.pick == Pick::All || matches!(following, Some(Elem::Absence { .. })) || count.bounds().0 == 0 {
                 return Some("a group that the oracle leaves out");
             }
-            let after = rule.body.get(i + 2).map(|(_, e)| e);
-            if following.is_some_and(Elem::may_be_empty) && matches!(after, Some(Elem::Absence { .. })) {
+            let mut behind = rule.body[i + 1..].iter().map(|(_, e)| e);
+            let next = behind.find(|e| matches!(e, Elem::Absence { .. }) || !e.may_be_empty());
+            if matches!(next, Some(Elem::Absence { .. })) {
                 return Some("a group before an absence");
             }
         }
@@ -345,9 +346,63 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     None
 }
 
+/// Bounds on parts that say nothing, that cross, or whose braces cut something apart.
+fn parts(rule: &Rule) -> Option<&'static str> {
+    let open = |e: &Elem| matches!(e, Elem::Absence { end: None, .. });
+    for (i, part) in rule.parts.iter().enumerate() {
+        let elems: Vec<&Elem> = rule.body[part.from..part.to].iter().map(|(_, e)| e).collect();
+        if elems.len() == rule.body.len() {
+            return Some("a part that is the whole");
+        }
+        let binding: Vec<_> = elems.iter().filter(|e| !matches!(e, Elem::Absence { .. })).collect();
+        let one = |e: &Elem| matches!(e, Elem::Any { .. }) || matches!(e, Elem::Step(s) if !s.repeated());
+        if binding.is_empty() || binding.len() == 1 && one(binding[0]) {
+            return Some("a part that is one event");
+        }
+        if rule.parts[..i].iter().any(|p| p.from == part.from && p.to == part.to || p.to > part.from && p.to < part.to)
+        {
+            return Some("parts that cross");
+        }
+        let before = part.from.checked_sub(1).map(|b| &rule.body[b].1);
+        if matches!(elems[0], Elem::Absence { .. })
+            || open(elems[elems.len() - 1])
+            || before.is_some_and(open)
+            || rule.body[part.from].0.next
+        {
+            return Some("braces beside an absence");
+        }
+        if gaps_of(&rule.body[part.from..part.to], Some(part.within), true) {
+            return Some("gaps longer than the part");
+        }
+    }
+    let group = |e: &Elem| match e {
+        Elem::Group { body, within: Some(d), .. } => {
+            let least: i64 = body.iter().skip(1).map(|(j, _)| j.after.unwrap_or(0)).sum();
+            body.len() < 2 || !d.holds(least)
+        }
+        _ => false,
+    };
+    rule.body.iter().any(|(_, e)| group(e)).then_some("a bound on an iteration that says nothing")
+}
+
+/// Whether the least gaps of elements take longer than they have.
+fn gaps_of(body: &[(Joint, Elem)], within: Option<Bound>, skip_first: bool) -> bool {
+    let (mut least, mut waiting, mut strict) = (0, 0, false);
+    for (i, (joint, elem)) in body.iter().enumerate() {
+        if let Elem::Absence { end, .. } = elem {
+            waiting = waiting.max(end.as_ref().and_then(End::fixed).unwrap_or(0));
+            continue;
+        }
+        strict |= waiting > 0;
+        least += waiting.max(if i == 0 && skip_first { 0 } else { joint.after.unwrap_or(0) });
+        waiting = 0;
+    }
+    within.is_some_and(|w| !w.holds(least) || strict && least == w.d)
+}
+
 /// Gaps that leave no room.
 fn gaps(rule: &Rule) -> Option<&'static str> {
-    let (mut least, mut waiting, mut strict) = (0, 0, false);
+    let mut waiting = 0;
     for (joint, elem) in &rule.body {
         if let Elem::Absence { end, .. } = elem {
             waiting = waiting.max(end.as_ref().and_then(End::fixed).unwrap_or(0));
@@ -356,11 +411,9 @@ fn gaps(rule: &Rule) -> Option<&'static str> {
         if joint.within.is_some_and(|w| waiting > 0 && w.d <= waiting) {
             return Some("a gap inside an absence");
         }
-        strict |= waiting > 0;
-        least += waiting.max(joint.after.unwrap_or(0));
         waiting = 0;
     }
-    if rule.within.is_some_and(|w| !w.holds(least) || strict && least == w.d) {
+    if gaps_of(&rule.body, rule.within, false) {
         return Some("gaps longer than the whole");
     }
     // Each event of the step ends it.

@@ -208,6 +208,12 @@ impl Builder<'_> {
     fn group(&mut self, group: &Group) {
         let first = self.drawing.nodes.len();
         self.sequence(&group.body);
+        if let Some(within) = &group.within {
+            let bound = format!("within {} of its part", self.wording.expr(within));
+            for (_, leave) in &mut self.exits {
+                leave.push(bound.clone());
+            }
+        }
         if let Some(quantifier) = &group.quantifier {
             for (from, _) in self.exits.clone() {
                 self.edge(from, first, vec!["once more".to_owned()], EdgeKind::Again);

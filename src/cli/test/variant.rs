@@ -130,7 +130,12 @@ impl<'a> Original<'a> {
                 }
             }
             Element::Any(any) => any.members.iter().for_each(|step| self.step_parts(step, parts)),
-            Element::Group(group) => group.body.elements().for_each(|inner| self.element_parts(inner, parts)),
+            Element::Group(group) => {
+                group.body.elements().for_each(|inner| self.element_parts(inner, parts));
+                if let Some(within) = &group.within {
+                    parts.extend(self.keyword_part("within", within.span, group.span.start));
+                }
+            }
             Element::Absence(absence) => {
                 for guard in &absence.events {
                     if let Some(condition) = &guard.condition {

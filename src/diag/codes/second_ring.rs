@@ -23,11 +23,6 @@ table! {
     "match { a: start then no { b: x then c: y } within 5m }",
     "match { a: start then no y within 5m }";
 
-    "E0106", "`within` on a part of the pattern",
-    "A group in a pattern may carry a bound of its own.",
-    "match { { a: x then b: y } within 5m then c: z } within 1h",
-    "match { a: x then within 5m b: y then c: z } within 1h";
-
     "E0107", "`any` of sequences",
     "The members of `any` may be sequences, of which one has to match.",
     "match { any { a: x then b: y  c: z } }",

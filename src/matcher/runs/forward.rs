@@ -34,6 +34,9 @@ impl<'s> Search<'s> {
             return;
         }
         let env = self.env;
+        if !env.rule.parts.is_empty() && !self.parts_hold(at) {
+            return;
+        }
         let Some(element) = env.rule.elements.get(at) else {
             self.finish(&left);
             return;

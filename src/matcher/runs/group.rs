@@ -205,6 +205,11 @@ impl<'s> Search<'s> {
             if at == 0 && entry.limit.is_some_and(|limit| id > limit) {
                 break;
             }
+            if let (Some(within), Some(first)) = (group.within, chosen.first())
+                && self.buffer.event(id).ts - self.buffer.event(*first).ts > within
+            {
+                break;
+            }
             if let Some(prev) = prev {
                 let link = if at == 0 { entry.link } else { link };
                 let gap = self.buffer.event(id).ts - self.buffer.event(prev).ts;

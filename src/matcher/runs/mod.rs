@@ -16,6 +16,7 @@ mod contiguous;
 mod forward;
 mod group;
 mod guards;
+mod parts;
 mod reach;
 mod repeat;
 mod search;

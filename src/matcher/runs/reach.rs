@@ -68,8 +68,9 @@ impl<'s> Search<'s> {
             && !self.is_contiguous(at, q)
             && !self.env.rule.handed_over;
         let cuts = self.cuts(at, step, Some(q), alike && def.until.is_none() && !matches!(next, Next::Open(_)), high);
-        let mut starts =
-            Starts { low: self.low, high, in_reach: self.last_ts.is_some() || self.env.rule.within.is_none(), cuts };
+        let (low, known) = self.reach_of_parts();
+        let in_reach = known && (self.last_ts.is_some() || self.env.rule.within.is_none());
+        let mut starts = Starts { low, high, in_reach, cuts };
         let mut munch_from = self.low;
         if matches!((next, self.trigger), (Next::End, Trigger::Until(_))) && !self.env.rule.handed_over {
             // Only what lies behind the `until` before can be meant, whatever it reaches back to.
@@ -95,9 +96,10 @@ impl<'s> Search<'s> {
     /// Finds the iterations of a repeated first group, and goes on.
     pub(super) fn first_group(&mut self, at: usize, group: &'s Group, left: &Left<'s>, high: Id, next: Next) {
         let Some((step, _)) = group.body.first() else { return };
-        let in_reach = self.last_ts.is_some() || self.env.rule.within.is_none();
+        let (low, known) = self.reach_of_parts();
+        let in_reach = known && (self.last_ts.is_some() || self.env.rule.within.is_none());
         let cuts = self.cuts(at, *step, None, false, high);
-        let starts = Starts { low: self.low, high, in_reach, cuts };
+        let starts = Starts { low, high, in_reach, cuts };
         self.from_starts(at, *step, None, starts, &mut |search, start| {
             search.iterate(at, group, left, start, high, next);
         });
@@ -251,7 +253,7 @@ impl<'s> Search<'s> {
             _ => None,
         };
         let low = rule.within.map_or(Timestamp::MIN, |within| self.buffer.event(last).ts - within);
-        let low = self.buffer.at_or_after(low).max(self.low);
+        let low = self.buffer.at_or_after(low).max(self.low).max(self.reach_of_bound_parts());
         let Some(first) = self.ids.iter().flatten().min().copied() else { return false };
         if reach.start < low {
             return false;

@@ -236,6 +236,9 @@ impl<'s> Search<'s> {
 
     /// Cheap tests of an event as the last of element `at` against the element after it, if that is chosen.
     fn fits_before(&self, at: usize, id: Id) -> Fit {
+        if !self.env.rule.parts.is_empty() && self.is_too_old_for_parts(at, id) {
+            return Fit::NorOlder;
+        }
         let next = &self.env.rule.elements[at + 1];
         let Some(Some(pin)) = self.pins.get(at + 1) else { return Fit::Yes };
         let Some(first) = pin.iter().map(|(_, id)| *id).min() else { return Fit::Yes };

@@ -23,6 +23,7 @@ macro_rules! codes {
 
 mod lifecycle;
 mod names;
+mod parts;
 mod patterns;
 mod statistics;
 mod values;
@@ -30,16 +31,26 @@ mod warnings;
 
 pub use lifecycle::*;
 pub use names::*;
+pub use parts::*;
 pub use patterns::*;
 pub use statistics::*;
 pub use values::*;
 pub use warnings::*;
 
-const TABLES: [&[CodeInfo]; 6] =
-    [names::TABLE, values::TABLE, patterns::TABLE, statistics::TABLE, lifecycle::TABLE, warnings::TABLE];
+/// The tables, in the order of their codes.
+#[rustfmt::skip] // One a line: tables come and go.
+const TABLES: &[&[CodeInfo]] = &[
+    names::TABLE,
+    values::TABLE,
+    patterns::TABLE,
+    statistics::TABLE,
+    lifecycle::TABLE,
+    parts::TABLE,
+    warnings::TABLE,
+];
 
 const COUNT: usize = {
-    let (mut count, mut table) = (0, 0);
+    let (mut table, mut count) = (0, 0);
     while table < TABLES.len() {
         count += TABLES[table].len();
         table += 1;
