@@ -33,6 +33,7 @@ const FORMS: &[&str] = &[
     "pick first",
     "pick each",
     "pick all",
+    "pick pending",
     "after match skip to next",
     "after match no skip",
     "after match skip to last y",

@@ -32,6 +32,7 @@ const FILES: &[&str] = &[
     "lasting.txt",
     "lifecycle.txt",
     "parts.txt",
+    "pending.txt",
     "pick.txt",
     "quantifiers.txt",
     "regressions.txt",

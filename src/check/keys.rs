@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::check::Checker;
 use crate::check::model::{Component, Model, NodeKind, Role, component};
+use crate::check::pending::is_pending;
 use crate::check::suggest::closest;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
@@ -268,7 +269,7 @@ impl<'a> Checker<'a> {
             _ => false,
         };
         let strict = model.nodes.iter().any(|n| n.then.is_some_and(|t| t.directly) || contiguous(n));
-        self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding());
+        self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding() || is_pending(model));
         // What ends an alert is found by its key, which must be whole.
         let repeats =
             !model.is_handed_over() && model.rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Repeat(_)));
@@ -332,7 +333,7 @@ impl<'a> Checker<'a> {
                         item.span,
                         format!("without {}", list(&missing)),
                     )
-                    .note("`resolve on`, `repeat every`, a sliding count, `directly` and `consecutive` look at events of one whole key")
+                    .note("`resolve on`, `repeat every`, `pick pending`, a sliding count, `directly` and `consecutive` look at events of one whole key")
                     .help("name all components of the key here, or make the rule's key smaller"),
                 );
             }

@@ -20,6 +20,7 @@ mod names;
 mod parts;
 mod path;
 mod pattern;
+mod pending;
 mod predicate;
 pub mod sample;
 mod scope;

@@ -209,11 +209,18 @@ impl Page<'_> {
     }
 
     fn selection(&mut self, pick: Pick, after: &AfterMatch) {
+        if pick == Pick::Pending {
+            self.line(
+                "  One match is pending per step and key: a newer one replaces it, the next step's event moves it on.",
+            );
+            return;
+        }
         self.line(match pick {
             Pick::Latest => "  Of several matches that complete together, the one with the newest events is reported.",
             Pick::First => "  Of several matches that complete together, the one with the oldest events is reported.",
             Pick::All => "  Every match is reported, whichever events it takes.",
             Pick::Each => "  For every first event the oldest match is reported.",
+            Pick::Pending => return,
         });
         let to = |which: &str, step: &str| {
             format!("  Afterwards nothing before the {which} event of `{step}` is used again for this key.")

@@ -267,6 +267,8 @@ pub enum Pick {
     All,
     /// For every first event the oldest.
     Each,
+    /// What one pending match per step gives, a newer one overwriting it [EQL].
+    Pending,
 }
 
 /// What a match uses up [`AFTER MATCH SKIP`].

@@ -260,12 +260,9 @@ impl Builder<'_> {
             "first" => Some(Pick::First),
             "all" => Some(Pick::All),
             "each" => Some(Pick::Each),
-            "pending" => {
-                self.later(&second_ring::PICK_PENDING, span);
-                None
-            }
+            "pending" => Some(Pick::Pending),
             other => {
-                let known = ["latest", "first", "all", "each"];
+                let known = ["latest", "first", "all", "each", "pending"];
                 let mut report =
                     Diagnostic::error(Code("E0009"), format!("there is no `pick {other}`"), span, "unknown");
                 let meant = super::spelling::nearest(other, known).or(match other {
@@ -275,7 +272,9 @@ impl Builder<'_> {
                 });
                 report = match meant {
                     Some(word) => report.help(format!("did you mean `{word}`?")).fix(span, word),
-                    None => report.help("there are `pick latest`, `pick first`, `pick each` and `pick all`"),
+                    None => {
+                        report.help("there are `pick latest`, `pick first`, `pick each`, `pick all` and `pick pending`")
+                    }
                 };
                 self.report(report);
                 None

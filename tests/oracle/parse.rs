@@ -117,6 +117,7 @@ pub fn rule(text: &str) -> Rule {
                     "first" => Pick::First,
                     "all" => Pick::All,
                     "each" => Pick::Each,
+                    "pending" => Pick::Pending,
                     other => panic!("pick {other}"),
                 };
             }

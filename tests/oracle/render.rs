@@ -75,6 +75,7 @@ pub fn text(rule: &Rule) -> String {
         Pick::First => out += "pick first\n",
         Pick::All => out += "pick all\n",
         Pick::Each => out += "pick each\n",
+        Pick::Pending => out += "pick pending\n",
     }
     match &rule.skip {
         Skip::PastLast => {}

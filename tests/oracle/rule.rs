@@ -73,6 +73,8 @@ pub enum Pick {
     First,
     All,
     Each,
+    /// One pending match per step, as EQL.
+    Pending,
 }
 
 #[allow(clippy::enum_variant_names, reason = "the words of the rule language")]

@@ -5,7 +5,7 @@ use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
 use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
-use super::sliding;
+use super::{pending, sliding};
 
 /// An alert of the oracle. Events are named by their line.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +133,7 @@ fn with_ticks(rule: &Rule, events: &[Event], start: Option<Ms>, until: Ms) -> Ve
 fn candidates(world: &World<'_>, key: Env) -> (Env, Vec<Candidate>, Vec<usize>) {
     let (all, looks) = match world.rule.sliding() {
         Some(step) => sliding::count(world, step, &key),
+        None if world.rule.pick == Pick::Pending => (pending::reported(world, &key), vec![]),
         None => (reported(world, &key), vec![]),
     };
     (key, all, looks)
@@ -201,7 +202,7 @@ fn past(world: &World<'_>, done: Done) -> usize {
 /// Which of the candidates that complete together are reported.
 fn pick(rule: &Rule, all: Vec<Candidate>) -> Vec<Candidate> {
     match rule.pick {
-        Pick::All => all,
+        Pick::All | Pick::Pending => all,
         Pick::Each => oldest_per_first(all),
         Pick::Latest => best(all, true),
         Pick::First => best(all, false),

@@ -188,6 +188,11 @@ fn names(rule: &Rule) -> Option<&'static str> {
 }
 
 fn whole(rule: &Rule) -> Option<&'static str> {
+    if rule.pick == Pick::Pending
+        && let Some(why) = against_pending(rule)
+    {
+        return Some(why);
+    }
     let steps = rule.steps();
     if let Some(why) = timed(rule) {
         return Some(why);
@@ -344,6 +349,27 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// `pick pending` takes single steps under one key.
+fn against_pending(rule: &Rule) -> Option<&'static str> {
+    let single = |e: &Elem| match e {
+        Elem::Step(s) => s.quant.is_none(),
+        Elem::Absence { end, .. } => end.is_none(),
+        _ => false,
+    };
+    let looks_back = |s: &&Step| {
+        let own = |g: &Guard| g.cond.as_ref().is_some_and(|c| c.names().iter().any(|n| Some(n) == s.name.as_ref()));
+        s.without.iter().any(own)
+            || s.last.iter().any(|l| {
+                l.computed.is_some() || l.events.iter().any(|g| g.cond.as_ref().is_some_and(|c| !c.names().is_empty()))
+            })
+    };
+    if !rule.parts.is_empty() || !rule.body.iter().all(|(_, e)| single(e)) || rule.steps().iter().any(looks_back) {
+        return Some("`pick pending` over more than single steps");
+    }
+    let partial = partial_guard(rule) || rule.steps().iter().any(|s| partial_statistic(rule, s));
+    (rule.handed_over() || rule.skip != Skip::PastLast || partial).then_some("`pick pending` and its key")
 }
 
 /// Bounds on parts that say nothing, that cross, or whose braces cut something apart.

@@ -38,11 +38,6 @@ table! {
     "a: trade if q: quote in last 1m",
     "match { q: quote then within 1m a: trade }";
 
-    "E0118", "`pick pending`",
-    "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
-    "pick pending",
-    "pick latest";
-
     "E0122", "an aggregate over several steps",
     "An aggregate may take the events of several steps together.",
     "having count(distinct (a, b).user) == 1",
