@@ -146,11 +146,13 @@ fn keys(world: &World<'_>) -> Vec<Env> {
     // An optional first element lets another step open; in a keyed rule its key is the same components.
     for step in if world.rule.handed_over() { first.1.steps() } else { world.rule.steps() } {
         for e in 0..world.events.len() {
-            if let Some(key) = world.key(&world.rule.comps(step), e)
-                && (!world.events[e].is_timed() || world.rule.comps(step).is_empty())
-                && !out.contains(&key)
-            {
-                out.push(key);
+            if world.events[e].is_timed() && !world.rule.comps(step).is_empty() {
+                continue;
+            }
+            for key in world.keys(&world.rule.comps(step), e) {
+                if !out.contains(&key) {
+                    out.push(key);
+                }
             }
         }
     }
