@@ -12,11 +12,10 @@ use super::draft::Draft;
 use super::scope::{Scope, key_of};
 use super::solve::magnitude;
 use super::value::{Bound, Past, View};
-use super::walk::parts_of;
+use super::walk::{alert_field, counted_in_having, expects, parts_of, steps_of};
 use crate::base::{Duration, Timestamp, Value};
 use crate::syntax::ast::{
-    Absence, AlertValue, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step,
-    StepGuardKind, Then,
+    Absence, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step, StepGuardKind, Then,
 };
 use crate::syntax::statistic::is_ever;
 
@@ -111,7 +110,15 @@ impl<'b> Builder<'b> {
 
     /// Makes the events of one match of a rule.
     pub fn rule(&mut self, rule: &'b RuleDecl) {
+        let begin = self.now;
         self.matched(rule, Frame::default());
+        let mut ticks = false;
+        steps_of(rule, &mut |step| ticks |= self.scope.clock(step).is_some());
+        if expects(rule) || ticks {
+            // Time passes only between events.
+            self.drafts.push(self.scope.other(begin));
+            self.drafts.push(self.scope.other(self.now + Duration::from_secs(1)));
+        }
         self.drafts.sort_by_key(|draft| draft.ts);
     }
 
@@ -127,8 +134,20 @@ impl<'b> Builder<'b> {
                 _ => {}
             }
         }
-        if let Some(body) = body {
-            self.sequence(body, rule, &mut frame);
+        let Some(body) = body else { return };
+        match &*body.first {
+            Element::Step(step) if expects(rule) && self.scope.clock(step).is_none() => {
+                // The virtual first event is none of the stream.
+                let mut draft = Draft::new(self.now);
+                draft.step = name_of(step);
+                self.set_keys(key_of(rule), &mut draft, &mut frame);
+                frame.bound.steps.push((name_of(step), draft));
+            }
+            first => self.element(first, rule, &mut frame),
+        }
+        for (then, element) in &body.rest {
+            self.joint(then, &frame);
+            self.element(element, rule, &mut frame);
         }
     }
 
@@ -246,6 +265,11 @@ impl<'b> Builder<'b> {
     }
 
     fn event(&mut self, step: &'b Step, rule: &'b RuleDecl, frame: &mut Frame) {
+        if let Some(clock) = self.scope.clock(step) {
+            self.now = clock.at_or_after(self.now + Duration::from_millis(1)).unwrap_or(self.now);
+            frame.bound.steps.push((name_of(step), Draft { step: name_of(step), ..Draft::new(self.now) }));
+            return;
+        }
         let Some(class) = step.classes.get(self.rng.usize(0..step.classes.len().max(1))) else { return };
         let items = keys(key_of(rule), &step.by);
         if let Some(below) = class.name.strip_prefix("alert.") {
@@ -499,21 +523,6 @@ impl<'b> Builder<'b> {
     }
 }
 
-/// Conditions of what `having` counts.
-fn counted_in_having(rule: &RuleDecl) -> Vec<&Expr> {
-    let mut found = Vec::new();
-    for clause in &rule.clauses {
-        if let ClauseKind::Having { condition, .. } = &clause.kind {
-            parts_of(condition, &mut |part| {
-                if let ExprKind::Call(call) = &part.kind {
-                    found.extend(call.condition.as_deref());
-                }
-            });
-        }
-    }
-    found
-}
-
 fn name_of(step: &Step) -> Option<String> {
     step.name.as_ref().map(|name| name.name.clone())
 }
@@ -555,22 +564,4 @@ fn keys(rule: &[KeyItem], own: &[KeyItem]) -> Vec<KeyItem> {
         }
     }
     items
-}
-
-/// The field that a value of an alert is taken from.
-fn alert_field(rule: &RuleDecl, value: &str) -> Option<Vec<String>> {
-    let fields = rule.clauses.iter().find_map(|clause| match &clause.kind {
-        ClauseKind::Alert(fields) => Some(fields),
-        _ => None,
-    })?;
-    let field = fields.iter().find(|field| field.name.name == value)?;
-    match &field.value {
-        AlertValue::Expr(Expr { kind: ExprKind::Path(path), .. }) => {
-            Some(path.parts.iter().skip(1).map(|part| part.name.clone()).collect())
-        }
-        AlertValue::Expr(Expr { kind: ExprKind::Member(_, parts), .. }) => {
-            Some(parts.iter().map(|part| part.name.clone()).collect())
-        }
-        _ => None,
-    }
 }

@@ -1,4 +1,4 @@
-//! Every expression of a rule, and every part of an expression.
+//! Every expression of a rule, and every part of an expression; what single clauses say.
 
 use crate::syntax::ast::{
     AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, InSet, RuleDecl, Sequence, Step, StepGuardKind,
@@ -163,5 +163,43 @@ pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
             items.iter().for_each(|item| parts_of(item, seen))
         }
         _ => {}
+    }
+}
+
+/// Whether a rule watches for keys that were not seen.
+pub fn expects(rule: &RuleDecl) -> bool {
+    rule.clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Expect(_)))
+}
+
+/// Conditions of what `having` counts.
+pub fn counted_in_having(rule: &RuleDecl) -> Vec<&Expr> {
+    let mut found = Vec::new();
+    for clause in &rule.clauses {
+        if let ClauseKind::Having { condition, .. } = &clause.kind {
+            parts_of(condition, &mut |part| {
+                if let ExprKind::Call(call) = &part.kind {
+                    found.extend(call.condition.as_deref());
+                }
+            });
+        }
+    }
+    found
+}
+
+/// The field that a value of an alert is taken from.
+pub fn alert_field(rule: &RuleDecl, value: &str) -> Option<Vec<String>> {
+    let fields = rule.clauses.iter().find_map(|clause| match &clause.kind {
+        ClauseKind::Alert(fields) => Some(fields),
+        _ => None,
+    })?;
+    let field = fields.iter().find(|field| field.name.name == value)?;
+    match &field.value {
+        AlertValue::Expr(Expr { kind: ExprKind::Path(path), .. }) => {
+            Some(path.parts.iter().skip(1).map(|part| part.name.clone()).collect())
+        }
+        AlertValue::Expr(Expr { kind: ExprKind::Member(_, parts), .. }) => {
+            Some(parts.iter().map(|part| part.name.clone()).collect())
+        }
+        _ => None,
     }
 }
