@@ -209,7 +209,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         return Some(why);
     }
     let mut beyond = false;
-    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having) {
+    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having).chain(&rule.resolve_when) {
         e.walk(&mut |e| {
             if let Expr::Nth(name, n, _) = e {
                 let most = |s: &Step| s.quant.as_ref().map_or(1, |q| q.count.bounds().1);
