@@ -533,6 +533,9 @@ fn timed(rule: &Rule) -> Option<&'static str> {
         if rule.handed_over() {
             return Some("a clock where keys are handed over");
         }
+        if partial_guard(rule) || steps.iter().any(|s| partial_statistic(rule, s)) {
+            return Some("a clock beside a part of a key");
+        }
         if ticks(&rule.resolve_on) || rule.repeat.is_some() && super::render::text(rule).matches('T').count() > 1 {
             return Some("a clock that ends an alert");
         }
