@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use tripline::compile::CompileOptions;
 use tripline::matcher::state::Memory;
-use tripline::plan::ruleset::{Rule, Ruleset};
+use tripline::plan::ruleset::{Ends, Rule, Ruleset};
 use tripline::syntax::ast::{
     Absence, AfterMatch, AlertValue, ClauseKind, Element, Pick, RuleDecl, Sequence, Step, Then,
 };
@@ -165,6 +165,11 @@ impl Page<'_> {
         if let Some(until) = &step.until {
             self.line(&format!("{indent}   it ends at {}", wording.guard(until)));
         }
+        if let Some(ends) = &step.ends {
+            let from = if ends.silent { "last" } else { "first" };
+            let length = wording.expr(&ends.length);
+            self.line(&format!("{indent}   it ends {length} after its {from} event, that time included"));
+        }
     }
 
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
@@ -290,10 +295,16 @@ impl Page<'_> {
             let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
             self.row("decoding", &format!("every line in full, for `any_value()`{events}"));
         }
-        let timers = match (rule.trailing_deadline(), rule.horizon) {
-            (Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
-            (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
-            (None, None) => "none: what is held is never too old".to_owned(),
+        let timers = match (rule.closing(), rule.trailing_deadline(), rule.horizon) {
+            (Some((_, Ends::Silent(d))), ..) => {
+                format!("one a key, {d} after the newest event of the last step, at which its repetition closes")
+            }
+            (Some((_, Ends::After(d))), ..) => {
+                format!("one a repetition, {d} after its first event, at which it closes")
+            }
+            (None, Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
+            (None, None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
+            (None, None, None) => "none: what is held is never too old".to_owned(),
         };
         self.row("timers", &timers);
         if rule.follow.is_some() {
@@ -332,6 +343,9 @@ impl Page<'_> {
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
             Some(horizon) => format!("an event can matter for {horizon}"),
+            None if rule.closing().is_some() && rule.elements.len() == 1 => {
+                "an event can matter until its repetition closes; at most `runs_per_key` of them are held".to_owned()
+            }
             None => "an event can matter for ever: there is no bound".to_owned(),
         };
         self.row("reach", &memory);

@@ -80,6 +80,7 @@ impl Maker<'_> {
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
         super::gen_more::pending(self.r, &mut rule);
+        super::gen_more::ends(self.r, &mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
