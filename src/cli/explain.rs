@@ -301,7 +301,7 @@ impl Page<'_> {
                 format!("one a key, {d} after the newest event of the last step, at which its repetition closes")
             }
             (Some((_, Ends::After(d))), ..) => {
-                format!("one a repetition, {d} after its first event, at which it closes")
+                format!("{d} after an event of the last step, at which a repetition that begins with it closes")
             }
             (None, Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
             (None, None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
