@@ -208,7 +208,7 @@ impl Runs {
         }
         if let Some((step, ends)) = rule.closing() {
             if roles & (1 << rule.steps[step.index()].role) != 0 {
-                self.set_closing(rule, ends, event.ts);
+                self.set_closing(env, step, ends, id);
             }
             return;
         }
