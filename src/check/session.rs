@@ -67,16 +67,6 @@ fn against(model: &Model<'_>, at: usize, info: &StepInfo<'_>, silent: bool) -> O
             "give all steps the same key, or end the repetition with an event: `until X`",
         );
     }
-    let last = model.nodes.last().is_some_and(|n| std::ptr::eq(n, node));
-    if last && info.may_be_empty() {
-        let span = info.step.quantifier.as_ref().map_or(info.step.span, |q| q.span);
-        return refuse(
-            span,
-            "it may be empty",
-            "the time runs from its events: without any there is nothing that could end the match",
-            "write `one or more of`",
-        );
-    }
     let within = model.matching.and_then(|m| m.within.as_ref());
     let only = matches!((model.nodes.as_slice(), &node.kind), ([_], NodeKind::Step(_)));
     if let (true, false, Some(within)) = (only, silent, within) {
