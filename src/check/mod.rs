@@ -3,6 +3,7 @@
 //! [`check`] reports every problem of a rule set at once. A rule set without errors from here can be
 //! compiled: the plan asks no questions about meaning any more. One root cause gives one diagnostic.
 
+mod aggregate;
 mod bounds;
 mod call;
 mod clauses;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use tripline::compile::CompileOptions;
+use tripline::decode::batch::KEYS_PER_EVENT;
 use tripline::matcher::state::Memory;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
@@ -295,6 +296,15 @@ impl Page<'_> {
             (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
             (None, None) => "none: what is held is never too old".to_owned(),
         };
+        let keyspecs = rule.roles.iter().map(|role| &ruleset.keyspecs[role.keyspec.index()]);
+        if keyspecs.clone().any(|spec| spec.has_each()) {
+            self.row(
+                "keys",
+                &format!(
+                    "an event has one for each element, {KEYS_PER_EVENT} at most, and costs as much as so many events"
+                ),
+            );
+        }
         self.row("timers", &timers);
         if rule.follow.is_some() {
             self.row(

@@ -92,12 +92,6 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        if let [only] = key.as_slice()
-            && only.name == "polygon"
-            && self.written(only.span) == "polygon"
-        {
-            self.later(&second_ring::POLYGON, only.span);
-        }
         Some(TableDecl { name: name?, path: path?, key, span })
     }
 
@@ -223,7 +217,6 @@ impl Builder<'_> {
         let mut items = Vec::new();
         for part in pair.into_inner().filter(|p| p.as_rule() == Rule::key_item) {
             if let Some(item) = self.key_item(part) {
-                second_ring::key(self, &item);
                 items.push(item);
             }
         }
@@ -246,7 +239,9 @@ impl Builder<'_> {
         }
         let value = value?;
         let written = self.written(value.span);
-        if written.starts_with('(') && written.ends_with(')') {
+        // Around an operation they may be needed, and do no harm.
+        let plain = matches!(value.kind, ExprKind::Path(_) | ExprKind::List(_) | ExprKind::Call(_));
+        if plain && written.starts_with('(') && written.ends_with(')') {
             let inner = written[1..written.len() - 1].trim().to_owned();
             self.report(
                 Diagnostic::error(Code("E0032"), "a key stands without parentheses", value.span, "leave them out")

@@ -54,10 +54,14 @@ pub struct Part {
     pub within: Bound,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct KeyComp {
     pub name: String,
     pub field: String,
+    /// In place of the field: any expression over the event.
+    pub expr: Option<Expr>,
+    /// `each(field)`: a key for every element.
+    pub each: bool,
     /// `?`: missing is a key.
     pub optional: bool,
 }

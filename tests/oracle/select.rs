@@ -101,10 +101,10 @@ fn keys(world: &World<'_>) -> Vec<Env> {
     // An optional first element lets another step open; in a keyed rule its key is the same components.
     for step in if world.rule.handed_over() { first.1.steps() } else { world.rule.steps() } {
         for e in 0..world.events.len() {
-            if let Some(key) = world.key(&world.rule.comps(step), e)
-                && !out.contains(&key)
-            {
-                out.push(key);
+            for key in world.keys(&world.rule.comps(step), e) {
+                if !out.contains(&key) {
+                    out.push(key);
+                }
             }
         }
     }
