@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::base::function::Kinds;
 use crate::check::model::{Component, Model, NodeKind, Role, component};
-use crate::check::scope::{Place, Scope};
 use crate::check::pending::is_pending;
+use crate::check::scope::{Place, Scope};
 use crate::check::suggest::closest;
 use crate::check::{Checker, walk};
 use crate::diag::Diagnostic;

@@ -9,6 +9,7 @@ mod call;
 mod clauses;
 mod expr;
 mod fold;
+mod found;
 mod group;
 mod guards;
 mod keys;
@@ -242,6 +243,7 @@ impl<'a> Checker<'a> {
             return;
         }
         self.step_names(&model);
+        self.found_names(&model);
         self.keys(&model);
         self.structure(&model);
         self.step_expressions(&model);

@@ -38,11 +38,6 @@ table! {
     "match { a: one or more of click until silent 30m }",
     "match { a: one or more of click until logout }";
 
-    "E0111", "a named guard",
-    "`if q: X in last d` names the newest such event, so that other conditions can read it.",
-    "a: trade if q: quote in last 1m",
-    "match { q: quote then within 1m a: trade }";
-
     "E0116", "`expect`",
     "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
     "expect device.id from @devices",
