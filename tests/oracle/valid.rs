@@ -212,6 +212,12 @@ fn named_lasts(rule: &Rule) -> bool {
     let named = |s: &Step| s.last.iter().any(|l| l.name.is_some());
     let steps = rule.steps();
     let list = steps.iter().flat_map(|s| &s.last).any(|l| l.name.is_some() && (l.unless || l.events.len() != 1));
+    // Some of them exclude each other.
+    let of = |s: &Step, unless: bool| -> Vec<String> {
+        let all = s.last.iter().filter(|l| l.unless == unless).flat_map(|l| &l.events);
+        all.flat_map(|g| g.classes.clone()).collect()
+    };
+    let list = list || steps.iter().any(|s| of(s, true).iter().any(|c| of(s, false).contains(c)));
     let inside = rule.body.iter().any(|(joint, e)| match e {
         Elem::Group { body, .. } => body.iter().any(|(_, s)| named(s)),
         _ => joint.next && e.steps().into_iter().any(named),
