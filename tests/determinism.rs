@@ -73,7 +73,8 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
         let mut rule = gen_rule::rule(r);
         rule.classes.clear();
         let file = render::file(&rule).replace("rule r {", &format!("rule r{n} {{"));
-        if compile_str(&file).is_err() {
+        // Also two clocks of one name.
+        if compile_str(&format!("{text}{file}")).is_err() {
             continue;
         }
         text += &file;
@@ -84,9 +85,20 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
     if r.percent(50) && text.contains("rule r0 ") {
         text += "rule top { match { x: at least 2 of alert.r0 } within 10s }\n";
     }
+    if r.percent(30) {
+        text += "rule tags { by each(t) match { a: A then b: B } within 5s }\n";
+        let tags: [&[&str]; 4] = [&[], &["x"], &["x", "y", "z"], &["q", "y", "x", "w", "v"]];
+        events.iter_mut().for_each(|e| e.t = r.choose(&tags).iter().map(ToString::to_string).collect());
+    }
     let held = "rule held { by k match { x: B unless open alert.r0 } }\n";
     if compile_str(&format!("{text}{held}")).is_ok() {
         text += held;
+    }
+    if r.percent(40) {
+        text += "clock four = every 4s\n\
+                 rule ticked { by k match { a: A then t: four } within 10s }\n\
+                 rule hourly { match { t: four then no B within 1s } after match no skip }\n\
+                 rule begun { match { s: A then no A within 3s } expect start }\n";
     }
     events.retain(|e| e.class != "Z");
     for event in &mut events {

@@ -52,6 +52,12 @@ const FORMS: &[&str] = &[
     "unless open alert.",
     " if q: ",
     "expect resolved",
+    "clock six = daily",
+    "= weekly",
+    "= weekdays",
+    "= every 15m",
+    "expect sku from @",
+    "expect start",
     "limits",
     "then directly",
     "then next",
@@ -134,6 +140,12 @@ const FORMS: &[&str] = &[
     " in @",
     " not in @",
     "@reorder[",
+    "key polygon",
+    "(lat, lon) in @",
+    "by each(",
+    "nth(",
+    "percentile(",
+    "count((",
     " like ",
     " =~ ",
     " ?? ",
@@ -195,9 +207,11 @@ fn rules_in_the_documentation_check_and_their_tests_pass() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
     let tables = folder.join("tables");
     fs::create_dir_all(&tables).expect("a folder for the examples");
-    for (from, name) in
-        [("rules/siem/tables/vpn.csv", "vpn.csv"), ("rules/inventory/tables/reorder.csv", "reorder.csv")]
-    {
+    for (from, name) in [
+        ("rules/siem/tables/vpn.csv", "vpn.csv"),
+        ("rules/inventory/tables/reorder.csv", "reorder.csv"),
+        ("tests/support/zones.geojson", "zones.geojson"),
+    ] {
         fs::copy(root().join(from), tables.join(name)).expect("the tables of the packs");
     }
     let mut failures = String::new();

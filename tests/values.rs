@@ -285,3 +285,46 @@ fn aggregates_over_steps_percentiles_and_the_nth_event() {
         ]
     );
 }
+
+/// Rules over a table of areas, which is read anew while partial matches are open.
+#[test]
+fn areas_are_read_anew_like_other_tables() {
+    use tripline::compile::{CompileOptions, compile};
+    use tripline::syntax::source::SourceMap;
+
+    let area = |west: i32| {
+        let ring: Vec<[i32; 2]> = vec![[west, 0], [west + 10, 0], [west + 10, 10], [west, 10], [west, 0]];
+        let json = serde_json::json!({
+            "type": "Feature",
+            "properties": { "name": format!("from {west}") },
+            "geometry": { "type": "Polygon", "coordinates": [ring] },
+        });
+        json.to_string().into_bytes()
+    };
+    let text = r#"table zones from "zones.geojson" key polygon
+        rule r { match { a: A then b: B where (lat, lon) in @zones } within 1h alert { name = @zones[b.lat, b.lon].name } }"#;
+    let mut sources = SourceMap::new();
+    sources.add("rules.trip", text);
+    let with = |west: i32| {
+        let compiled = compile(&sources, &CompileOptions::default(), &|_, _| Ok(area(west)));
+        compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
+    };
+    let mut session = Session::new(with(0), SessionConfig::default());
+    session.push_line(r#"{"ts":1700000000000,"type":"A"}"#);
+    session.push_line(r#"{"ts":1700000001000,"type":"B","lat":5,"lon":25}"#);
+    assert!(session.set_tables(&with(20)));
+    session.push_line(r#"{"ts":1700000002000,"type":"B","lat":5,"lon":25}"#);
+    session.finish(AtEnd::Pending);
+    let alerts = session.drain();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].values[0].1.to_json(), "from 20");
+
+    let broken = compile(&sources, &CompileOptions::default(), &|_, _| {
+        Ok(br#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]}}]}"#.to_vec())
+    });
+    let messages: Vec<&str> = broken.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["table `zones` cannot be used: feature 1: a `Point` is no area: Polygon and MultiPolygon are"]
+    );
+}

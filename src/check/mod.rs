@@ -7,6 +7,7 @@ mod aggregate;
 mod bounds;
 mod call;
 mod clauses;
+mod clock;
 mod expr;
 mod fold;
 mod found;
@@ -161,18 +162,10 @@ impl<'a> Checker<'a> {
             self.contradictions(&[&class.condition]);
             self.skipping_negations(&[&class.condition], &[], &scope);
         }
+        for clock in self.names.clocks.values().copied().collect::<Vec<_>>() {
+            self.clock(clock);
+        }
         for table in self.names.tables.values().copied().collect::<Vec<_>>() {
-            if let Some(column) = table.key.iter().find(|c| c.name == "polygon") {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::NOT_BUILT_YET,
-                        "tables of polygons are not built yet",
-                        column.span,
-                        "not available",
-                    )
-                    .help("write the corners out: `in_polygon(lat, lon, ((52, 13), (53, 13), (53, 14)))`"),
-                );
-            }
             for (i, column) in table.key.iter().enumerate() {
                 if let Some(first) = table.key[..i].iter().find(|c| c.name == column.name) {
                     self.out.push(
@@ -251,6 +244,7 @@ impl<'a> Checker<'a> {
         self.clauses(&model);
         self.unreachable(&model);
         self.parts(&model);
+        self.clocks_of(&model);
         self.classes(&model);
     }
 
@@ -316,7 +310,9 @@ impl<'a> Checker<'a> {
             self.alert_class(class, rule);
             return;
         }
-        if matches!(class.name.as_str(), "any" | "alert") || self.names.classes.contains_key(class.name.as_str()) {
+        let name = class.name.as_str();
+        let declared = self.names.classes.contains_key(name) || self.names.clocks.contains_key(name);
+        if matches!(name, "any" | "alert") || declared {
             return;
         }
         if !self.judged_classes.insert(class.name.clone()) {

@@ -89,7 +89,9 @@ fn tell(world: &World<'_>, found: &[Found], said: Vec<Said>) -> Vec<Alert> {
     let mut out = vec![];
     for s in said {
         let alert = &found[s.of];
-        let lines = |l: &Vec<usize>| l.iter().map(|&i| world.events[i].seq).collect();
+        // What time brought is in no line.
+        let line = |i: usize| if world.events[i].is_timed() { 0 } else { world.events[i].seq };
+        let lines = |l: &Vec<usize>| l.iter().map(|&i| line(i)).collect();
         let at = At { event: None, binds: &alert.binds, prev: None, step: None };
         let names = world.rule.names().split_off(alert.binds.len());
         let found = names.iter().flatten().map(|name| world.looked_back(name, at).into_iter().collect());
