@@ -14,7 +14,7 @@ pub fn rule(r: &mut Random) -> Rule {
     loop {
         let mut rule = Maker { r, names: vec![], handed: false, plain: false, steps: 0 }.rule();
         rule.number();
-        if valid::refusal(&rule).is_none() && !valid::known_inexact(&rule) {
+        if valid::refusal(&rule).is_none() {
             return rule;
         }
     }

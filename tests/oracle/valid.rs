@@ -33,14 +33,6 @@ pub fn refusal(rule: &Rule) -> Option<&'static str> {
     names(rule).or_else(|| whole(rule)).or_else(|| parts(rule))
 }
 
-/// Rules in which the engine is known to miss matches (the end of docs/semantics.md says so): a repeated first step
-/// with `until`, a bound on the whole and a greatest number. Left out of random rules, so that these show what is new.
-pub fn known_inexact(rule: &Rule) -> bool {
-    let first = rule.body[0].1.steps();
-    rule.within.is_some()
-        && first.iter().any(|s| s.until.is_some() && s.quant.as_ref().is_some_and(|q| q.count.bounds().1 < usize::MAX))
-}
-
 fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<&Elem>) -> Option<&'static str> {
     let plain = joint == &Joint::default();
     if joint.after.is_some_and(|a| joint.within.is_some_and(|w| !w.holds(a))) {
@@ -117,6 +109,11 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
 
 /// Every name is read after it is bound, and in the way it is bound.
 fn names(rule: &Rule) -> Option<&'static str> {
+    let steps = rule.steps();
+    let twice = |n: usize| steps[n].name.is_some() && steps[..n].iter().any(|s| s.name == steps[n].name);
+    if (0..steps.len()).any(twice) {
+        return Some("two steps of one name");
+    }
     let mut bound: Vec<(String, bool)> = vec![];
     let reads = |e: &Expr, bound: &[(String, bool)]| {
         let mut fine = true;
@@ -242,7 +239,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         return Some(why);
     }
     let mut beyond = false;
-    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having) {
+    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having).chain(&rule.resolve_when) {
         e.walk(&mut |e| {
             if let Expr::Nth(name, n, _) = e {
                 let most = |s: &Step| s.quant.as_ref().map_or(1, |q| q.count.bounds().1);

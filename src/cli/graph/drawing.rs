@@ -187,7 +187,7 @@ impl Builder<'_> {
         self.breaks(&absence.events);
         let passed = match (&absence.within, &absence.until) {
             (Some(within), _) => Some(self.wording.expr(within)).map(|d| (format!("{d} passed"), format!("{d} pass"))),
-            (None, Some(until)) => Some(self.wording.expr(until)).map(|t| (format!("{t} reached"), format!("{t}"))),
+            (None, Some(until)) => Some(self.wording.expr(until)).map(|t| (format!("{t} reached"), t)),
             (None, None) => None,
         };
         if let Some((state, passes)) = passed {

@@ -86,7 +86,7 @@ impl<'s> Search<'s> {
         if self.env.rule.pick == Pick::Each {
             starts.low = starts.low.max(munch_from);
         }
-        self.from_starts(at, step, Some(q), starts, &mut |search, start| {
+        self.each_start(at, step, Some(q), starts, &mut |search, start| {
             for segment in search.segments(at, step, q, start.max(munch_from), high, None) {
                 search.take(at, step, q, &segment, left, next);
             }
@@ -100,7 +100,7 @@ impl<'s> Search<'s> {
         let in_reach = known && (self.last_ts.is_some() || self.env.rule.within.is_none());
         let cuts = self.cuts(at, *step, None, false, high);
         let starts = Starts { low, high, in_reach, cuts };
-        self.from_starts(at, *step, None, starts, &mut |search, start| {
+        self.each_start(at, *step, None, starts, &mut |search, start| {
             search.iterate(at, group, left, start, high, next);
         });
     }
@@ -113,7 +113,7 @@ impl<'s> Search<'s> {
     }
 
     /// Goes on from every start that may be the one, oldest first.
-    fn from_starts(
+    fn each_start(
         &mut self,
         at: usize,
         step: StepId,
