@@ -28,8 +28,4 @@ table! {
     "match { any { a: x then b: y  c: z } }",
     "match { any { a: x  c: z } }";
 
-    "E0111", "a named guard",
-    "`if q: X in last d` names the newest such event, so that other conditions can read it.",
-    "a: trade if q: quote in last 1m",
-    "match { q: quote then within 1m a: trade }";
 }
