@@ -10,6 +10,7 @@ mod clauses;
 mod clock;
 mod expr;
 mod fold;
+mod found;
 mod group;
 mod guards;
 mod keys;
@@ -235,6 +236,7 @@ impl<'a> Checker<'a> {
             return;
         }
         self.step_names(&model);
+        self.found_names(&model);
         self.keys(&model);
         self.structure(&model);
         self.step_expressions(&model);

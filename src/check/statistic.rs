@@ -361,7 +361,10 @@ fn reads_step<'e>(expr: &'e Expr, scope: &Scope<'_, '_>, own: Option<usize>) -> 
     crate::check::walk::paths(expr, &mut |path| {
         let head = &path.parts[0].name;
         let step = scope.step_named(head);
-        if found.is_none() && path.parts.len() > 1 && (head == "prev" || step.is_some() && step != own) {
+        if found.is_none()
+            && path.parts.len() > 1
+            && (head == "prev" || step.is_some() && step != own || step.is_none() && scope.is_name(head))
+        {
             found = Some(path);
         }
     });

@@ -434,6 +434,8 @@ pub struct Step {
     pub reads: Vec<StepId>,
     /// [`Step::cross`] reads `prev`.
     pub reads_prev: bool,
+    /// It is no step of the pattern: it holds what the `if q: X in last d` of this step has found, and is never bound.
+    pub found_by: Option<StepId>,
 }
 
 /// An equality between two steps, usable as a hash join.
@@ -467,6 +469,8 @@ pub struct Lookback {
     pub wanted: bool,
     /// Any of these.
     pub guards: Vec<GuardId>,
+    /// `if q: X in last d`: where the newest hit is put, after the steps of the pattern in [`Rule::steps`].
+    pub names: Option<StepId>,
     /// How far back.
     pub last: Span,
 }
@@ -618,6 +622,13 @@ impl Span {
     }
 }
 
+impl Step {
+    /// The look-backs that give a name to what they find.
+    pub fn naming(&self) -> impl Iterator<Item = (&Lookback, StepId)> {
+        self.cross_lookback.iter().filter_map(|l| Some((l, l.names?)))
+    }
+}
+
 impl Element {
     /// The steps it has, in written order.
     pub fn steps(&self) -> Vec<StepId> {
@@ -640,6 +651,16 @@ impl Rule {
         match self.elements.as_slice() {
             [Element { kind: ElementKind::Repeat(step), .. }] if self.trailing.is_empty() => {
                 Some(&self.steps[step.index()]).filter(|step| step.until.is_none())
+            }
+            _ => None,
+        }
+    }
+
+    /// The step of a pattern that is nothing but a step that binds one event.
+    pub fn lone_step(&self) -> Option<&Step> {
+        match self.elements.as_slice() {
+            [Element { kind: ElementKind::Single(step), .. }] if self.trailing.is_empty() => {
+                Some(&self.steps[step.index()])
             }
             _ => None,
         }

@@ -32,9 +32,4 @@ table! {
     "A repetition may end when no event came for some time, or some time after its first event.",
     "match { a: one or more of click until silent 30m }",
     "match { a: one or more of click until logout }";
-
-    "E0111", "a named guard",
-    "`if q: X in last d` names the newest such event, so that other conditions can read it.",
-    "a: trade if q: quote in last 1m",
-    "match { q: quote then within 1m a: trade }";
 }

@@ -11,6 +11,7 @@
 //! within [`crate::base::Limits::search_steps`].
 
 mod armed;
+mod asof;
 mod buffer;
 mod contiguous;
 mod forward;
@@ -92,6 +93,8 @@ struct Candidate {
     steps: Vec<Vec<Id>>,
     /// All of them, oldest first.
     sorted: Vec<Id>,
+    /// What look-backs have named: follows from what is bound.
+    named: Vec<(StepId, Id)>,
     /// The first step's key, for handed-over keys.
     key: Box<[u8]>,
 }
@@ -206,6 +209,11 @@ impl Runs {
             return;
         }
         let last_roles = tails(env).first().map_or(0, |(mask, _)| *mask);
+        if let Some(step) = rule.lone_step() {
+            let found = roles & last_roles != 0 && self.search(env, &[Trigger::Event(id)], out);
+            self.settle_lone(env, step, roles, found);
+            return;
+        }
         let trigger = match until {
             Some(guard) if roles & (1 << rule.guards[guard.index()].role) != 0 => Trigger::Until(id),
             None if roles & last_roles != 0 => Trigger::Event(id),
@@ -265,6 +273,7 @@ impl Runs {
             .enumerate()
             .filter(|(_, ids)| !ids.is_empty())
             .map(|(step, ids)| (step.into(), ids.iter().map(|id| self.buffer.shared(*id)).collect()))
+            .chain(candidate.named.iter().map(|(name, id)| (*name, vec![self.buffer.shared(*id)])))
             .collect();
         let (time, seq) = match trigger {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => {
@@ -312,7 +321,8 @@ impl Runs {
 
     /// `after match`: what the matches have used up.
     fn skip(&mut self, env: &RuleEnv<'_>, trigger: Trigger, candidates: &[Candidate]) {
-        if candidates.is_empty() {
+        if candidates.is_empty() || env.rule.lone_step().is_some() {
+            // A match of one event leaves nothing that another could bind.
             return;
         }
         match env.rule.after {
