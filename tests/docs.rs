@@ -71,6 +71,8 @@ const FORMS: &[&str] = &[
     "distinct",
     "consecutive",
     "until",
+    "until silent 30m",
+    "until 5m",
     "prev.",
     "then no",
     "without",

@@ -153,6 +153,8 @@ impl<'a> Checker<'a> {
                 Some((guard.span, what))
             } else if let Some(until) = &step.until {
                 Some((until.span, "`until`"))
+            } else if let Some(ends) = &step.ends {
+                Some((ends.span, "`until`"))
             } else {
                 joint.filter(|j| j.next).map(|j| (j.span, "`next`"))
             };

@@ -26,6 +26,7 @@ mod pending;
 mod predicate;
 pub mod sample;
 mod scope;
+mod session;
 mod sliding;
 mod span;
 mod statistic;

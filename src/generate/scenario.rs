@@ -252,9 +252,13 @@ impl<'b> Builder<'b> {
 
     fn step(&mut self, step: &'b Step, rule: &'b RuleDecl, frame: &mut Frame) {
         let times = step.quantifier.as_ref().map_or(1, |q| self.times(q.count));
+        // All of them come before time ends the repetition.
+        let ends = step.ends.as_ref().and_then(|ends| fixed(&ends.length));
+        let most = ends.map(|length| Duration(length.0 / (times.max(1) as i64)));
         for n in 0..times {
             if n > 0 {
-                self.now = self.now + self.step_time(frame, times + 4);
+                let gap = self.step_time(frame, times + 4);
+                self.now = self.now + most.map_or(gap, |most| gap.min(most));
             }
             self.event(step, rule, frame);
         }
@@ -262,6 +266,9 @@ impl<'b> Builder<'b> {
             self.now = self.now + self.step_time(frame, times + 4);
             let draft = self.guard_event(until, key_of(rule), rule, frame, None);
             self.drafts.extend(draft);
+        }
+        if let Some(length) = ends {
+            self.now = self.now + length + Duration::from_millis(1);
         }
     }
 

@@ -72,8 +72,11 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if s.quant.as_ref().is_some_and(|q| q.consecutive && q.count.bounds().0 == 0) {
                 return Some("runs of nothing");
             }
-            if s.until.is_some() && !s.repeated() {
+            if (s.until.is_some() || s.ends.is_some()) && !s.repeated() {
                 return Some("`until` on a single step");
+            }
+            if let Some(why) = s.ends.and_then(|ends| against_ends(rule, i, joint, s, ends)) {
+                return Some(why);
             }
             if rule.handed_over() && s.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0) {
                 return Some("an empty step that hands its key over");
@@ -393,7 +396,9 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     // A repeated first step that `skip to next` or contiguity would cut: readings of the page differ.
     let first = rule.body[0].1.steps();
     if rule.skip == Skip::ToNext
-        && first.iter().any(|s| s.until.is_some() || s.quant.as_ref().is_some_and(|q| q.consecutive))
+        && first
+            .iter()
+            .any(|s| s.until.is_some() || s.ends.is_some() || s.quant.as_ref().is_some_and(|q| q.consecutive))
     {
         return Some("`skip to next` into runs");
     }
@@ -412,7 +417,10 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         let history = first.iter().any(|s| {
             s.cond.as_ref().is_some_and(|c| c.reads_prev() || c.names().iter().any(|n| Some(n) == s.name.as_ref()))
         });
-        if history && (!rule.cancel.is_empty() || first.iter().any(|s| !s.without.is_empty() || s.until.is_some())) {
+        if history
+            && (!rule.cancel.is_empty()
+                || first.iter().any(|s| !s.without.is_empty() || s.until.is_some() || s.ends.is_some()))
+        {
             return Some("a repeated first step with history and cuts");
         }
         if rule.cancel.iter().any(reads) {
@@ -420,6 +428,24 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Where a time cannot end a repetition.
+fn against_ends(rule: &Rule, i: usize, joint: &Joint, step: &Step, ends: Ends) -> Option<&'static str> {
+    if step.until.is_some() {
+        return Some("two `until`");
+    }
+    if joint.directly || step.quant.as_ref().is_some_and(|q| q.consecutive) {
+        return Some("a time that ends a contiguous repetition");
+    }
+    if rule.pick == Pick::All || rule.handed_over() {
+        return Some("a time that ends what may be bound in several ways");
+    }
+    if i + 1 == rule.body.len() && step.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0) {
+        return Some("a time that ends nothing");
+    }
+    (rule.body.len() == 1 && !ends.silent && (rule.within.is_some() || rule.computed.is_some()))
+        .then_some("`within` beside `until 3s`")
 }
 
 /// `pick pending` takes single steps under one key.

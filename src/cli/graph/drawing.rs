@@ -177,6 +177,13 @@ impl Builder<'_> {
         if let Some(until) = &step.until {
             leave.push(format!("until {}", self.wording.guard(until)));
         }
+        if let Some(ends) = &step.ends {
+            let length = self.wording.expr(&ends.length);
+            leave.push(match ends.silent {
+                true => format!("until silent {length}"),
+                false => format!("{length} after the first"),
+            });
+        }
         self.exits = vec![(node, leave)];
         if optional {
             self.exits.extend(before);

@@ -28,8 +28,4 @@ table! {
     "match { any { a: x then b: y  c: z } }",
     "match { any { a: x  c: z } }";
 
-    "E0108", "`until` a silence or a duration",
-    "A repetition may end when no event came for some time, or some time after its first event.",
-    "match { a: one or more of click until silent 30m }",
-    "match { a: one or more of click until logout }";
 }

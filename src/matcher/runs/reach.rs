@@ -67,7 +67,13 @@ impl<'s> Search<'s> {
             && def.cross_lookback.is_empty()
             && !self.is_contiguous(at, q)
             && !self.env.rule.handed_over;
-        let cuts = self.cuts(at, step, Some(q), alike && def.until.is_none() && !matches!(next, Next::Open(_)), high);
+        let cuts = self.cuts(
+            at,
+            step,
+            Some(q),
+            alike && def.until.is_none() && def.ends.is_none() && !matches!(next, Next::Open(_)),
+            high,
+        );
         let (low, known) = self.reach_of_parts();
         let in_reach = known && (self.last_ts.is_some() || self.env.rule.within.is_none());
         let mut starts = Starts { low, high, in_reach, cuts };
@@ -197,7 +203,7 @@ impl<'s> Search<'s> {
     pub(super) fn completion(&self) -> Id {
         match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => id,
-            Trigger::Deadline(time, _) => self.buffer.after(time),
+            Trigger::Deadline(time, _) | Trigger::Closing(time) => self.buffer.after(time),
         }
     }
 
