@@ -43,6 +43,13 @@ struct Open {
     next: Option<Timestamp>,
 }
 
+impl Open {
+    /// Whether it is what is said again now, at this place.
+    fn is_due(&self, now: Timestamp, place: &Order) -> bool {
+        self.next == Some(now) && timer(&self.draft.order, now).1 == *place
+    }
+}
+
 /// The open alerts of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyAlerts {
