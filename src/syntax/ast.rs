@@ -185,6 +185,10 @@ pub enum ClauseKind {
     Tags(Vec<StrLit>),
     /// `title "…"`
     Title(StrLit),
+    /// `id "…"`: what the rule is called where it came from, kept through renaming.
+    Id(StrLit),
+    /// `status "stable"`: how far the rule is trusted.
+    Status(StrLit),
     /// `description "…"`
     Description(StrLit),
     /// `runbook "…"`
@@ -193,6 +197,8 @@ pub enum ClauseKind {
     Author(StrLit),
     /// `references "…", "…"`
     References(Vec<StrLit>),
+    /// `false_positives "…", "…"`: what else fires it.
+    FalsePositives(Vec<StrLit>),
     /// `risk 70`: a number, or an expression over the match.
     Risk(Expr),
     /// `by source.ip, user = user.name`
