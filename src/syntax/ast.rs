@@ -777,6 +777,30 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// The comparison with its sides exchanged: `a < b` is `b > a`. Other operators stay.
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+            other => other,
+        }
+    }
+
+    /// The comparison that holds for two values where this one does not. Other operators stay.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Eq => Self::Ne,
+            Self::Ne => Self::Eq,
+            Self::Lt => Self::Ge,
+            Self::Le => Self::Gt,
+            Self::Gt => Self::Le,
+            Self::Ge => Self::Lt,
+            other => other,
+        }
+    }
+
     /// The operator as it is written.
     pub fn as_str(self) -> &'static str {
         match self {
