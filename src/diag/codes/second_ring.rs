@@ -28,11 +28,6 @@ table! {
     "match { a: start then no { b: x then c: y } within 5m }",
     "match { a: start then no y within 5m }";
 
-    "E0107", "`any` of sequences",
-    "The members of `any` may be sequences, of which one has to match.",
-    "match { any { a: x then b: y  c: z } }",
-    "match { any { a: x  c: z } }";
-
     "E0108", "`until` a silence or a duration",
     "A repetition may end when no event came for some time, or some time after its first event.",
     "match { a: one or more of click until silent 30m }",
