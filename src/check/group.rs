@@ -15,7 +15,11 @@ impl<'a> Checker<'a> {
             std::iter::once(None).chain(sequence.rest.iter().map(|(t, _)| Some(t))).collect();
         for (at, element) in elements.iter().enumerate() {
             if let Element::Choice(choice) = element {
-                self.choice_borders(choice, at.checked_sub(1).and_then(|i| elements.get(i)), joints.get(at).copied().flatten());
+                self.choice_borders(
+                    choice,
+                    at.checked_sub(1).and_then(|i| elements.get(i)),
+                    joints.get(at).copied().flatten(),
+                );
             }
             let Element::Group(group) = element else { continue };
             if group.quantifier.is_some() {
@@ -95,7 +99,8 @@ impl<'a> Checker<'a> {
         let reported = self.out.split_off(from);
         for report in reported {
             let place = |d: &Diagnostic| d.labels.first().map(|l| l.span);
-            if !self.out[from..].iter().any(|d| d.code == report.code && place(d) == place(&report)) {
+            let same = |d: &Diagnostic| place(d) == place(&report) || d.code == codes::UNBOUNDED;
+            if !self.out[from..].iter().any(|d| d.code == report.code && same(d)) {
                 self.out.push(report);
             }
         }

@@ -156,11 +156,16 @@ impl<'a> Model<'a> {
                 continue;
             }
             let before = |at: usize| places.iter().filter(|p| **p < at).count();
-            let parts = self.parts.iter().map(|p| Part { nodes: before(p.nodes.start)..before(p.nodes.end), ..p.clone() });
+            let parts =
+                self.parts.iter().map(|p| Part { nodes: before(p.nodes.start)..before(p.nodes.end), ..p.clone() });
             let parts = parts.filter(|p| !p.nodes.is_empty()).collect();
             let nodes = places.iter().map(|at| self.nodes[*at].clone()).collect();
             let mut way = Self { nodes, parts, ..self.clone() };
-            way.steps.iter_mut().for_each(|step| step.node = before(step.node));
+            // Steps of other members count as before what follows the `any`.
+            for step in &mut way.steps {
+                let taken = places.contains(&step.node);
+                step.node = if taken { before(step.node) } else { before(step.node).saturating_sub(1) };
+            }
             found.push(way);
             taken.push(places);
         }

@@ -188,9 +188,13 @@ fn is_searched(rule: &Rule) -> bool {
 /// `until`, which may come at any time, it counts from the newest event that may be bound.
 pub fn horizon(rule: &Rule) -> Option<Duration> {
     if !rule.alternatives.is_empty() {
-        return rule.alternatives.iter().map(|way| way.horizon).min().flatten().and_then(|_| {
-            rule.alternatives.iter().filter_map(|way| way.horizon).max()
-        });
+        return rule
+            .alternatives
+            .iter()
+            .map(|way| way.horizon)
+            .min()
+            .flatten()
+            .and_then(|_| rule.alternatives.iter().filter_map(|way| way.horizon).max());
     }
     let span = match rule.within {
         Some(within) => within,

@@ -117,11 +117,12 @@ fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
     let worlds: Vec<World<'_>> = ways.iter().map(|rule| World { rule, events: world.events }).collect();
     let (mut used, mut reported) = (0, vec![]);
     let mut out: Vec<Candidate> = vec![];
-    let mut after: Option<Done> = None;
+    let mut after: Option<(Ms, Done)> = None;
     loop {
         let search = |world| Search { world, key: key.clone(), used, reported: reported.clone() }.all();
         let all: Vec<Candidate> = worlds.iter().flat_map(search).collect();
-        let Some(done) = all.iter().map(|c| c.done).filter(|d| after.is_none_or(|a| *d > a)).min() else {
+        let places = all.iter().map(|c| (time(world, c.done), c.done));
+        let Some((ts, done)) = places.filter(|place| after.is_none_or(|a| *place > a)).min() else {
             return out;
         };
         let mut chosen = pick(rule, all.into_iter().filter(|c| c.done == done).collect());
@@ -143,7 +144,15 @@ fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
             }
         }
         out.extend(chosen);
-        after = Some(done);
+        after = Some((ts, done));
+    }
+}
+
+/// When a completion is: of one time, events come before deadlines.
+fn time(world: &World<'_>, done: Done) -> Ms {
+    match done {
+        Done::Event(e) => world.events[e].ts,
+        Done::Deadline(t) => t,
     }
 }
 

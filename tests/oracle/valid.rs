@@ -396,7 +396,12 @@ fn choices(rule: &Rule) -> Option<&'static str> {
     for (i, (joint, elem)) in rule.body.iter().enumerate() {
         let Elem::Choice { members } = elem else { continue };
         let single = |m: &Vec<(Joint, Elem)>| matches!(&m[..], [(_, Elem::Step(_))]);
-        if members.len() < 2 || members.iter().any(Vec::is_empty) || members.iter().all(single) || joint.next {
+        if members.len() < 2
+            || members.iter().any(Vec::is_empty)
+            || members.iter().all(single)
+            || joint.next
+            || joint.computed.is_some()
+        {
             return Some("a choice of one, or of steps");
         }
         if rule.handed_over() {

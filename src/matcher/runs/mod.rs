@@ -199,8 +199,8 @@ impl Runs {
         for way in ways(env) {
             triggers.extend(self.completes(&way, id, roles, evicted).map(|trigger| (way, trigger)));
             let last = way.rule.elements.last().map(|e| &e.kind);
-            only_ends &= way.rule.trailing.is_empty()
-                && matches!(last, Some(ElementKind::Single(_) | ElementKind::Any(_)));
+            only_ends &=
+                way.rule.trailing.is_empty() && matches!(last, Some(ElementKind::Single(_) | ElementKind::Any(_)));
             ends |= tails(&way).first().map_or(0, |(mask, _)| *mask);
         }
         if triggers.is_empty() {
@@ -364,7 +364,8 @@ impl Runs {
                     if matches!(trigger, Trigger::Event(_) | Trigger::Until(_)) {
                         self.deadlines.clear();
                     } else if let Trigger::Deadline(time, _) = trigger {
-                        let longest = ways(env).flat_map(|way| tails(&way)).map(|(_, after)| after).max().unwrap_or_default();
+                        let longest =
+                            ways(env).flat_map(|way| tails(&way)).map(|(_, after)| after).max().unwrap_or_default();
                         self.deadlines.retain(|d| *d > time + longest);
                         if let Some(armed) = &mut self.armed {
                             armed.use_up(time);
