@@ -48,6 +48,8 @@ fn choices() {
         // What all ways share is reported once.
         ("a: w then after 2h b: w then any { c: x then d: y  e: z }", " within 1h", &["E0306"]),
         ("any { a: x then b: y  c: z } then d: w", "", &["W0501"]),
+        ("any { a: x then b: y  c: z } then d: w", " within 1h\n  pick pending", &["E0343"]),
+        ("any { a: x then b: y  c: z } then no w within 1m", " within 1h\n  repeat every 1m", &["E0321"]),
     ]);
 }
 
@@ -293,6 +295,17 @@ fn structure() {
         ("a: x", "\n  after match skip to first a", &["E0316"]),
         ("a: x then b: y", " within 5m\n  after match skip to first b", &[]),
         ("a: x then b: y", " within 5m\n  after match skip to last c", &["E0340"]),
+        ("a: x then b: y without z where k == a.k", " within 5m\n  pick pending", &[]),
+        ("a: x then b: y without z where k == b.k", " within 5m\n  pick pending", &["E0343"]),
+        ("a: x then b: y unless z where k == a.k in last 1h", " within 5m\n  pick pending", &["E0343"]),
+        ("a: x then b: y unless z in last 1h", " within 5m\n  pick pending", &[]),
+        ("a: x then no z then b: y", " within 5m\n  pick pending", &[]),
+        ("a: x then no z within 1m then b: y", " within 5m\n  pick pending", &["E0343"]),
+        ("a: x then b: y then no z within 1m", " within 5m\n  pick pending", &["E0343"]),
+        ("a: x then all { b: y c: z }", " within 5m\n  pick pending", &["E0343"]),
+        ("a: x then b: optional y then c: z", " within 5m\n  pick pending", &["E0343"]),
+        ("a: x then b: y", " within 5m\n  pick pending\n  after match no skip", &["E0343"]),
+        ("a: x", "\n  pick pending", &["E0316"]),
         ("a: x then fewer than 3 of y within 5m", "", &[]),
         ("a: x then fewer than 3 of y", "", &["E0312"]),
         ("a: x then fewer than 3 of y then b: z", " within 5m", &["E0312"]),

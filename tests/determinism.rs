@@ -84,6 +84,11 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
     if r.percent(50) && text.contains("rule r0 ") {
         text += "rule top { match { x: at least 2 of alert.r0 } within 10s }\n";
     }
+    if r.percent(30) {
+        text += "rule tags { by each(t) match { a: A then b: B } within 5s }\n";
+        let tags: [&[&str]; 4] = [&[], &["x"], &["x", "y", "z"], &["q", "y", "x", "w", "v"]];
+        events.iter_mut().for_each(|e| e.t = r.choose(&tags).iter().map(ToString::to_string).collect());
+    }
     let held = "rule held { by k match { x: B unless open alert.r0 } }\n";
     if compile_str(&format!("{text}{held}")).is_ok() {
         text += held;

@@ -33,6 +33,7 @@ const FORMS: &[&str] = &[
     "pick first",
     "pick each",
     "pick all",
+    "pick pending",
     "after match skip to next",
     "after match no skip",
     "after match skip to last y",
@@ -132,6 +133,12 @@ const FORMS: &[&str] = &[
     " in @",
     " not in @",
     "@reorder[",
+    "key polygon",
+    "(lat, lon) in @",
+    "by each(",
+    "nth(",
+    "percentile(",
+    "count((",
     " like ",
     " =~ ",
     " ?? ",
@@ -193,9 +200,11 @@ fn rules_in_the_documentation_check_and_their_tests_pass() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
     let tables = folder.join("tables");
     fs::create_dir_all(&tables).expect("a folder for the examples");
-    for (from, name) in
-        [("rules/siem/tables/vpn.csv", "vpn.csv"), ("rules/inventory/tables/reorder.csv", "reorder.csv")]
-    {
+    for (from, name) in [
+        ("rules/siem/tables/vpn.csv", "vpn.csv"),
+        ("rules/inventory/tables/reorder.csv", "reorder.csv"),
+        ("tests/support/zones.geojson", "zones.geojson"),
+    ] {
         fs::copy(root().join(from), tables.join(name)).expect("the tables of the packs");
     }
     let mut failures = String::new();

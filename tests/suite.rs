@@ -14,6 +14,7 @@ use oracle::{parse, render, select};
 /// The files, each with what it is about. A file that is not listed here fails the suite.
 const FILES: &[&str] = &[
     "absence_ahead.txt",
+    "aggregates.txt",
     "all.txt",
     "alternation.txt",
     "behind.txt",
@@ -24,6 +25,7 @@ const FILES: &[&str] = &[
     "consecutive.txt",
     "contiguity.txt",
     "distinct.txt",
+    "each.txt",
     "gaps.txt",
     "groups.txt",
     "handed_over.txt",
@@ -32,6 +34,7 @@ const FILES: &[&str] = &[
     "lasting.txt",
     "lifecycle.txt",
     "parts.txt",
+    "pending.txt",
     "pick.txt",
     "quantifiers.txt",
     "regressions.txt",

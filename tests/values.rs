@@ -154,3 +154,177 @@ fn working_days() {
     assert_eq!(value("workday(a.@ts, a.half)", event), "null");
     assert_eq!(value(r#"(workday(a.@ts, 1, "Europe/Berlin") - a.@ts) / 1h"#, event), "71.0");
 }
+
+/// Key and lines of each alert: `x[1,2]`.
+fn keyed(rules: &str, events: &[&str]) -> Vec<String> {
+    let shown = |a: &tripline::alert::Alert| {
+        let key: Vec<String> = a.key.iter().map(|(name, v)| format!("{name}={}", v.to_json())).collect();
+        let lines: Vec<String> = a.bound.iter().flat_map(|s| &s.events).map(|e| e.seq.line().to_string()).collect();
+        format!("{}[{}]", key.join(","), lines.join(","))
+    };
+    session(rules, events).drain().iter().map(shown).collect()
+}
+
+#[test]
+fn each_gives_an_event_a_key_for_every_different_element() {
+    let rules = "rule r { by each(tags) match { a: A then b: B } within 1h }";
+    let events = [
+        r#"{"type":"A","tags":["x","y","x",1]}"#,
+        r#"{"type":"A","tags":[]}"#,
+        r#"{"type":"A"}"#,
+        r#"{"type":"A","tags":"z"}"#,
+        r#"{"type":"A","tags":[["list"],{"no":"key"},null]}"#,
+        r#"{"type":"B","tags":["y","z","w"]}"#,
+        r#"{"type":"B","tags":[1.0]}"#,
+    ];
+    assert_eq!(keyed(rules, &events), [r#"tags="y"[1,6]"#, r#"tags="z"[4,6]"#, "tags=1[1,7]"]);
+    let mut session = session(rules, &events);
+    assert_eq!(session.summary().rules[0].no_key, 3);
+    session.drain();
+}
+
+#[test]
+fn each_with_other_components_with_guards_and_optional() {
+    let rules = "rule r { by host, tag = each(tags) match { a: A then no X within 1h } }";
+    let events = [
+        r#"{"ts":"2026-01-01T00:00:00Z","type":"A","host":"h","tags":["x","y"]}"#,
+        r#"{"ts":"2026-01-01T00:10:00Z","type":"X","host":"h","tags":["y","q"]}"#,
+        r#"{"ts":"2026-01-01T00:20:00Z","type":"X","host":"i","tags":["x"]}"#,
+        r#"{"ts":"2026-01-01T03:00:00Z","type":"Z"}"#,
+    ];
+    assert_eq!(keyed(rules, &events), [r#"host="h",tag="x"[1]"#]);
+    let rules = "rule r { by tag = each(tags)? match { a: A then b: B } within 1h }";
+    let events = [r#"{"type":"A","tags":[]}"#, r#"{"type":"B"}"#, r#"{"type":"B","tags":["x"]}"#];
+    assert_eq!(keyed(rules, &events), ["tag=null[1,2]"]);
+    // One side has a list, the other one value.
+    let rules = "rule r { match { a: A by tag = each(tags) then b: B by tag = t } within 1h }";
+    assert_eq!(keyed(rules, &[r#"{"type":"A","tags":["x","y"]}"#, r#"{"type":"B","t":"y"}"#]), [r#"tag="y"[1,2]"#]);
+}
+
+#[test]
+fn too_many_keys_of_one_event_are_cut_and_counted() {
+    let tags: Vec<String> = (0..1500).map(|n| n.to_string()).collect();
+    let event = format!(r#"{{"type":"A","tags":[{}]}}"#, tags.join(","));
+    let mut session = session("rule r { by each(tags) match { at least 1 of A } within 1h }", &[&event]);
+    assert_eq!(session.drain().len(), 1000);
+    assert_eq!(session.summary().cut_keys, 1);
+}
+
+#[test]
+fn keys_are_any_expression_over_the_event() {
+    let rules = r#"
+        let bucket = floor(@ts / 5m)
+        rule r { by bucket, net = substring(ip, 0, 4), pair = concat(x, "-", y) match { a: A then b: B } within 1h }"#;
+    let events = [
+        r#"{"ts":600000,"type":"A","ip":"10.1.2.3","x":1,"y":2}"#,
+        r#"{"ts":899000,"type":"B","ip":"10.1.9.9","x":1,"y":2}"#,
+        r#"{"ts":900000,"type":"B","ip":"10.1.9.9","x":1,"y":2}"#,
+        r#"{"ts":899500,"type":"B","ip":"10.2.9.9","x":1,"y":2}"#,
+    ];
+    let time =
+        |e: &str| e.replace("600000", "1700000400000").replace("899", "1700000699").replace("900000", "1700000700000");
+    let events: Vec<String> = events.iter().map(|e| time(e)).collect();
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    assert_eq!(keyed(rules, &events[..3]), [r#"bucket=5666668,net="10.1",pair="1-2"[1,2]"#]);
+    assert_eq!(keyed(rules, &[events[0], events[3]]), Vec::<String>::new());
+    // Handed over: the second step brings a bucket of its own.
+    let rules = "rule r { match { a: A by u = lower(user) then b: B by u = user, big = v > 3 then c: C by big = w > 3 } within 1h }";
+    let events = [
+        r#"{"type":"A","user":"BOB"}"#,
+        r#"{"type":"B","user":"bob","v":5}"#,
+        r#"{"type":"C","w":1}"#,
+        r#"{"type":"C","w":4}"#,
+    ];
+    assert_eq!(keyed(rules, &events), [r#"u="bob"[1,2,4]"#]);
+}
+
+#[test]
+fn a_function_of_one_field_is_called_like_it() {
+    let rules = r#"rule r { by lower(user.name) match { a: A } alert { who = user.name } }"#;
+    assert_eq!(keyed(rules, &[r#"{"type":"A","user":{"name":"Bob"}}"#]), [r#"user.name="bob"[1]"#]);
+}
+
+#[test]
+fn aggregates_over_steps_percentiles_and_the_nth_event() {
+    let rules = "rule r {
+        match { a: exactly 3 of A then b: one or more of B where v > 1 then c: C } within 1h
+        alert {
+            both = count((a, b))  kinds = count(distinct (a, b).k)  total = sum((a, b, c).v)  large = count((a, b) where v > 2)
+            order = list((b, a).v)  middle = percentile((a, b).v, 50)  p0 = percentile(a.v, 0)  p100 = percentile(a.v, 100)
+            p25 = percentile(a.v, 25)  p90 = percentile(a.v, 90)  second = nth(a, 2).v  third = nth(b, 3).v  one = nth(c, 1).v
+            none = percentile(a.missing, 50)
+        }
+    }";
+    let events = [
+        r#"{"type":"A","v":4,"k":"x"}"#,
+        r#"{"type":"A","v":1,"k":"y"}"#,
+        r#"{"type":"A","v":2,"k":"x"}"#,
+        r#"{"type":"B","v":9,"k":"z"}"#,
+        r#"{"type":"B","v":3}"#,
+        r#"{"type":"C","v":7}"#,
+    ];
+    let values = session(rules, &events).drain().remove(0).values;
+    let got: Vec<String> = values.iter().map(|(name, v)| format!("{name}={}", v.to_json())).collect();
+    assert_eq!(
+        got,
+        [
+            "both=5",
+            "kinds=3",
+            "total=26",
+            "large=3",
+            "order=[4,1,2,9,3]",
+            "middle=3.0",
+            "p0=1.0",
+            "p100=4.0",
+            "p25=1.5",
+            "p90=3.6",
+            "second=1",
+            "third=null",
+            "one=7",
+            "none=null"
+        ]
+    );
+}
+
+/// Rules over a table of areas, which is read anew while partial matches are open.
+#[test]
+fn areas_are_read_anew_like_other_tables() {
+    use tripline::compile::{CompileOptions, compile};
+    use tripline::syntax::source::SourceMap;
+
+    let area = |west: i32| {
+        let ring: Vec<[i32; 2]> = vec![[west, 0], [west + 10, 0], [west + 10, 10], [west, 10], [west, 0]];
+        let json = serde_json::json!({
+            "type": "Feature",
+            "properties": { "name": format!("from {west}") },
+            "geometry": { "type": "Polygon", "coordinates": [ring] },
+        });
+        json.to_string().into_bytes()
+    };
+    let text = r#"table zones from "zones.geojson" key polygon
+        rule r { match { a: A then b: B where (lat, lon) in @zones } within 1h alert { name = @zones[b.lat, b.lon].name } }"#;
+    let mut sources = SourceMap::new();
+    sources.add("rules.trip", text);
+    let with = |west: i32| {
+        let compiled = compile(&sources, &CompileOptions::default(), &|_, _| Ok(area(west)));
+        compiled.ruleset.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))
+    };
+    let mut session = Session::new(with(0), SessionConfig::default());
+    session.push_line(r#"{"ts":1700000000000,"type":"A"}"#);
+    session.push_line(r#"{"ts":1700000001000,"type":"B","lat":5,"lon":25}"#);
+    assert!(session.set_tables(&with(20)));
+    session.push_line(r#"{"ts":1700000002000,"type":"B","lat":5,"lon":25}"#);
+    session.finish(AtEnd::Pending);
+    let alerts = session.drain();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0].values[0].1.to_json(), "from 20");
+
+    let broken = compile(&sources, &CompileOptions::default(), &|_, _| {
+        Ok(br#"{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]}}]}"#.to_vec())
+    });
+    let messages: Vec<&str> = broken.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        ["table `zones` cannot be used: feature 1: a `Point` is no area: Polygon and MultiPolygon are"]
+    );
+}

@@ -3,7 +3,7 @@
 //! `check` reads the signatures, `plan` turns a name into a [`Function`], the evaluator matches on it, and
 //! the command line lists it. Three kinds of calls share the call syntax and are told apart here by name:
 //! [`Function`] is over values, [`Aggregate`] over the events a step bound, [`Statistic`] over the earlier
-//! events of a step's class. A name that is reserved for later is in [`LATER`].
+//! events of a step's class.
 //!
 //! Invariant: `Function::ALL[f as usize] == f`, so that [`Function::info`] is an index.
 
@@ -390,6 +390,7 @@ named!(
         Stddev "stddev" "The sample standard deviation; missing with fewer than two values.",
         Median "median" "The middle value, or the mean of the two in the middle.",
         List "list" "All values, oldest first.",
+        Percentile "percentile" "The value below which so many percent of the others lie, between two of them if need be: `percentile(a.f, 95)`.",
     }
 );
 
@@ -411,11 +412,8 @@ named!(
     }
 );
 
-/// Selectors of one event of a repeated step: `first(a).f`, `last(a).f`.
-pub const SELECTORS: [&str; 2] = ["first", "last"];
-
-/// Names of calls that the language has and this version does not build yet.
-pub const LATER: [&str; 3] = ["each", "nth", "percentile"];
+/// Selectors of one event of a repeated step: `first(a).f`, `last(a).f`, `nth(a, 2).f`.
+pub const SELECTORS: [&str; 3] = ["first", "last", "nth"];
 
 #[cfg(test)]
 mod tests {
@@ -436,7 +434,7 @@ mod tests {
         for function in Function::ALL {
             assert_eq!(Aggregate::by_name(function.name()), None);
             assert_eq!(Statistic::by_name(function.name()), None);
-            assert!(!LATER.contains(&function.name()) && !SELECTORS.contains(&function.name()));
+            assert!(!SELECTORS.contains(&function.name()));
         }
     }
 

@@ -1,14 +1,13 @@
 //! Calls: functions over values, aggregates over the events of a step, running statistics over the past.
 
-use crate::base::function::{Aggregate, Function, Kinds, LATER, SELECTORS, Statistic};
+use crate::base::function::{Aggregate, Function, Kinds, SELECTORS, Statistic};
 use crate::check::Checker;
 use crate::check::fold::fold_duration;
-use crate::check::model::path_text;
-use crate::check::scope::{Place, Scope, View};
+use crate::check::scope::Scope;
 use crate::check::suggest::closest;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Call, Expr, ExprKind, Path};
+use crate::syntax::ast::{Call, Expr, ExprKind};
 use crate::syntax::source::Span;
 use crate::syntax::statistic::{Form, form};
 
@@ -71,6 +70,7 @@ impl Checker<'_> {
         if SELECTORS.contains(&name)
             && let [Expr { kind: ExprKind::Path(path), .. }] = call.args.as_slice()
             && path.parts.len() == 1
+            && name != "nth"
         {
             match scope.step_named(&path.parts[0].name) {
                 Some(_) => self.selector_without_field(call, span, &path.parts[0].name),
@@ -80,6 +80,14 @@ impl Checker<'_> {
         }
         if let Some(aggregate) = Aggregate::by_name(name) {
             return self.aggregate(aggregate, call, span, scope);
+        }
+        if name == "nth" {
+            self.nth_without_field(call, span);
+            return Kinds::ANY;
+        }
+        if name == "each" {
+            self.each_out_of_place(span);
+            return Kinds::ANY;
         }
         if SELECTORS.contains(&name) || Statistic::by_name(name).is_some() {
             self.statistic_without_window(call, span);
@@ -135,18 +143,6 @@ impl Checker<'_> {
 
     fn unknown_function(&mut self, call: &Call) {
         let name = call.name.name.as_str();
-        if LATER.contains(&name) {
-            self.out.push(
-                Diagnostic::error(
-                    codes::NOT_BUILT_YET,
-                    format!("`{name}` is not built yet"),
-                    call.name.span,
-                    "not available",
-                )
-                .note("the name is reserved for a later version of the language"),
-            );
-            return;
-        }
         let report = Diagnostic::error(
             codes::UNKNOWN_FUNCTION,
             format!("there is no function `{name}`"),
@@ -274,155 +270,6 @@ impl Checker<'_> {
                 .help("write `cidr(source.ip, \"10.0.0.0/8\")`; for networks in a file declare `table nets from \"nets.csv\" key cidr` and ask `source.ip in @nets`"),
             ),
         }
-    }
-
-    // ---- aggregates over the events of a step ----
-
-    fn aggregate(&mut self, aggregate: Aggregate, call: &Call, span: Span, scope: &Scope<'_, '_>) -> Kinds {
-        let name = aggregate.name();
-        if matches!(scope.place, Place::Aggregate | Place::Statistic) {
-            self.out.push(
-                Diagnostic::error(
-                    codes::WRONG_AGGREGATE,
-                    format!("`{name}` cannot stand in {}", scope.place.name()),
-                    span,
-                    "aggregates do not nest",
-                )
-                .help("compare the two aggregates in `having`"),
-            );
-            return Kinds::ANY;
-        }
-        let usage = if aggregate == Aggregate::Count {
-            "write `count(a)`, `count(a where a.f > 1)` or `count(distinct a.f)`".to_string()
-        } else {
-            format!("write `{name}(a.f)`, or `{name}(a.f where a.g > 1)`")
-        };
-        let [argument] = call.args.as_slice() else {
-            let report = Diagnostic::error(
-                codes::WRONG_AGGREGATE,
-                format!("`{name}` is given {} arguments", call.args.len()),
-                span,
-                "an aggregate is over one step",
-            );
-            self.out.push(match (aggregate, call.args.as_slice()) {
-                (Aggregate::Min | Aggregate::Max, [a, b]) => {
-                    let sign = if aggregate == Aggregate::Min { "<" } else { ">" };
-                    let (a, b) = (self.sources.text(a.span), self.sources.text(b.span));
-                    report.help(format!("of two values: `if({a} {sign} {b}, {a}, {b})`; over a step: `{name}(a.f)`"))
-                }
-                (_, [_, _]) => report.help(format!("{usage}; over the past: `{name}(value, 1h)`, a constant duration")),
-                _ => report.help(usage),
-            });
-            return Kinds::ANY;
-        };
-        let path = match &argument.kind {
-            ExprKind::Path(path) if !path.parts[0].name.starts_with('@') => path,
-            ExprKind::Member(list, _) if matches!(list.kind, ExprKind::List(_)) => {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::NOT_BUILT_YET,
-                        "an aggregate over several steps is not built yet",
-                        argument.span,
-                        "not available",
-                    )
-                    .help("aggregate each step apart"),
-                );
-                return Kinds::ANY;
-            }
-            _ => {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::WRONG_AGGREGATE,
-                        format!("`{name}` is over a field of a step, not over an expression"),
-                        argument.span,
-                        "not `step.field`",
-                    )
-                    .help(usage),
-                );
-                return Kinds::ANY;
-            }
-        };
-        let head = &path.parts[0];
-        let Some(step) = scope.step_named(&head.name) else {
-            self.unknown_step(head, scope, name);
-            return Kinds::ANY;
-        };
-        if !self.step_is_readable(step, head, scope) {
-            return Kinds::ANY;
-        }
-        if !self.aggregate_shape(aggregate, call, path, argument.span) {
-            return Kinds::ANY;
-        }
-        if let Some(model) = scope.model {
-            let classes = &model.steps[step].step.classes;
-            if scope.views[step] != View::Later {
-                self.alert_class_field(classes, &path.parts[1..]);
-            }
-            if let Some(condition) = &call.condition {
-                let mut inner = scope.clone();
-                inner.place = Place::Aggregate;
-                inner.own = None;
-                inner.classes = classes;
-                inner.views[step] = View::One;
-                self.condition(condition, &inner, "`where`");
-            }
-        }
-        let field = self.fields(&path.parts[1..]);
-        match aggregate {
-            Aggregate::Count => Kinds::NUMBER,
-            Aggregate::Min | Aggregate::Max => field,
-            Aggregate::List => Kinds::LIST,
-            Aggregate::Sum | Aggregate::Avg | Aggregate::Stddev | Aggregate::Median => {
-                if !field.meets(Kinds::NUMBER) {
-                    self.out.push(
-                        Diagnostic::error(
-                            codes::WRONG_AGGREGATE,
-                            format!("`{name}` is over numbers, and `{}` is a {field}", path_text(path)),
-                            argument.span,
-                            "always missing",
-                        )
-                        .help(format!("the time that the events span is `last({0}).@ts - first({0}).@ts`", head.name)),
-                    );
-                }
-                Kinds::NUMBER
-            }
-        }
-    }
-
-    /// `count(a)`, `count(distinct a.f)`, `sum(a.f)`: whether the argument has the shape that is needed.
-    fn aggregate_shape(&mut self, aggregate: Aggregate, call: &Call, path: &Path, span: Span) -> bool {
-        let (name, step, text) = (aggregate.name(), &path.parts[0].name, path_text(path));
-        let report = |message: String, label: &str, help: String| {
-            Diagnostic::error(codes::WRONG_AGGREGATE, message, span, label).help(help)
-        };
-        let found = match (aggregate, call.distinct, path.parts.len()) {
-            (Aggregate::Count, true, 1) => report(
-                "`distinct` needs a field".into(),
-                "different in what?",
-                format!("write `count(distinct {step}.field)`; all events of a step differ: `count({step})`"),
-            ),
-            (Aggregate::Count, false, 2..) => report(
-                format!("`count({text})` does not say what to count"),
-                "a field of the events",
-                format!(
-                    "write `count({step})` for the events, `count(distinct {text})` for different values, or `count({step} where exists({text}))` for those that have it"
-                ),
-            ),
-            (Aggregate::Count, ..) => return true,
-            (_, true, _) => report(
-                format!("`distinct` is only built for `count`, not for `{name}`"),
-                "not available",
-                format!("write `count(distinct {text})`, or leave out `distinct`"),
-            ),
-            (_, false, 1) => report(
-                format!("`{name}({step})` does not say of which field"),
-                "a step, not a field",
-                format!("write `{name}({step}.field)`"),
-            ),
-            _ => return true,
-        };
-        self.out.push(found);
-        false
     }
 }
 

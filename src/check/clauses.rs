@@ -234,6 +234,8 @@ impl<'a> Checker<'a> {
         } else {
             if pick == Pick::All {
                 self.pick_all_unbounded(clause, model);
+            } else if pick == Pick::Pending {
+                self.pending(clause, model);
             }
             return;
         };

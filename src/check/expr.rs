@@ -12,7 +12,7 @@ use crate::check::scope::{Place, Scope, View};
 use crate::check::suggest::closest;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Ident, InSet, StrLit};
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Ident, InSet, StrLit, TableDecl};
 use crate::syntax::source::Span;
 
 impl Checker<'_> {
@@ -306,7 +306,7 @@ impl Checker<'_> {
         let kinds = self.infer_comparable(value, scope);
         match set {
             InSet::Table(table) => {
-                let columns = self.table(table).map(|t| t.key.len());
+                let columns = self.table(table).map(TableDecl::key_length);
                 let given = match &value.kind {
                     ExprKind::List(items) => items.len(),
                     _ => 1,
@@ -392,6 +392,14 @@ impl Checker<'_> {
             }
             return self.fields(fields);
         }
+        if let ExprKind::Call(call) = &base.kind
+            && call.name.name == "nth"
+        {
+            let Some(step) = self.nth(call, base.span, scope) else { return Kinds::ANY };
+            let classes = scope.model.map_or(&[][..], |m| &m.steps[step].step.classes);
+            self.alert_class_field(classes, fields);
+            return self.fields(fields);
+        }
         let kinds = self.infer(base, scope);
         if let Some(attribute) = fields.iter().find(|f| f.name.starts_with('@')) {
             self.out.push(
@@ -424,7 +432,12 @@ impl Checker<'_> {
         for part in key {
             self.infer(part, scope);
         }
-        let Some(columns) = self.table(table).map(|t| t.key.len()) else { return };
+        let Some(columns) = self.table(table).map(TableDecl::key_length) else { return };
+        // The parts of a key of several columns may stand in parentheses.
+        let key = match key {
+            [Expr { kind: ExprKind::List(parts), .. }] => parts,
+            parts => parts,
+        };
         if columns != key.len() {
             self.out.push(
                 Diagnostic::error(
@@ -535,7 +548,7 @@ fn arithmetic(op: BinaryOp, a: Kinds, b: Kinds) -> Kinds {
         BinaryOp::Add => &[(N, N, N), (T, D, T), (D, T, T), (D, D, D)],
         BinaryOp::Sub => &[(N, N, N), (T, T, D), (T, D, T), (D, D, D)],
         BinaryOp::Mul => &[(N, N, N), (D, N, D), (N, D, D)],
-        BinaryOp::Div => &[(N, N, N), (D, N, D), (D, D, N)],
+        BinaryOp::Div => &[(N, N, N), (D, N, D), (D, D, N), (T, D, N)],
         _ => &[(N, N, N)],
     };
     table

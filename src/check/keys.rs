@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::Checker;
+use crate::base::function::Kinds;
 use crate::check::model::{Component, Model, NodeKind, Role, component};
+use crate::check::pending::is_pending;
+use crate::check::scope::{Place, Scope};
 use crate::check::suggest::closest;
+use crate::check::{Checker, walk};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
 use crate::syntax::ast::{ClauseKind, Expr, ExprKind, Guard, KeyItem};
@@ -20,6 +23,7 @@ impl<'a> Checker<'a> {
             self.handed_over(model);
         }
         self.guard_keys(model);
+        self.each_in_parts(model);
     }
 
     /// One written list of components.
@@ -44,91 +48,85 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A component is one field, or a plain function of one.
+    /// A component is any expression over the event that gives one value, or `each` over a list.
     fn key_value(&mut self, item: &'a KeyItem) {
-        match self.key_field(&item.value) {
-            Ok(()) => {
-                if item.name.is_none() && !matches!(item.value.kind, ExprKind::Path(_)) {
-                    let text = self.sources.text(item.value.span).to_string();
-                    self.out.push(
-                        Diagnostic::error(
-                            codes::UNNAMED_KEY,
-                            "a computed key component needs a name",
-                            item.span,
-                            "what is it called in alerts?",
-                        )
-                        .note("steps agree on components by name, and the alert's key shows it")
-                        .help("give it a name")
-                        .fix(item.value.span, format!("name = {text}")),
-                    );
-                }
-            }
-            Err(report) => self.out.push(*report),
+        let before = self.out.len();
+        let value = item.each().unwrap_or(&item.value);
+        self.key_expression(value, item.each().is_some());
+        if self.out.len() > before || item.component_name().is_some() {
+            return;
+        }
+        let text = self.sources.text(item.value.span).to_string();
+        self.out.push(
+            Diagnostic::error(
+                codes::UNNAMED_KEY,
+                "a computed key component needs a name",
+                item.span,
+                "what is it called in alerts?",
+            )
+            .note("steps agree on components by name, and the alert's key shows it")
+            .help("give it a name")
+            .fix(item.value.span, format!("name = {text}")),
+        );
+    }
+
+    fn key_expression(&mut self, value: &Expr, each: bool) {
+        let before = self.out.len();
+        let kinds = self.infer(value, &Scope::bare(Place::Key));
+        if self.out.len() > before {
+            return;
+        }
+        let report = |message: &str, label: &str| Diagnostic::error(codes::WRONG_KEY, message, value.span, label);
+        if let ExprKind::Path(path) = &value.kind
+            && path.parts.iter().any(|p| p.name.starts_with('@'))
+        {
+            self.out.push(
+                report("an attribute cannot be a key", "every event would have a key of its own")
+                    .help("compute a part of it: `bucket = floor(@ts / 5m)`, `day = day(@ts)`"),
+            );
+            return;
+        }
+        if !self.reads_event(value) {
+            self.out.push(
+                report("this reads nothing of the event", "the same key for every event")
+                    .help("compute it from a field; a rule without `by` has one key"),
+            );
+            return;
+        }
+        let scalars = Kinds::ANY.except(Kinds::LIST.or(Kinds::OBJECT));
+        let text = self.sources.text(value.span).to_string();
+        if each && !kinds.meets(Kinds::LIST) {
+            self.out.push(
+                report(&format!("`each` goes through a list, and this is a {kinds}"), "one value")
+                    .help("leave out `each`: the value is the key"),
+            );
+        } else if !each && !kinds.meets(scalars) {
+            let report = report(&format!("a {kinds} cannot be a key"), "not one value");
+            self.out.push(if kinds.meets(Kinds::LIST) {
+                report.help("give the event a key for each element").fix(value.span, format!("each({text})"))
+            } else {
+                report.help("take one value of it, or a text of all of it: `string(…)`")
+            });
         }
     }
 
-    fn key_field(&mut self, value: &Expr) -> Result<(), Box<Diagnostic>> {
-        let refuse = |message: &str, label: &str| {
-            Box::new(
-                Diagnostic::error(codes::WRONG_KEY, message, value.span, label)
-                    .help("a key component is a field, or a function of one field: `user = lower(user.name)`"),
-            )
-        };
-        match &value.kind {
-            ExprKind::Path(path) if path.parts.iter().any(|p| p.name.starts_with('@')) => {
-                Err(refuse("an attribute cannot be a key", "every event would have a key of its own"))
+    /// Whether an expression of a key depends on the event, by itself or by a `let`.
+    fn reads_event(&mut self, value: &Expr) -> bool {
+        let mut names = Vec::new();
+        let mut reads = false;
+        walk::expressions(value, &mut |e| {
+            match &e.kind {
+                ExprKind::Path(path) if path.parts.len() == 1 => names.push(path.parts[0].name.clone()),
+                ExprKind::Path(_) => reads = true,
+                ExprKind::Call(call) => reads |= call.name.name == "any_value",
+                _ => {}
             }
-            ExprKind::Path(path)
-                if path.parts.len() == 1 && self.names.lets.contains_key(path.parts[0].name.as_str()) =>
-            {
-                Err(refuse("a `let` as a key is not built yet", "not available"))
-            }
-            ExprKind::Path(path) => {
-                let _ = self.path(path, &crate::check::scope::Scope::bare(crate::check::scope::Place::Key));
-                Ok(())
-            }
-            ExprKind::Index(inner, _) | ExprKind::Member(inner, _)
-                if !matches!(inner.kind, ExprKind::Lookup { .. }) =>
-            {
-                self.key_field(inner)
-            }
-            ExprKind::Call(call) if crate::base::function::Function::by_name(&call.name.name).is_some() => {
-                let mut fields = 0;
-                for arg in &call.args {
-                    match &arg.kind {
-                        ExprKind::Path(_) | ExprKind::Call(_) | ExprKind::Index(..) | ExprKind::Member(..) => {
-                            fields += 1;
-                            self.key_field(arg)?;
-                        }
-                        ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) => {}
-                        ExprKind::Neg(inner) if matches!(inner.kind, ExprKind::Int(_) | ExprKind::Float(_)) => {}
-                        _ => return Err(refuse("a key computed like this is not built yet", "not available")),
-                    }
-                }
-                if fields != 1 {
-                    return Err(refuse(
-                        "a key component is computed from one field",
-                        &format!("computed from {fields}"),
-                    ));
-                }
-                let scope = crate::check::scope::Scope::bare(crate::check::scope::Place::Key);
-                self.infer(value, &scope);
-                Ok(())
-            }
-            ExprKind::Call(call) => {
-                // Reports an unknown function by its name; everything else that is called is no key.
-                let before = self.out.len();
-                let scope = crate::check::scope::Scope::bare(crate::check::scope::Place::Key);
-                self.infer(value, &scope);
-                match self.out.len() > before {
-                    true => Ok(()),
-                    false => {
-                        Err(refuse(&format!("`{}` cannot make a key", call.name.name), "not a function of one field"))
-                    }
-                }
-            }
-            _ => Err(refuse("a key computed like this is not built yet", "not available")),
-        }
+            true
+        });
+        reads
+            || names
+                .iter()
+                .any(|name| !self.names.lets.contains_key(name.as_str()) || self.let_facts(name).event.is_some())
     }
 
     /// Steps with different components: each must share one with an earlier step.
@@ -268,7 +266,7 @@ impl<'a> Checker<'a> {
             _ => false,
         };
         let strict = model.nodes.iter().any(|n| n.then.is_some_and(|t| t.directly) || contiguous(n));
-        self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding());
+        self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding() || is_pending(model));
         // What ends an alert is found by its key, which must be whole.
         let repeats =
             !model.is_handed_over() && model.rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Repeat(_)));
@@ -317,6 +315,35 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// `each` gives an event several whole keys: steps and guards must then all have the same components.
+    fn each_in_parts(&mut self, model: &Model<'a>) {
+        let guards = model.guards();
+        let mut items = model.by.iter().chain(model.steps.iter().flat_map(|s| &s.step.by));
+        let each = items.find(|item| item.each().is_some());
+        let each = each.or_else(|| guards.iter().flat_map(|g| &g.by).find(|item| item.each().is_some()));
+        let Some(each) = each else { return };
+        let whole: BTreeSet<String> = model.key().iter().map(|c| c.name.clone()).collect();
+        let partial = guards.iter().find(|g| {
+            !g.by.is_empty() && g.by.iter().map(|item| component(item).name).collect::<BTreeSet<_>>() != whole
+        });
+        let report = |label| {
+            Diagnostic::error(codes::EACH_IN_PARTS, "`each` needs one key for all of the rule", each.span, label)
+        };
+        if model.is_handed_over() {
+            self.out.push(
+                report("the keys of this rule change from step to step")
+                    .note("an event with several values would have to agree with others in a part of its key")
+                    .help("give all steps the same components with `by`"),
+            );
+        } else if let Some(guard) = partial {
+            self.out.push(
+                report("a guard agrees on a part of the key only")
+                    .label(guard.span, "has other components")
+                    .help("name all components of the key in the guard's `by`, or leave it out"),
+            );
+        }
+    }
+
     fn guards_by(&mut self, guards: &'a [Guard], guarded: &BTreeSet<String>) {
         for guard in guards {
             self.key_list(&guard.by);
@@ -332,7 +359,7 @@ impl<'a> Checker<'a> {
                         item.span,
                         format!("without {}", list(&missing)),
                     )
-                    .note("`resolve on`, `repeat every`, a sliding count, `directly` and `consecutive` look at events of one whole key")
+                    .note("`resolve on`, `repeat every`, `pick pending`, a sliding count, `directly` and `consecutive` look at events of one whole key")
                     .help("name all components of the key here, or make the rule's key smaller"),
                 );
             }

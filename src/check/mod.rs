@@ -3,6 +3,7 @@
 //! [`check`] reports every problem of a rule set at once. A rule set without errors from here can be
 //! compiled: the plan asks no questions about meaning any more. One root cause gives one diagnostic.
 
+mod aggregate;
 mod bounds;
 mod call;
 mod clauses;
@@ -19,6 +20,7 @@ mod names;
 mod parts;
 mod path;
 mod pattern;
+mod pending;
 mod predicate;
 pub mod sample;
 mod scope;
@@ -159,17 +161,6 @@ impl<'a> Checker<'a> {
             self.skipping_negations(&[&class.condition], &[], &scope);
         }
         for table in self.names.tables.values().copied().collect::<Vec<_>>() {
-            if let Some(column) = table.key.iter().find(|c| c.name == "polygon") {
-                self.out.push(
-                    Diagnostic::error(
-                        codes::NOT_BUILT_YET,
-                        "tables of polygons are not built yet",
-                        column.span,
-                        "not available",
-                    )
-                    .help("write the corners out: `in_polygon(lat, lon, ((52, 13), (53, 13), (53, 14)))`"),
-                );
-            }
             for (i, column) in table.key.iter().enumerate() {
                 if let Some(first) = table.key[..i].iter().find(|c| c.name == column.name) {
                     self.out.push(

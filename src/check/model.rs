@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use crate::syntax::ast::{
-    Absence, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, KeyItem, MatchClause, Path, RuleDecl,
-    Sequence, Step, Then,
+    Absence, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, KeyItem, MatchClause, Path,
+    RuleDecl, Sequence, Step, Then,
 };
 
 /// Ways through one pattern, at most.
@@ -269,6 +269,27 @@ impl<'a> Model<'a> {
         self.steps.len() - 1
     }
 
+    /// Every guard of the rule: of steps, absences, `all` and `cancel on`.
+    pub(crate) fn guards(&self) -> Vec<&'a Guard> {
+        let mut found: Vec<&'a Guard> = Vec::new();
+        for info in &self.steps {
+            found.extend(info.step.guards.iter().flat_map(|g| &g.events).chain(&info.step.until));
+        }
+        for node in &self.nodes {
+            match &node.kind {
+                NodeKind::Absence(absence) => found.extend(&absence.events),
+                NodeKind::All(all, _) => found.extend(&all.without),
+                _ => {}
+            }
+        }
+        for clause in &self.rule.clauses {
+            if let ClauseKind::CancelOn(guards) | ClauseKind::ResolveOn(guards) = &clause.kind {
+                found.extend(guards);
+            }
+        }
+        found
+    }
+
     /// The step of a name.
     pub(crate) fn step_named(&self, name: &str) -> Option<usize> {
         self.steps.iter().position(|s| s.step.name.as_ref().is_some_and(|n| n.name == name))
@@ -315,11 +336,7 @@ pub(crate) fn component(item: &KeyItem) -> Component<'_> {
         ExprKind::Path(path) => Some(path_text(path)),
         _ => None,
     };
-    let name = match (&item.name, &field) {
-        (Some(name), _) => name.name.clone(),
-        (None, Some(field)) => field.clone(),
-        (None, None) => String::new(),
-    };
+    let name = item.component_name().unwrap_or_default();
     Component { name, field, item }
 }
 

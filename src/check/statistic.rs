@@ -276,7 +276,7 @@ impl Checker<'_> {
                 first.span,
                 format!("without {}", missing.join(", ")),
             )
-            .note("a sliding count, `directly` and `consecutive` look at the events of one whole key")
+            .note("a sliding count, `pick pending`, `directly` and `consecutive` look at the events of one whole key")
             .help("name all components of the key here, or alert on the statistic first, and count those alerts"),
         );
     }

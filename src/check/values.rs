@@ -144,6 +144,19 @@ impl Checker<'_> {
         }
     }
 
+    /// `each(…)` anywhere but around a component of a key.
+    pub(crate) fn each_out_of_place(&mut self, span: Span) {
+        self.out.push(
+            Diagnostic::error(
+                codes::EACH_OUT_OF_PLACE,
+                "`each` gives an event a key for each element of a list",
+                span,
+                "not a component of a key",
+            )
+            .help("write `by each(tags)` or `by tag = each(tags)`; for a condition on elements there is `some(xs as x where …)`"),
+        );
+    }
+
     /// A path that begins with the name of an element: the element, or a field of it.
     pub(crate) fn element_field(&mut self, path: &Path) -> Kinds {
         if let Some(attribute) = path.parts[1..].iter().find(|p| p.name.starts_with('@')) {

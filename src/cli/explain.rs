@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use tripline::compile::CompileOptions;
+use tripline::decode::batch::KEYS_PER_EVENT;
 use tripline::matcher::state::Memory;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
@@ -216,11 +217,18 @@ impl Page<'_> {
     }
 
     fn selection(&mut self, pick: Pick, after: &AfterMatch) {
+        if pick == Pick::Pending {
+            self.line(
+                "  One match is pending per step and key: a newer one replaces it, the next step's event moves it on.",
+            );
+            return;
+        }
         self.line(match pick {
             Pick::Latest => "  Of several matches that complete together, the one with the newest events is reported.",
             Pick::First => "  Of several matches that complete together, the one with the oldest events is reported.",
             Pick::All => "  Every match is reported, whichever events it takes.",
             Pick::Each => "  For every first event the oldest match is reported.",
+            Pick::Pending => return,
         });
         let to = |which: &str, step: &str| {
             format!("  Afterwards nothing before the {which} event of `{step}` is used again for this key.")
@@ -295,6 +303,15 @@ impl Page<'_> {
             (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
             (None, None) => "none: what is held is never too old".to_owned(),
         };
+        let keyspecs = rule.roles.iter().map(|role| &ruleset.keyspecs[role.keyspec.index()]);
+        if keyspecs.clone().any(|spec| spec.has_each()) {
+            self.row(
+                "keys",
+                &format!(
+                    "an event has one for each element, {KEYS_PER_EVENT} at most, and costs as much as so many events"
+                ),
+            );
+        }
         self.row("timers", &timers);
         if rule.follow.is_some() {
             self.row(

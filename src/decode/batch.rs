@@ -20,7 +20,10 @@ use crate::plan::Ruleset;
 use crate::plan::eval::unary;
 use crate::plan::event::{EventView, Seq};
 use crate::plan::expr::Attr;
-use crate::plan::key::{self, NoKey};
+use crate::plan::key::{self, KeySpec, NoKey};
+
+/// Keys that one event may have for one rule by `each(…)`.
+pub const KEYS_PER_EVENT: usize = 1000;
 
 /// A decoded event in place.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +119,8 @@ pub struct BatchStats {
     pub scan: ScanStats,
     /// Events without a time of their own, which got their arrival time.
     pub untimed: u64,
+    /// Times that `each(…)` gave an event more than [`KEYS_PER_EVENT`] keys for a rule: it took part for the first ones.
+    pub cut_keys: u64,
     /// Events that a rule could not use for want of a key.
     pub no_key: Vec<(RuleId, u64)>,
 }
@@ -126,6 +131,7 @@ impl BatchStats {
         self.bytes += other.bytes;
         self.events += other.events;
         self.untimed += other.untimed;
+        self.cut_keys += other.cut_keys;
         self.scan.duplicate_keys += other.scan.duplicate_keys;
         self.scan.lone_surrogates += other.scan.lone_surrogates;
         for (sum, count) in self.rejects.iter_mut().zip(other.rejects) {
@@ -238,6 +244,8 @@ pub struct Decoder {
     config: DecodeConfig,
     trie: PathTrie,
     time: TimeReader,
+    /// By key spec: whether an event may have several keys.
+    each: Vec<bool>,
     /// By rule: the one key spec of all its roles, if there is just one.
     uniform: Vec<Option<KeySpecId>>,
     slots: Vec<Slot>,
@@ -260,6 +268,8 @@ struct Scratch {
     event: u64,
     /// By rule: events without a key.
     no_key: Vec<u64>,
+    /// Times that an event had too many keys.
+    cut_keys: u64,
 }
 
 impl Decoder {
@@ -293,7 +303,9 @@ impl Decoder {
                 memo: vec![(0, Err(NoKey::Missing)); rules.keyspecs.len()],
                 event: 0,
                 no_key: vec![0; ids],
+                cut_keys: 0,
             },
+            each: rules.keyspecs.iter().map(KeySpec::has_each).collect(),
             uniform,
             trie,
             time,
@@ -377,6 +389,7 @@ impl Decoder {
             let at = batch.records.len() as u32;
             let mut found = Found {
                 rules: &self.rules,
+                each: &self.each,
                 uniform: &self.uniform,
                 scratch: &mut self.scratch,
                 hits: &mut batch.hits,
@@ -403,6 +416,7 @@ impl Decoder {
                 batch.shards[(hit.hash % shards) as usize].push(i as u32);
             }
         }
+        batch.stats.cut_keys = std::mem::take(&mut self.scratch.cut_keys);
         for (rule, count) in self.scratch.no_key.iter_mut().enumerate().take(self.rules.rules.len()) {
             if *count > 0 {
                 batch.stats.no_key.push((RuleId::from(rule), std::mem::take(count)));
@@ -430,6 +444,7 @@ impl Decoder {
         };
         let mut found = Found {
             rules: &self.rules,
+            each: &self.each,
             uniform: &self.uniform,
             scratch: &mut self.scratch,
             hits: &mut batch.hits,
@@ -477,6 +492,7 @@ impl Decoder {
 /// Collects the roles that one event has, by rule, then its keys.
 struct Found<'a> {
     rules: &'a Ruleset,
+    each: &'a [bool],
     uniform: &'a [Option<KeySpecId>],
     scratch: &'a mut Scratch,
     hits: &'a mut Vec<Hit>,
@@ -539,8 +555,28 @@ impl Found<'_> {
         self.scratch.touched.clear();
     }
 
+    /// A hit for each key that `each(…)` gives.
+    #[cold]
+    fn hit_each(&mut self, view: &LineView<'_>, record: u32, rule: RuleId, spec: KeySpecId, roles: u64) {
+        let context = unary(view, &[], &self.rules.tables);
+        let (hits, keys) = (&mut *self.hits, &mut *self.keys);
+        let taken = self.rules.keyspecs[spec.index()].encode_each(&context, KEYS_PER_EVENT, |bytes| {
+            let key_start = keys.len() as u32;
+            keys.extend_from_slice(bytes);
+            let hash = key::hash(bytes);
+            hits.push(Hit { record, rule, roles, hash, key_start, key_end: keys.len() as u32 });
+        });
+        match taken {
+            Ok(cut) => self.scratch.cut_keys += u64::from(cut),
+            Err(_) => self.scratch.no_key[rule.index()] += 1,
+        }
+    }
+
     #[inline]
     fn hit(&mut self, view: &LineView<'_>, record: u32, rule: RuleId, spec: KeySpecId, roles: u64) {
+        if self.each[spec.index()] {
+            return self.hit_each(view, record, rule, spec, roles);
+        }
         if self.scratch.memo[spec.index()].0 != self.scratch.event {
             let start = self.keys.len();
             let context = unary(view, &[], &self.rules.tables);

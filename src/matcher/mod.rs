@@ -10,6 +10,7 @@ pub mod arrived;
 pub mod counter;
 pub mod latest_run;
 pub mod past;
+pub mod pending;
 pub mod runs;
 pub mod shard;
 pub mod state;

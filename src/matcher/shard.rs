@@ -134,7 +134,7 @@ impl Matcher {
         match &mut slot.run {
             RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
             RunState::Runs(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Counter(_) | RunState::Stateless => {}
+            RunState::Counter(_) | RunState::Pending(_) | RunState::Stateless => {}
         }
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
@@ -147,6 +147,7 @@ impl Matcher {
             RunState::LatestRun(run) => run.prune(&env, now),
             RunState::Runs(run) => run.prune(&env, now),
             RunState::Counter(run) => run.prune(&env, now),
+            RunState::Pending(run) => run.prune(&env, now),
             RunState::Stateless => {}
         }
         if slot.past.as_ref().is_some_and(|p| p.expires(&env).is_some_and(|at| at <= time)) {
@@ -198,6 +199,10 @@ impl Matcher {
                     RunState::LatestRun(run) => {
                         run.prune(&env, event.ts);
                         run.on_event(&env, &narrowed, &stats, out, evicted);
+                    }
+                    RunState::Pending(run) => {
+                        run.prune(&env, event.ts);
+                        run.on_event(&env, &narrowed, &stats, out);
                     }
                     RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
                 }
@@ -268,6 +273,7 @@ fn empty_state(strategy: StrategyKind) -> RunState {
         StrategyKind::Counter => RunState::Counter(Box::default()),
         StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
         StrategyKind::Runs => RunState::Runs(Box::default()),
+        StrategyKind::Pending => RunState::Pending(Box::default()),
     }
 }
 
@@ -307,6 +313,7 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
         RunState::Counter(run) => run.expires(env),
         RunState::LatestRun(run) => run.wakes(env),
         RunState::Runs(run) => run.wakes(env),
+        RunState::Pending(run) => run.wakes(env),
     };
     let forgets = past.as_ref().and_then(|p| p.expires(env));
     // A key is looked at again when its partial matches ask for it, or else when its past is over.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::counter::Counter;
 use super::latest_run::LatestRun;
 use super::past::Past;
+use super::pending::Pending;
 use super::runs::Runs;
 use crate::base::{Timestamp, Value};
 use crate::plan::Rule;
@@ -23,6 +24,8 @@ pub enum RunState {
     LatestRun(Box<LatestRun>),
     /// A buffer.
     Runs(Box<Runs>),
+    /// One pending match a step.
+    Pending(Box<Pending>),
 }
 
 impl RunState {
@@ -33,6 +36,7 @@ impl RunState {
             Self::Counter(s) => s.is_empty(),
             Self::LatestRun(s) => s.is_empty(),
             Self::Runs(s) => s.is_empty(),
+            Self::Pending(s) => s.is_empty(),
         }
     }
 
@@ -43,6 +47,7 @@ impl RunState {
             Self::Counter(s) => s.len(),
             Self::LatestRun(s) => s.len(),
             Self::Runs(s) => s.len(),
+            Self::Pending(s) => s.len(),
         }
     }
 }
@@ -65,6 +70,7 @@ impl Memory {
             StrategyKind::Counter => size_of::<Counter>(),
             StrategyKind::LatestRun => size_of::<LatestRun>(),
             StrategyKind::Runs => size_of::<Runs>(),
+            StrategyKind::Pending => size_of::<Pending>(),
         };
         let past = if rule.hints.needs_past { size_of::<Past>() } else { 0 };
         // The hash table holds an index and a control byte a key, and is at most seven eighths full.

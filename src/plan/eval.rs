@@ -12,7 +12,7 @@ use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which, fold_case};
 use super::key::encode_scalar;
 use super::table::Table;
 use crate::base::function::Aggregate;
-use crate::base::{Duration, FieldId, Timestamp, Value, ValueRef};
+use crate::base::{Duration, FieldId, StepId, Timestamp, Value, ValueRef};
 use crate::syntax::ast::BinaryOp;
 
 /// Events bound to each step of a rule so far.
@@ -203,6 +203,7 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             let event = match which {
                 Which::First => events.first(),
                 Which::Last => events.last(),
+                Which::Nth(n) => events.get(*n),
             };
             Val::Ref(event.map_or(ValueRef::Missing, |event| stored_attr(event, c.kept, *attr)))
         }
@@ -250,6 +251,7 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             }
             Val::Ref(at.map_or(ValueRef::Missing, |e| member(e.value, path)))
         }
+        Expr::Each(list) => eval(list, c),
         Expr::Extract(text, regex) => Val::Own(extract(eval(text, c).get(), regex)),
         Expr::Some(_)
         | Expr::Not(_)
@@ -389,6 +391,7 @@ pub fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Value {
         (BinaryOp::Sub, T(x), T(y)) => return Value::Duration(x - y),
         (BinaryOp::Add, T(x), D(y)) | (BinaryOp::Add, D(y), T(x)) => return Value::Time(x + y),
         (BinaryOp::Sub, T(x), D(y)) => return Value::Time(x - y),
+        (BinaryOp::Div, T(x), D(y)) if y.0 > 0 => return periods(x, y),
         (BinaryOp::Add, D(x), D(y)) => return Value::Duration(x + y),
         (BinaryOp::Sub, D(x), D(y)) => return Value::Duration(Duration(x.0.saturating_sub(y.0))),
         (BinaryOp::Rem, D(x), D(y)) if y.0 != 0 => return Value::Duration(Duration(x.0.wrapping_rem(y.0))),
@@ -408,6 +411,14 @@ pub fn arithmetic(op: BinaryOp, a: ValueRef<'_>, b: ValueRef<'_>) -> Value {
     }
 }
 
+/// How many periods have passed since 1970. What lies before the end of one is less than the next whole number,
+/// however near it is, so that `floor` gives the period.
+fn periods(t: Timestamp, period: Duration) -> Value {
+    let whole = t.0.div_euclid(period.0) as f64;
+    let part = t.0.rem_euclid(period.0) as f64 / period.0 as f64;
+    Value::Float((whole + part).min((whole + 1.0).next_down()))
+}
+
 fn scale(x: Duration, by: ValueRef<'_>, f: impl Fn(f64, f64) -> f64) -> Value {
     if let ValueRef::Int(by) = by
         && f(6.0, 2.0) == 12.0
@@ -420,7 +431,17 @@ fn scale(x: Duration, by: ValueRef<'_>, f: impl Fn(f64, f64) -> f64) -> Value {
 }
 
 fn eval_aggregate<'a, E: EventView>(a: &'a AggregateExpr, c: &Ctx<'a, E>) -> Value {
-    let events = c.bound.get(a.step.index()).map_or(&[][..], |events| &events[..]);
+    let of = |step: &StepId| c.bound.get(step.index()).map_or(&[][..], |events| &events[..]);
+    let merged: Vec<&StoredEvent>;
+    let events = match a.steps.as_slice() {
+        [step] => of(step),
+        steps => {
+            let mut all: Vec<&StoredEvent> = steps.iter().flat_map(of).copied().collect();
+            all.sort_by_key(|event| event.at());
+            merged = all;
+            &merged[..]
+        }
+    };
     let mut values: Vec<Value> = Vec::new();
     let mut count = 0_i64;
     let mut seen: hashbrown::HashSet<SmallVec<[u8; 32]>, foldhash::fast::FixedState> = hashbrown::HashSet::default();
@@ -464,7 +485,17 @@ fn eval_aggregate<'a, E: EventView>(a: &'a AggregateExpr, c: &Ctx<'a, E>) -> Val
             values.push(first.into_value());
         }
     }
-    aggregate(a.kind, count, values)
+    if a.kind == Aggregate::Percentile { percentile(&values, a.percent) } else { aggregate(a.kind, count, values) }
+}
+
+/// Linear interpolation between the closest ranks: 0 is the least value, 100 the greatest.
+fn percentile(values: &[Value], percent: f64) -> Value {
+    let mut numbers: Vec<f64> = values.iter().filter_map(|v| v.as_ref().as_f64()).collect();
+    numbers.sort_by(f64::total_cmp);
+    let Some(last) = numbers.len().checked_sub(1) else { return Value::Missing };
+    let rank = (percent / 100.0).clamp(0.0, 1.0) * last as f64;
+    let (low, high) = (numbers[rank.floor() as usize], numbers[rank.ceil() as usize]);
+    Value::number(low + (high - low) * rank.fract())
 }
 
 /// Folds the values of an aggregate.
@@ -484,6 +515,8 @@ pub fn aggregate(kind: Aggregate, count: i64, mut values: Vec<Value>) -> Value {
     }
     match kind {
         Aggregate::Count => Value::Int(count),
+        // Needs to know which.
+        Aggregate::Percentile => Value::Missing,
         Aggregate::List => Value::List(values.into()),
         Aggregate::Min | Aggregate::Max => {
             let wanted = if kind == Aggregate::Min { Ordering::Less } else { Ordering::Greater };

@@ -67,6 +67,8 @@ pub enum Expr {
     Index(Box<Expr>, i64),
     /// `(a, b)`
     List(Vec<Expr>),
+    /// `each(xs)` in a key: a key for each element.
+    Each(Box<Expr>),
     /// `extract(x, /re/)`: the first group, or the whole match if there is none.
     Extract(Box<Expr>, Arc<Regex>),
     /// `some(list as x where condition)`: true if the condition is for any element, three-valued.
@@ -97,6 +99,8 @@ pub enum Which {
     First,
     /// The newest.
     Last,
+    /// The n-th oldest, from 0.
+    Nth(usize),
 }
 
 /// `count(distinct a.f where a.x > 1)` and its kin.
@@ -104,14 +108,16 @@ pub enum Which {
 pub struct AggregateExpr {
     /// Which.
     pub kind: Aggregate,
-    /// Over which step.
-    pub step: StepId,
+    /// Over the events of which steps; of several, in the order of events.
+    pub steps: Vec<StepId>,
     /// Each different value once.
     pub distinct: bool,
     /// What is aggregated, evaluated with each bound event under test; empty for `count(a)`.
     pub args: Vec<Expr>,
     /// Only events for which this is true, evaluated likewise.
     pub filter: Option<Expr>,
+    /// Of a percentile: which, from 0 to 100.
+    pub percent: f64,
 }
 
 /// `@assets[host.id].owner`
@@ -287,6 +293,7 @@ impl Expr {
             | Self::Matches(a, _)
             | Self::Member(a, _)
             | Self::Extract(a, _)
+            | Self::Each(a)
             | Self::Index(a, _) => a.walk(f),
             Self::And(xs) | Self::Or(xs) | Self::InTable(xs, _) | Self::Call(_, xs) | Self::List(xs) => {
                 xs.iter().for_each(|e| e.walk(f));

@@ -66,6 +66,62 @@ pub enum NoKey {
 }
 
 impl KeySpec {
+    /// Whether an event may have several keys: some part is `each(…)`.
+    pub fn has_each(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part.value, Expr::Each(_)))
+    }
+
+    /// Gives every different key of an event to `take`, in the order of the elements, `most` of them at most; whether
+    /// there were more. For specs with `each`.
+    pub fn encode_each<'a, E: EventView>(
+        &'a self,
+        c: &Ctx<'a, E>,
+        most: usize,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<bool, NoKey> {
+        let mut keys: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut cut = false;
+        for part in &self.parts {
+            let value = eval(&part.value, c);
+            let mut ends: Vec<Vec<u8>> = Vec::new();
+            let mut seen: hashbrown::HashSet<Vec<u8>, foldhash::fast::FixedState> = hashbrown::HashSet::default();
+            let mut add = |value: ValueRef<'_>| {
+                let mut bytes = Vec::new();
+                if encode_scalar(value, &mut bytes) && seen.insert(bytes.clone()) {
+                    ends.push(bytes);
+                }
+            };
+            match value.get() {
+                ValueRef::List(items) if matches!(part.value, Expr::Each(_)) => {
+                    items.iter().map(Value::as_ref).filter(|v| !v.is_missing()).for_each(&mut add);
+                }
+                ValueRef::Missing => {}
+                one => add(one),
+            }
+            if ends.is_empty() {
+                match value.get() {
+                    ValueRef::List(items) if !items.is_empty() => return Err(NoKey::NotScalar),
+                    ValueRef::Object(_) => return Err(NoKey::NotScalar),
+                    _ if !part.optional => return Err(NoKey::Missing),
+                    // A list without elements is as missing as no list.
+                    _ => {
+                        let mut bytes = Vec::new();
+                        encode_scalar(ValueRef::Missing, &mut bytes);
+                        ends.push(bytes);
+                    }
+                }
+            }
+            cut |= keys.len().saturating_mul(ends.len()) > most;
+            keys = keys
+                .iter()
+                .flat_map(|head| ends.iter().map(move |end| [head.as_slice(), end.as_slice()].concat()))
+                .take(most)
+                .collect();
+        }
+        keys.iter().for_each(|key| take(key));
+        Ok(cut)
+    }
+
     /// Appends the key of an event.
     pub fn encode<'a, E: EventView>(&'a self, c: &Ctx<'a, E>, out: &mut impl Bytes) -> Result<(), NoKey> {
         for part in &self.parts {

@@ -404,6 +404,11 @@ impl<'a> Lowering<'a> {
         let Some(id) = self.declarations.table_ids.get(&table.name).copied() else {
             return self.problem(table.span, "no such table");
         };
+        // `@zones[(lat, lon)]` is `@zones[lat, lon]`.
+        let key = match key {
+            [ast::Expr { kind: ExprKind::List(parts), .. }] => parts,
+            parts => parts,
+        };
         let key = key.iter().map(|k| self.expr(k, place)).collect();
         Expr::Lookup(Box::new(Lookup { table: id, key, path: path.iter().map(|p| p.name.as_str().into()).collect() }))
     }
@@ -411,6 +416,16 @@ impl<'a> Lowering<'a> {
     fn member(&mut self, inner: &ast::Expr, path: &[ast::Ident], place: Place) -> Expr {
         match &inner.kind {
             ExprKind::Lookup { table, key } => return self.lookup(table, key, path, place),
+            ExprKind::Call(call) if call.name.name == "nth" => {
+                if let [ast::Expr { kind: ExprKind::Path(step), .. }, ast::Expr { kind: ExprKind::Int(n), .. }] =
+                    call.args.as_slice()
+                    && let [step] = step.parts.as_slice()
+                    && let Some(id) = self.scope.steps.get(&step.name).copied()
+                    && let Some(n) = usize::try_from(*n).ok().and_then(|n| n.checked_sub(1))
+                {
+                    return Expr::Bound(id, Which::Nth(n), self.attr(path));
+                }
+            }
             ExprKind::Call(call) if call.name.name == "first" || call.name.name == "last" => {
                 if let [ast::Expr { kind: ExprKind::Path(step), .. }] = call.args.as_slice()
                     && let [step] = step.parts.as_slice()
@@ -448,9 +463,15 @@ impl<'a> Lowering<'a> {
             return stat;
         }
         if let Some(kind) = Aggregate::by_name(name)
-            && let Some(step) = call.args.iter().find_map(|a| self.step_in(a))
+            && let Some((steps, field)) = call.args.first().and_then(|a| self.aggregated(a))
         {
-            return self.aggregate(kind, step, call);
+            return self.aggregate(kind, steps, field, call, span);
+        }
+        if name == "each"
+            && place == Place::Event
+            && let [list] = call.args.as_slice()
+        {
+            return Expr::Each(self.boxed(list, place));
         }
         let Some(function) = Function::by_name(name) else {
             return self.problem(span, format!("no function is called `{name}`"));
@@ -519,17 +540,47 @@ impl<'a> Lowering<'a> {
         fold_constant(&e).map_or(e, Expr::Const)
     }
 
-    fn aggregate(&mut self, kind: Aggregate, step: StepId, call: &ast::Call) -> Expr {
-        let inner = Place::Element(step);
-        let mut args = Vec::new();
-        for arg in &call.args {
-            let plain = matches!(&arg.kind, ExprKind::Path(p) if p.parts.len() == 1 && self.scope.steps.get(&p.parts[0].name) == Some(&step));
-            if !plain {
-                args.push(self.expr(arg, inner));
-            }
+    /// What an aggregate is over: `a`, `a.f`, `(a, b)` or `(a, b).f`.
+    fn aggregated<'e>(&self, argument: &'e ast::Expr) -> Option<(Vec<StepId>, &'e [ast::Ident])> {
+        let step = |name: &ast::Ident| self.scope.steps.get(&name.name).copied();
+        let list = |items: &[ast::Expr]| -> Option<Vec<StepId>> {
+            items
+                .iter()
+                .map(|item| match &item.kind {
+                    ExprKind::Path(path) if path.parts.len() == 1 => step(&path.parts[0]),
+                    _ => None,
+                })
+                .collect()
+        };
+        match &argument.kind {
+            ExprKind::Path(path) => Some((vec![step(&path.parts[0])?], &path.parts[1..])),
+            ExprKind::List(items) => Some((list(items)?, &[])),
+            ExprKind::Member(inner, field) => match &inner.kind {
+                ExprKind::List(items) => Some((list(items)?, field)),
+                _ => None,
+            },
+            _ => None,
         }
-        let filter = call.condition.as_ref().map(|c| self.expr(c, inner));
-        Expr::Aggregate(Box::new(AggregateExpr { kind, step, distinct: call.distinct, args, filter }))
+    }
+
+    fn aggregate(
+        &mut self,
+        kind: Aggregate,
+        steps: Vec<StepId>,
+        field: &[ast::Ident],
+        call: &ast::Call,
+        span: Span,
+    ) -> Expr {
+        let args = if field.is_empty() { Vec::new() } else { vec![Expr::This(self.attr(field))] };
+        let filter = call.condition.as_ref().map(|c| self.expr(c, Place::Element(steps[0])));
+        let percent = match (kind, call.args.get(1)) {
+            (Aggregate::Percentile, Some(percent)) => match self.expr(percent, Place::Event) {
+                Expr::Const(v) if v.as_ref().as_f64().is_some() => v.as_ref().as_f64().unwrap_or_default(),
+                _ => return self.problem(span, "which percentile is not known"),
+            },
+            _ => 0.0,
+        };
+        Expr::Aggregate(Box::new(AggregateExpr { kind, steps, distinct: call.distinct, args, filter, percent }))
     }
 }
 

@@ -239,7 +239,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         for part in &cross {
             part.walk(&mut |e| match e {
                 Expr::Bound(step, ..) => reads.push(*step),
-                Expr::Aggregate(a) => reads.push(a.step),
+                Expr::Aggregate(a) => reads.extend(&a.steps),
                 Expr::Prev(_) => reads_prev = true,
                 _ => {}
             });
@@ -456,7 +456,7 @@ fn reads_own(e: &Expr, step: StepId) -> bool {
         own |= match e {
             Expr::Prev(_) => true,
             Expr::Bound(s, ..) => *s == step,
-            Expr::Aggregate(a) => a.step == step,
+            Expr::Aggregate(a) => a.steps.contains(&step),
             _ => false,
         }
     });

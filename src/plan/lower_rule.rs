@@ -319,11 +319,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             ExprKind::Path(path) => Some(path.parts.iter().map(|p| p.name.clone()).collect::<Vec<_>>()),
             _ => None,
         };
-        let name = match (&item.name, &path) {
-            (Some(name), _) => name.name.clone(),
-            (None, Some(path)) => path.join("."),
-            (None, None) => self.set.input.sources.text(item.value.span).trim().to_owned(),
-        };
+        let written = || self.set.input.sources.text(item.value.span).trim().to_owned();
+        let name = item.component_name().unwrap_or_else(written);
         if let Some(at) = self.components.iter().position(|c| **c == *name) {
             return at;
         }

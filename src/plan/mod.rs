@@ -16,6 +16,7 @@ mod lower_pattern;
 mod lower_rule;
 mod lower_statistic;
 pub mod net;
+pub mod polygon;
 pub mod ruleset;
 pub mod sliding;
 pub mod strategy;

@@ -4,7 +4,7 @@
 //! An aggregate whose argument and filter read one event alone, and no table (tables may be read anew), gives the same
 //! for that event at every look. It becomes a *tally*; `having` reads it like a statistic.
 
-use super::expr::{AggregateExpr, Attr, Expr};
+use super::expr::{AggregateExpr, Attr, Expr, Which};
 use super::ruleset::Rule;
 use crate::base::Duration;
 use crate::base::function::Aggregate;
@@ -54,7 +54,7 @@ impl Sliding {
     fn tallied(&mut self, e: &Expr) -> Option<Expr> {
         let mut all = |xs: &[Expr]| xs.iter().map(|x| self.tallied(x)).collect::<Option<Vec<_>>>();
         Some(match e {
-            Expr::Const(_) | Expr::Key(_) | Expr::Bound(..) => e.clone(),
+            Expr::Const(_) | Expr::Key(_) | Expr::Bound(_, Which::First | Which::Last, _) => e.clone(),
             Expr::Aggregate(aggregate) => Expr::This(Attr::Stat(self.tally(aggregate)?)),
             Expr::And(xs) => Expr::And(all(xs)?),
             Expr::Or(xs) => Expr::Or(all(xs)?),

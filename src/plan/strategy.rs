@@ -21,6 +21,8 @@ pub enum StrategyKind {
     LatestRun,
     /// All partial matches, kept as a shared buffer of events per key and found by search with hash joins.
     Runs,
+    /// One pending match per step and key.
+    Pending,
 }
 
 impl StrategyKind {
@@ -31,12 +33,16 @@ impl StrategyKind {
             Self::Counter => "counter",
             Self::LatestRun => "latest-run",
             Self::Runs => "runs",
+            Self::Pending => "pending",
         }
     }
 }
 
 /// Chooses, and says why.
 pub fn choose(rule: &Rule, force: Option<StrategyKind>) -> (StrategyKind, String) {
+    if rule.pick == Pick::Pending {
+        return (StrategyKind::Pending, "`pick pending` keeps one match per step and key".to_owned());
+    }
     if rule.is_sliding() && !rule.handed_over {
         return (StrategyKind::Counter, "one repeated step with a bound is a sliding count".to_owned());
     }

@@ -1,4 +1,4 @@
-//! Look-up tables: CSV or JSON bytes to rows found by key or by network.
+//! Look-up tables: CSV, JSON or GeoJSON bytes to rows found by key, by network or by place.
 //!
 //! A table is immutable; reloading makes a new one. CSV cells that write a number or a bool are numbers and bools,
 //! empty cells are missing; a key cell that writes a number is found by the number and by its text.
@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::eval::member;
 use super::key::{encode_scalar, hash};
 use super::net::{CidrSet, parse_network};
+use super::polygon::Polygons;
 use crate::base::{Value, ValueRef};
 
 /// A loaded table.
@@ -27,6 +28,7 @@ pub struct Table {
 enum Index {
     Key(HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>),
     Cidr(CidrSet),
+    Polygon(Polygons),
 }
 
 impl Table {
@@ -37,6 +39,10 @@ impl Table {
     /// A sentence with row number for bytes that are no such table, and for missing key columns.
     pub fn load(name: &str, path: &str, key: &[String], bytes: &[u8]) -> Result<Self, String> {
         let content = hash(bytes);
+        if is_polygon(key) {
+            let (areas, rows) = Polygons::read(bytes)?;
+            return Ok(Self { name: name.into(), rows, index: Index::Polygon(areas), content });
+        }
         let csv = path.rsplit('.').next().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         let rows = if csv { read_csv(bytes)? } else { read_json(bytes, key)? };
         let index = if key.len() == 1 && key[0] == "cidr" { index_cidr(&rows)? } else { index_key(&rows, key)? };
@@ -57,6 +63,7 @@ impl Table {
     pub fn find(&self, key: &[ValueRef<'_>]) -> Option<u32> {
         match &self.index {
             Index::Cidr(set) => set.find(key.first()?.as_str()?),
+            Index::Polygon(areas) => areas.find(key.first()?.as_f64()?, key.get(1)?.as_f64()?),
             Index::Key(map) => {
                 let mut bytes: SmallVec<[u8; 64]> = SmallVec::new();
                 key.iter().all(|v| encode_scalar(*v, &mut bytes)).then(|| map.get(&bytes[..]).copied())?
@@ -83,6 +90,11 @@ impl Table {
         }
         columns
     }
+}
+
+/// Whether a table's key says that it is of areas: `key polygon`.
+pub fn is_polygon(key: &[String]) -> bool {
+    matches!(key, [only] if only == "polygon")
 }
 
 fn cell(text: &str) -> Value {

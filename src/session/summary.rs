@@ -62,6 +62,8 @@ pub struct Summary {
     pub untimed: u64,
     /// Keys that occurred twice in an object.
     pub duplicate_keys: u64,
+    /// Times that `each(…)` would have given an event more keys than one may have.
+    pub cut_keys: u64,
     /// Late events.
     pub late: u64,
     /// The lateness that would have kept them.
@@ -84,6 +86,7 @@ impl Summary {
         self.events += stats.events;
         self.bytes += stats.bytes;
         self.untimed += stats.untimed;
+        self.cut_keys += stats.cut_keys;
         self.duplicate_keys += stats.scan.duplicate_keys;
         for (reason, count) in Reject::ALL.iter().zip(stats.rejects) {
             if count > 0 {

@@ -102,10 +102,20 @@ pub struct TableDecl {
     pub name: Ident,
     /// The file, relative to the rule file.
     pub path: StrLit,
-    /// What it is looked up by: columns, or the single word `cidr`.
+    /// What it is looked up by: columns, or one of the single words `cidr` and `polygon`.
     pub key: Vec<Ident>,
     /// The whole declaration.
     pub span: Span,
+}
+
+impl TableDecl {
+    /// How many values a look-up gives: one a column, latitude and longitude for areas.
+    pub fn key_length(&self) -> usize {
+        match self.key.as_slice() {
+            [only] if only.name == "polygon" => 2,
+            columns => columns.len(),
+        }
+    }
 }
 
 /// `rule name "Title" { clauses }`
@@ -204,6 +214,42 @@ pub struct KeyItem {
     pub span: Span,
 }
 
+impl KeyItem {
+    /// What the component is called: as written, or else like the one field that it is or that its function is of.
+    /// `None` for anything else, which needs a written name.
+    pub fn component_name(&self) -> Option<String> {
+        fn field(expr: &Expr) -> Option<String> {
+            match &expr.kind {
+                ExprKind::Path(path) if !path.parts[0].name.starts_with('@') => {
+                    Some(path.parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join("."))
+                }
+                ExprKind::Index(inner, _) | ExprKind::Member(inner, _) => field(inner),
+                ExprKind::Call(call) => {
+                    let literal = |e: &Expr| {
+                        matches!(e.kind, ExprKind::Str(_) | ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Regex(_))
+                    };
+                    let mut fields = call.args.iter().filter(|arg| !literal(arg));
+                    let name = field(fields.next()?)?;
+                    fields.next().is_none().then_some(name)
+                }
+                _ => None,
+            }
+        }
+        self.name.as_ref().map(|name| name.name.clone()).or_else(|| field(&self.value))
+    }
+
+    /// The list that `each(…)` goes through, if the component has a key for each element.
+    pub fn each(&self) -> Option<&Expr> {
+        match &self.value.kind {
+            ExprKind::Call(call) if call.name.name == "each" => match call.args.as_slice() {
+                [list] => Some(list),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// Which candidate a completion reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pick {
@@ -215,6 +261,8 @@ pub enum Pick {
     All,
     /// For every first event the oldest.
     Each,
+    /// What one pending match per step gives, a newer one overwriting it [EQL].
+    Pending,
 }
 
 /// What a match uses up [`AFTER MATCH SKIP`].

@@ -92,12 +92,6 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        if let [only] = key.as_slice()
-            && only.name == "polygon"
-            && self.written(only.span) == "polygon"
-        {
-            self.later(&second_ring::POLYGON, only.span);
-        }
         Some(TableDecl { name: name?, path: path?, key, span })
     }
 
@@ -223,7 +217,6 @@ impl Builder<'_> {
         let mut items = Vec::new();
         for part in pair.into_inner().filter(|p| p.as_rule() == Rule::key_item) {
             if let Some(item) = self.key_item(part) {
-                second_ring::key(self, &item);
                 items.push(item);
             }
         }
@@ -246,7 +239,9 @@ impl Builder<'_> {
         }
         let value = value?;
         let written = self.written(value.span);
-        if written.starts_with('(') && written.ends_with(')') {
+        // Around an operation they may be needed, and do no harm.
+        let plain = matches!(value.kind, ExprKind::Path(_) | ExprKind::List(_) | ExprKind::Call(_));
+        if plain && written.starts_with('(') && written.ends_with(')') {
             let inner = written[1..written.len() - 1].trim().to_owned();
             self.report(
                 Diagnostic::error(Code("E0032"), "a key stands without parentheses", value.span, "leave them out")
@@ -265,12 +260,9 @@ impl Builder<'_> {
             "first" => Some(Pick::First),
             "all" => Some(Pick::All),
             "each" => Some(Pick::Each),
-            "pending" => {
-                self.later(&second_ring::PICK_PENDING, span);
-                None
-            }
+            "pending" => Some(Pick::Pending),
             other => {
-                let known = ["latest", "first", "all", "each"];
+                let known = ["latest", "first", "all", "each", "pending"];
                 let mut report =
                     Diagnostic::error(Code("E0009"), format!("there is no `pick {other}`"), span, "unknown");
                 let meant = super::spelling::nearest(other, known).or(match other {
@@ -280,7 +272,9 @@ impl Builder<'_> {
                 });
                 report = match meant {
                     Some(word) => report.help(format!("did you mean `{word}`?")).fix(span, word),
-                    None => report.help("there are `pick latest`, `pick first`, `pick each` and `pick all`"),
+                    None => {
+                        report.help("there are `pick latest`, `pick first`, `pick each`, `pick all` and `pick pending`")
+                    }
                 };
                 self.report(report);
                 None

@@ -7,7 +7,6 @@ use super::build::Builder;
 use super::grammar::Rule;
 use super::literal::{self, DurationError};
 use super::pratt::Operand;
-use super::second_ring;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
 
@@ -220,7 +219,6 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        second_ring::call(self, &call, span);
         if call.name.name == "some" || element.is_some() {
             return self.any_element(call, element, span, depth + 1);
         }

@@ -280,6 +280,7 @@ impl<'t> Printer<'t> {
                 Pick::First => "pick first",
                 Pick::All => "pick all",
                 Pick::Each => "pick each",
+                Pick::Pending => "pick pending",
             }),
             ClauseKind::AfterMatch(skip) => match skip {
                 AfterMatch::SkipPastLast => Doc::text("after match skip past last"),

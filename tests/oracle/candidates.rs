@@ -3,7 +3,7 @@
 //! Elements take events from left to right. Whatever depends on the whole candidate (`within`, reach-back,
 //! `cancel on`, `having`) is tested when the last element has been placed. Repetition stands in `repeat.rs`.
 
-use super::eval::{At, Binds, Env, World, agree, join};
+use super::eval::{At, Binds, Env, World, join};
 use super::event::{Ms, Val};
 use super::expr::Expr;
 use super::rule::{Bound, Elem, End, Guard, Joint, KeyComp, Pick, Step};
@@ -208,8 +208,8 @@ impl Search<'_> {
     pub fn qualifies(&self, step: &Step, part: &Part, own: &[usize], e: usize) -> Option<Env> {
         let world = self.world;
         let comps = world.rule.comps(step);
-        let key = world.key(&comps, e)?;
-        if !world.is_class(e, &step.classes) || !agree(&part.env, &key) {
+        let key = world.key(&comps, e, &part.env)?;
+        if !world.is_class(e, &step.classes) {
             return None;
         }
         let mut binds = part.binds.clone();
@@ -266,7 +266,7 @@ impl Search<'_> {
     pub fn named(&self, x: usize) -> bool {
         self.world.rule.steps().into_iter().any(|step| {
             self.world.is_class(x, &step.classes)
-                && self.world.key(&self.world.rule.comps(step), x).is_some_and(|key| agree(&self.key, &key))
+                && self.world.key(&self.world.rule.comps(step), x, &self.key).is_some()
         })
     }
 

@@ -79,6 +79,7 @@ fn events(text: &str, out: &mut Vec<Event>) {
                 "k" => event.k = Some(value.to_string()),
                 "j" => event.j = Some(value.to_string()),
                 "v" => event.v = Some(value.parse().expect("a number")),
+                "t" => event.t = value.split('+').map(str::to_string).collect(),
                 "w" => event.w = Some(value.parse().expect("a number")),
                 other => panic!("no field {other}"),
             }

@@ -45,25 +45,55 @@ impl World<'_> {
         })
     }
 
-    /// The event's key under these components; `None` if a part is missing.
-    pub fn key(&self, comps: &[KeyComp], event: usize) -> Option<Env> {
-        comps
-            .iter()
-            .map(|c| match self.events[event].field(&c.field) {
-                Val::Missing if c.optional => Some((c.name.clone(), "null".to_string())),
-                Val::Missing => None,
-                Val::Num(n) => Some((c.name.clone(), format!("{n}"))),
-                Val::Str(s) => Some((c.name.clone(), format!("\"{s}\""))),
-                other => panic!("no key: {other:?}"),
-            })
-            .collect()
+    /// The event's keys under these components: none if a part is missing, several by `each`.
+    pub fn keys(&self, comps: &[KeyComp], event: usize) -> Vec<Env> {
+        let mut keys: Vec<Env> = vec![vec![]];
+        for c in comps {
+            let values = if c.each {
+                self.events[event].list(&c.field).iter().map(|s| Val::Str(s.clone())).collect()
+            } else if let Some(expr) = &c.expr {
+                let none = vec![];
+                vec![self.value(expr, At { event: Some(event), binds: &none, prev: None, step: None })]
+            } else {
+                vec![self.events[event].field(&c.field)]
+            };
+            let mut texts: Vec<String> = vec![];
+            for value in values {
+                let text = match value {
+                    Val::Missing if c.optional => "null".to_string(),
+                    Val::Missing => continue,
+                    Val::Num(n) => format!("{n}"),
+                    Val::Str(s) => format!("\"{s}\""),
+                    Val::Bool(b) => format!("{b}"),
+                    other => panic!("no key: {other:?}"),
+                };
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+            if texts.is_empty() && c.each && c.optional {
+                texts.push("null".to_string());
+            }
+            let longer = |key: &Env| {
+                let key = key.clone();
+                let name = c.name.clone();
+                texts.iter().map(move |t| [key.clone(), vec![(name.clone(), t.clone())]].concat()).collect::<Vec<_>>()
+            };
+            keys = keys.iter().flat_map(longer).collect();
+        }
+        keys
+    }
+
+    /// The first of the event's keys that agrees with what is known of the key.
+    pub fn key(&self, comps: &[KeyComp], event: usize, known: &Env) -> Option<Env> {
+        self.keys(comps, event).into_iter().find(|key| agree(known, key))
     }
 
     /// Whether a guard is met by an event: class, key and condition.
     /// `guarded` are the components of the step it guards, `env` their values.
     pub fn meets(&self, guard: &Guard, event: usize, guarded: &[KeyComp], env: &Env, binds: &Binds) -> bool {
         self.is_class(event, &guard.classes)
-            && self.key(&self.rule.guard_comps(guard, guarded), event).is_some_and(|key| agree(env, &key))
+            && self.key(&self.rule.guard_comps(guard, guarded), event, env).is_some()
             && guard
                 .cond
                 .as_ref()
@@ -111,6 +141,34 @@ impl World<'_> {
             Expr::Agg(agg, name, f) => {
                 let numbers = list(name).iter().filter_map(|&i| number(&self.events[i].field(f))).collect();
                 aggregate(*agg, numbers)
+            }
+            Expr::Nth(name, n, f) => of(list(name).get(n - 1), f),
+            Expr::Percentile(name, f, p) => {
+                let mut xs: Vec<f64> = list(name).iter().filter_map(|&i| number(&self.events[i].field(f))).collect();
+                xs.sort_by(f64::total_cmp);
+                let Some(last) = xs.len().checked_sub(1) else { return Val::Missing };
+                let place = p / 100.0 * last as f64;
+                let (low, high) = (xs[place.floor() as usize], xs[place.ceil() as usize]);
+                Val::Num(low + (high - low) * (place - place.floor()))
+            }
+            Expr::CountOver(names, cond) => {
+                let holds =
+                    |i: &usize| cond.as_ref().is_none_or(|c| self.truth(c, At { event: Some(*i), ..at }) == Some(true));
+                let all = names.iter().flat_map(|n| list(n)).copied();
+                Val::Num(all.filter(holds).count() as f64)
+            }
+            Expr::CountDistinctOver(names, f) => {
+                let mut seen: Vec<Val> = vec![];
+                for value in names.iter().flat_map(|n| list(n)).map(|&i| self.events[i].field(f)) {
+                    if value != Val::Missing && !seen.contains(&value) {
+                        seen.push(value);
+                    }
+                }
+                Val::Num(seen.len() as f64)
+            }
+            Expr::AggOver(agg, names, f) => {
+                let all = names.iter().flat_map(|n| list(n));
+                aggregate(*agg, all.filter_map(|&i| number(&self.events[i].field(f))).collect())
             }
             Expr::Stat(call) => self.statistic(call, at),
             Expr::Exists(a) => Val::Bool(self.value(a, at) != Val::Missing),

@@ -25,6 +25,8 @@ pub struct Event {
     pub j: Option<String>,
     pub v: Option<i64>,
     pub w: Option<i64>,
+    /// A list of texts.
+    pub t: Vec<String>,
 }
 
 impl Event {
@@ -43,6 +45,15 @@ impl Event {
         }
     }
 
+    /// The elements of a list field; a single value is a list of one.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        match (name, self.field(name)) {
+            ("t", _) => self.t.clone(),
+            (_, Val::Str(text)) => vec![text],
+            _ => vec![],
+        }
+    }
+
     /// The event as a line of JSON. Its time is an offset from `base` (epoch milliseconds).
     pub fn json(&self, base: Ms) -> String {
         let mut out = format!("{{\"ts\":{},\"type\":\"{}\"", base + self.ts, self.class);
@@ -55,6 +66,9 @@ impl Event {
             if let Some(number) = number {
                 out += &format!(",\"{name}\":{number}");
             }
+        }
+        if !self.t.is_empty() {
+            out += &format!(",\"t\":[{}]", self.t.iter().map(|t| format!("\"{t}\"")).collect::<Vec<_>>().join(","));
         }
         out + "}"
     }
@@ -71,6 +85,9 @@ impl Event {
             if let Some(number) = number {
                 out += &format!(" {name}={number}");
             }
+        }
+        if !self.t.is_empty() {
+            out += &format!(" t={}", self.t.join("+"));
         }
         out
     }

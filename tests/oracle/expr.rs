@@ -21,6 +21,16 @@ pub enum Expr {
     CountDistinct(String, String),
     /// `sum(a.f)`
     Agg(Agg, String, String),
+    /// `nth(a, 2).f`
+    Nth(String, usize, String),
+    /// `percentile(a.f, 95)`
+    Percentile(String, String, f64),
+    /// `count((a, b))`, `count((a, b) where …)`
+    CountOver(Vec<String>, Option<Box<Expr>>),
+    /// `count(distinct (a, b).f)`
+    CountDistinctOver(Vec<String>, String),
+    /// `sum((a, b).f)`
+    AggOver(Agg, Vec<String>, String),
     /// `mean(v, 5s)`
     Stat(Box<Call>),
     Exists(Box<Expr>),
@@ -86,7 +96,7 @@ impl Expr {
                 a.walk(f);
                 items.iter().for_each(|e| e.walk(f));
             }
-            Self::Count(_, Some(a)) => a.walk(f),
+            Self::Count(_, Some(a)) | Self::CountOver(_, Some(a)) => a.walk(f),
             Self::Stat(call) => call.cond.iter().for_each(|c| c.walk(f)),
             _ => {}
         }
@@ -96,9 +106,13 @@ impl Expr {
     pub fn names(&self) -> Vec<String> {
         let mut out = vec![];
         self.walk(&mut |e| match e {
-            Self::Of(_, n, _) | Self::Count(n, _) | Self::CountDistinct(n, _) | Self::Agg(_, n, _) => {
-                out.push(n.clone());
-            }
+            Self::Of(_, n, _)
+            | Self::Count(n, _)
+            | Self::CountDistinct(n, _)
+            | Self::Agg(_, n, _)
+            | Self::Nth(n, ..)
+            | Self::Percentile(n, ..) => out.push(n.clone()),
+            Self::CountOver(ns, _) | Self::CountDistinctOver(ns, _) | Self::AggOver(_, ns, _) => out.extend(ns.clone()),
             _ => {}
         });
         out

@@ -52,7 +52,10 @@ pub fn all(world: &World<'_>, found: &[Found], watermark: Ms) -> Vec<Alert> {
     }
     said.sort_by(|a, b| {
         let place = |s: &Said| (s.time, s.at_deadline, s.event, s.kind);
-        place(a).cmp(&place(b)).then_with(|| select::older_first(&found[a.of].binds, &found[b.of].binds))
+        // The same events may complete two keys: missing comes first, then texts in their order.
+        let key = |s: &Said| found[s.of].key.iter().map(|(_, v)| (v != "null", v.clone())).collect::<Vec<_>>();
+        let by_binding = || select::older_first(&found[a.of].binds, &found[b.of].binds);
+        place(a).cmp(&place(b)).then_with(by_binding).then_with(|| key(a).cmp(&key(b)))
     });
     tell(world, found, said)
 }

@@ -143,6 +143,40 @@ fn statistic(r: &mut Random) -> Expr {
     }
 }
 
+/// Aggregates over two steps, percentiles and the n-th event.
+fn over_several(r: &mut Random, names: &[Name]) -> Expr {
+    let mut two: Vec<String> = vec![r.choose(names).name.clone(), r.choose(names).name.clone()];
+    two.dedup();
+    let many: Vec<&Name> = names.iter().filter(|n| n.many).collect();
+    let number = |r: &mut Random, from, to| Expr::Num(r.within(from, to) as f64);
+    if let (Some(name), true) = (many.first(), r.percent(50)) {
+        let name = name.name.clone();
+        if r.percent(50) {
+            let nth = Expr::Nth(name, 1 + r.below(3), "v".into());
+            return Expr::bin(*r.choose(&COMPARISONS), nth, number(r, 1, 3));
+        }
+        // Ranks of a few whole numbers at these places are quarters and halves, which floats have exactly.
+        let percentile = Expr::Percentile(name, "v".into(), *r.choose(&[0.0, 25.0, 50.0, 75.0, 100.0]));
+        return Expr::bin(*r.choose(&[Op::Gt, Op::Le]), percentile, Expr::Num(*r.choose(&[1.0625, 2.0625])));
+    }
+    // One name in parentheses is that name.
+    if two.len() < 2 {
+        return Expr::bin(Op::Ge, Expr::Count(two.swap_remove(0), None), Expr::Num(1.0));
+    }
+    match r.below(4) {
+        0 => Expr::bin(Op::Ge, Expr::CountOver(two, None), number(r, 2, 4)),
+        1 => {
+            let large = Expr::bin(Op::Gt, Expr::field("v"), Expr::Num(1.0));
+            Expr::bin(Op::Ge, Expr::CountOver(two, Some(Box::new(large))), number(r, 1, 2))
+        }
+        2 => Expr::bin(*r.choose(&COMPARISONS), Expr::CountDistinctOver(two, "v".into()), number(r, 1, 3)),
+        _ => {
+            let agg = *r.choose(&[Agg::Min, Agg::Max, Agg::Sum, Agg::Median]);
+            Expr::bin(*r.choose(&COMPARISONS), Expr::AggOver(agg, two, "v".into()), number(r, 1, 5))
+        }
+    }
+}
+
 /// What few statistics have: another function, window or key, a filter, a least number of values.
 fn options(r: &mut Random, call: &mut Call) {
     match r.below(12) {
@@ -209,5 +243,6 @@ pub fn having(r: &mut Random, names: &[Name]) -> Expr {
         }
     };
     let first = one(r);
-    if r.percent(15) { Expr::bin(Op::And, first, one(r)) } else { first }
+    let whole = if r.percent(15) { Expr::bin(Op::And, first, one(r)) } else { first };
+    if r.percent(12) { over_several(r, names) } else { whole }
 }

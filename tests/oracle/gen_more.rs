@@ -84,3 +84,39 @@ pub fn spans(r: &mut Random, rule: &mut Rule) {
         }
     }
 }
+
+/// `pick pending`, with the pattern cut down to what it takes.
+pub fn pending(r: &mut Random, rule: &mut Rule) {
+    if !r.percent(5) {
+        return;
+    }
+    rule.pick = Pick::Pending;
+    rule.parts.clear();
+    rule.skip = Skip::PastLast;
+    for (_, elem) in &mut rule.body {
+        if let Elem::All { members, .. } | Elem::Any { members } = elem {
+            *elem = Elem::Step(members[0].clone());
+        }
+        if let Elem::Group { body, .. } = elem {
+            *elem = Elem::Step(body[0].1.clone());
+        }
+        match elem {
+            Elem::Step(step) => {
+                step.quant = None;
+                step.until = None;
+            }
+            Elem::Absence { fewer, end, .. } => {
+                *fewer = 1;
+                *end = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some((_, Elem::Step(step))) = rule.body.first_mut() {
+        step.without.clear();
+    }
+    while matches!(rule.body.last(), Some((_, Elem::Absence { .. }))) {
+        rule.body.pop();
+    }
+    rule.number();
+}

@@ -14,7 +14,7 @@ pub fn rule(r: &mut Random) -> Rule {
     loop {
         let mut rule = Maker { r, names: vec![], handed: false, plain: false, steps: 0 }.rule();
         rule.number();
-        if valid::refusal(&rule).is_none() {
+        if valid::refusal(&rule).is_none() && !valid::known_inexact(&rule) {
             return rule;
         }
     }
@@ -33,7 +33,7 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn rule(mut self) -> Rule {
         let mut rule = Rule::default();
-        let key = |name: &str| KeyComp { name: name.into(), field: name.into(), optional: false };
+        let key = |name: &str| KeyComp { name: name.into(), field: name.into(), ..KeyComp::default() };
         match self.r.weighted(&[30, 44, 10, 5, 11]) {
             0 => {}
             1 => rule.by = vec![key("k")],
@@ -67,7 +67,7 @@ impl Maker<'_> {
             self.hand_over(&mut rule);
         } else if rule.by.len() == 1 && !rule.by[0].optional && self.r.percent(10) {
             // One component, from different fields.
-            let comp = |field: &str| KeyComp { name: "who".into(), field: field.into(), optional: false };
+            let comp = |field: &str| KeyComp { name: "who".into(), field: field.into(), ..KeyComp::default() };
             rule.by = vec![comp("k")];
             for step in rule.body.iter_mut().flat_map(|(_, e)| e.steps_mut()) {
                 if self.r.percent(40) {
@@ -80,6 +80,10 @@ impl Maker<'_> {
         self.choice(&mut rule);
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
+        super::gen_more::pending(self.r, &mut rule);
+        if rule.by.len() == 1 && rule.by[0].name == "k" && self.r.percent(12) {
+            self.computed_key(&mut rule.by[0]);
+        }
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
@@ -120,6 +124,20 @@ impl Maker<'_> {
         let own = vec![(Joint::default(), rule.body[at].1.clone())];
         let members = if self.r.percent(50) { vec![own, member] } else { vec![member, own] };
         rule.body[at].1 = Elem::Choice { members };
+    }
+
+    /// A key for every element of a list, or one that is computed from fields.
+    fn computed_key(&mut self, key: &mut KeyComp) {
+        let (v, w) = (Expr::field("v"), Expr::field("w"));
+        match self.r.below(5) {
+            0 | 1 => {
+                key.field = "t".into();
+                key.each = true;
+            }
+            2 => key.expr = Some(Expr::bin(Op::Add, v, w)),
+            3 => key.expr = Some(Expr::bin(Op::Gt, v, Expr::Num(2.0))),
+            _ => key.expr = Some(Expr::bin(Op::Default, Expr::field("j"), Expr::field("k"))),
+        }
     }
 
     /// Bounds on parts of the pattern.
@@ -383,14 +401,14 @@ impl Maker<'_> {
             out.push(Guard { classes: vec![class], cond, by });
         }
         if !self.handed && out.len() == 1 && self.r.percent(6) {
-            out[0].by = vec![KeyComp { name: "k".into(), field: "k".into(), optional: false }];
+            out[0].by = vec![KeyComp { name: "k".into(), field: "k".into(), ..KeyComp::default() }];
         }
         out
     }
 
     /// Gives every step its own components, each sharing one with an earlier step.
     fn hand_over(&mut self, rule: &mut Rule) {
-        let comp = |name: &str| KeyComp { name: name.into(), field: name.into(), optional: false };
+        let comp = |name: &str| KeyComp { name: name.into(), field: name.into(), ..KeyComp::default() };
         let mut seen: Vec<&str> = vec![];
         for (_, elem) in &mut rule.body {
             for step in elem.steps_mut() {

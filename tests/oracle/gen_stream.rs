@@ -79,6 +79,10 @@ pub fn stream(r: &mut Random, rule: &Rule) -> Vec<Event> {
             r.choose(&["A", "B", "C", "D", "X", "Z"]).to_string()
         };
         let mut event = event(r, seq, ts, class, one_key);
+        if rule.by.iter().any(|k| k.each) {
+            let tags: [&[&str]; 6] = [&[], &["x"], &["y"], &["x", "y"], &["y", "x", "y"], &["x", "y", "z"]];
+            event.t = r.choose(&tags).iter().map(ToString::to_string).collect();
+        }
         if mixed {
             event.j = event.j.map(|_| if one_key || r.percent(60) { "x".into() } else { "y".into() });
         }
@@ -100,7 +104,7 @@ fn event(r: &mut Random, seq: usize, ts: Ms, class: String, one_key: bool) -> Ev
     let j = text(r, "p", "q");
     let v = (!r.percent(6)).then(|| r.within(0, 4));
     let w = (!r.percent(20)).then(|| r.within(0, 2));
-    Event { seq, ts, class, k, j, v, w }
+    Event { seq, ts, class, k, j, v, w, t: vec![] }
 }
 
 /// The same events in an order of arrival that no watermark of this lateness calls late. Ties keep their order.

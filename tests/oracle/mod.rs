@@ -17,6 +17,7 @@ pub mod gen_more;
 pub mod gen_rule;
 pub mod gen_stream;
 pub mod parse;
+pub mod pending;
 pub mod random;
 pub mod render;
 pub mod repeat;

@@ -117,6 +117,7 @@ pub fn rule(text: &str) -> Rule {
                     "first" => Pick::First,
                     "all" => Pick::All,
                     "each" => Pick::Each,
+                    "pending" => Pick::Pending,
                     other => panic!("pick {other}"),
                 };
             }
@@ -163,6 +164,18 @@ pub fn rule(text: &str) -> Rule {
     }
     rule.number();
     rule
+}
+
+fn aggregate(function: &str) -> Agg {
+    match function {
+        "min" => Agg::Min,
+        "max" => Agg::Max,
+        "sum" => Agg::Sum,
+        "avg" => Agg::Avg,
+        "stddev" => Agg::Stddev,
+        "median" => Agg::Median,
+        other => panic!("no aggregate: {other}"),
+    }
 }
 
 struct Parser {
@@ -247,14 +260,51 @@ impl Parser {
     fn key_items(&mut self) -> Vec<KeyComp> {
         let mut out = vec![];
         loop {
-            let name = self.word();
-            let field = if self.take_symbol("=") { self.word() } else { name.clone() };
-            let optional = self.take_symbol("?");
-            out.push(KeyComp { name, field, optional });
+            let mut comp = KeyComp::default();
+            if self.is_word(0, "each") && self.is_symbol(1, "(") {
+                comp.field = self.each();
+                comp.each = true;
+                comp.name.clone_from(&comp.field);
+            } else {
+                comp.name = self.word();
+                comp.field.clone_from(&comp.name);
+                if self.take_symbol("=") {
+                    if self.is_symbol(0, "(") {
+                        self.symbol("(");
+                        comp.expr = Some(self.expr());
+                        self.symbol(")");
+                    } else if self.is_word(0, "each") && self.is_symbol(1, "(") {
+                        comp.field = self.each();
+                        comp.each = true;
+                    } else {
+                        comp.field = self.word();
+                    }
+                }
+            }
+            comp.optional = self.take_symbol("?");
+            out.push(comp);
             if !self.take_symbol(",") {
                 return out;
             }
         }
+    }
+
+    fn each(&mut self) -> String {
+        self.expect("each");
+        self.symbol("(");
+        let field = self.word();
+        self.symbol(")");
+        field
+    }
+
+    /// `a, b)`, behind the opening parenthesis.
+    fn name_list(&mut self) -> Vec<String> {
+        let mut names = vec![self.word()];
+        while self.take_symbol(",") {
+            names.push(self.word());
+        }
+        self.symbol(")");
+        names
     }
 
     /// Elements, of which `base` stand before it.
@@ -537,6 +587,10 @@ impl Parser {
                         self.symbol(".");
                         Expr::Of(sel, name, self.word())
                     }
+                    Expr::Nth(name, n, _) => {
+                        self.symbol(".");
+                        Expr::Nth(name, n, self.word())
+                    }
                     other => other,
                 }
             }
@@ -554,6 +608,37 @@ impl Parser {
             "exists" => return Expr::Exists(Box::new(self.expr())),
             "first" => return Expr::Of(Sel::First, self.word(), String::new()),
             "last" if self.is_symbol(1, ")") => return Expr::Of(Sel::Last, self.word(), String::new()),
+            "nth" => {
+                let name = self.word();
+                self.symbol(",");
+                return Expr::Nth(name, self.count(), String::new());
+            }
+            "percentile" => {
+                let name = self.word();
+                self.symbol(".");
+                let field = self.word();
+                self.symbol(",");
+                return match self.next() {
+                    Token::Num(p) => Expr::Percentile(name, field, p),
+                    other => panic!("a number, not {other:?}"),
+                };
+            }
+            "count" if self.is_word(0, "distinct") && self.is_symbol(1, "(") => {
+                self.at += 2;
+                let names = self.name_list();
+                self.symbol(".");
+                return Expr::CountDistinctOver(names, self.word());
+            }
+            "count" if self.take_symbol("(") => {
+                let names = self.name_list();
+                let cond = self.take_word("where").then(|| Box::new(self.expr()));
+                return Expr::CountOver(names, cond);
+            }
+            _ if self.take_symbol("(") => {
+                let names = self.name_list();
+                self.symbol(".");
+                return Expr::AggOver(aggregate(function), names, self.word());
+            }
             "count" if self.take_word("distinct") => {
                 let name = self.word();
                 self.symbol(".");
@@ -568,16 +653,7 @@ impl Parser {
         }
         let name = self.word();
         if self.take_symbol(".") {
-            let agg = match function {
-                "min" => Agg::Min,
-                "max" => Agg::Max,
-                "sum" => Agg::Sum,
-                "avg" => Agg::Avg,
-                "stddev" => Agg::Stddev,
-                "median" => Agg::Median,
-                other => panic!("no aggregate: {other}"),
-            };
-            return Expr::Agg(agg, name, self.word());
+            return Expr::Agg(aggregate(function), name, self.word());
         }
         let known = Stat::NAMES.iter().find(|(_, name)| *name == function);
         let stat = known.unwrap_or_else(|| panic!("no statistic: {function}")).0;

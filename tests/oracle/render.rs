@@ -65,6 +65,7 @@ pub fn text(rule: &Rule) -> String {
         Pick::First => out += "pick first\n",
         Pick::All => out += "pick all\n",
         Pick::Each => out += "pick each\n",
+        Pick::Pending => out += "pick pending\n",
     }
     match &rule.skip {
         Skip::PastLast => {}
@@ -102,7 +103,11 @@ fn bound(b: Bound) -> String {
 fn key_items(items: &[KeyComp]) -> String {
     let one = |k: &KeyComp| {
         let mark = if k.optional { "?" } else { "" };
-        if k.name == k.field { format!("{}{mark}", k.field) } else { format!("{} = {}{mark}", k.name, k.field) }
+        if let Some(e) = &k.expr {
+            return format!("{} = ({}){mark}", k.name, expr(e));
+        }
+        let value = if k.each { format!("each({})", k.field) } else { k.field.clone() };
+        if k.name == k.field { format!("{value}{mark}") } else { format!("{} = {value}{mark}", k.name) }
     };
     items.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -231,6 +236,17 @@ fn guards(guards: &[Guard]) -> String {
     guards.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+fn aggregate(agg: Agg) -> &'static str {
+    match agg {
+        Agg::Min => "min",
+        Agg::Max => "max",
+        Agg::Sum => "sum",
+        Agg::Avg => "avg",
+        Agg::Stddev => "stddev",
+        Agg::Median => "median",
+    }
+}
+
 fn statistic(call: &Call) -> String {
     let mut out = format!("{}({}", call.stat.name(), call.field);
     out += &match call.window {
@@ -272,17 +288,13 @@ pub fn expr(e: &Expr) -> String {
         Expr::Count(n, None) => format!("count({n})"),
         Expr::Count(n, Some(c)) => format!("count({n} where {})", expr(c)),
         Expr::CountDistinct(n, f) => format!("count(distinct {n}.{f})"),
-        Expr::Agg(a, n, f) => {
-            let name = match a {
-                Agg::Min => "min",
-                Agg::Max => "max",
-                Agg::Sum => "sum",
-                Agg::Avg => "avg",
-                Agg::Stddev => "stddev",
-                Agg::Median => "median",
-            };
-            format!("{name}({n}.{f})")
-        }
+        Expr::Agg(a, n, f) => format!("{}({n}.{f})", aggregate(*a)),
+        Expr::Nth(n, i, f) => format!("nth({n}, {i}).{f}"),
+        Expr::Percentile(n, f, p) => format!("percentile({n}.{f}, {p})"),
+        Expr::CountOver(ns, None) => format!("count(({}))", ns.join(", ")),
+        Expr::CountOver(ns, Some(c)) => format!("count(({}) where {})", ns.join(", "), expr(c)),
+        Expr::CountDistinctOver(ns, f) => format!("count(distinct ({}).{f})", ns.join(", ")),
+        Expr::AggOver(a, ns, f) => format!("{}(({}).{f})", aggregate(*a), ns.join(", ")),
         Expr::Stat(call) => statistic(call),
         Expr::Exists(a) => format!("exists({})", expr(a)),
         Expr::Not(a) => format!("not {}", inner(a)),

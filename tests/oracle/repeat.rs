@@ -18,7 +18,7 @@ impl Search<'_> {
         let comps = self.world.rule.comps(step);
         if comps.iter().any(|c| part.env.iter().all(|(name, _)| *name != c.name)) {
             let mut seen: Vec<Env> = vec![];
-            for key in self.following(part).into_iter().filter_map(|e| self.world.key(&comps, e)) {
+            for key in self.following(part).into_iter().flat_map(|e| self.world.keys(&comps, e)) {
                 if agree(&part.env, &key) && !seen.contains(&key) {
                     let mut one = part.clone();
                     one.env = join(&part.env, &key);
@@ -141,7 +141,7 @@ impl Search<'_> {
         if !self.enters(joint, part, first) {
             return None;
         }
-        let key = self.world.key(&self.world.rule.comps(step), first)?;
+        let key = self.world.key(&self.world.rule.comps(step), first, &part.env)?;
         let mut next = self.bound(part, step, events, &key);
         let mut guards = step.without.clone();
         guards.append(&mut next.carried);

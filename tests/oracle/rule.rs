@@ -56,10 +56,14 @@ pub struct Part {
     pub within: Bound,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct KeyComp {
     pub name: String,
     pub field: String,
+    /// In place of the field: any expression over the event.
+    pub expr: Option<Expr>,
+    /// `each(field)`: a key for every element.
+    pub each: bool,
     /// `?`: missing is a key.
     pub optional: bool,
 }
@@ -71,6 +75,8 @@ pub enum Pick {
     First,
     All,
     Each,
+    /// One pending match per step, as EQL.
+    Pending,
 }
 
 #[allow(clippy::enum_variant_names, reason = "the words of the rule language")]

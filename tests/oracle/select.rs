@@ -5,7 +5,7 @@ use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
 use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
-use super::sliding;
+use super::{pending, sliding};
 
 /// An alert of the oracle. Events are named by their line.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +78,7 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     for key in keys(&world) {
         let (all, looks) = match rule.sliding() {
             Some(step) => sliding::count(&world, step, &key),
+            None if rule.pick == Pick::Pending => (pending::reported(&world, &key), vec![]),
             None => (reported(&world, &key), vec![]),
         };
         for candidate in all {
@@ -100,10 +101,10 @@ fn keys(world: &World<'_>) -> Vec<Env> {
     // An optional first element lets another step open; in a keyed rule its key is the same components.
     for step in if world.rule.handed_over() { first.1.steps() } else { world.rule.steps() } {
         for e in 0..world.events.len() {
-            if let Some(key) = world.key(&world.rule.comps(step), e)
-                && !out.contains(&key)
-            {
-                out.push(key);
+            for key in world.keys(&world.rule.comps(step), e) {
+                if !out.contains(&key) {
+                    out.push(key);
+                }
             }
         }
     }
@@ -167,7 +168,7 @@ fn past(world: &World<'_>, done: Done) -> usize {
 /// Which of the candidates that complete together are reported.
 fn pick(rule: &Rule, all: Vec<Candidate>) -> Vec<Candidate> {
     match rule.pick {
-        Pick::All => all,
+        Pick::All | Pick::Pending => all,
         Pick::Each => oldest_per_first(all),
         Pick::Latest => best(all, true),
         Pick::First => best(all, false),

@@ -76,6 +76,7 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
     with(&|r| r.within.iter_mut().for_each(|b| b.open = false));
     with(&|r| r.pick = Pick::Latest);
     with(&|r| r.skip = Skip::PastLast);
+    with(&|r| r.by.iter_mut().for_each(|k| k.expr = None));
     with(&|r| drop(r.by.pop()));
     with(&|r| r.by.iter_mut().for_each(|k| k.optional = false));
     for i in 0..rule.parts.len() {

@@ -30,9 +30,8 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> (Vec<Candidate>, Vec<
     let comps = rule.comps(step);
     for e in 0..world.events.len() {
         // The newest events of the class, whatever their `where`, with this one.
-        let mut newest = (0..=e)
-            .rev()
-            .filter(|&x| world.is_class(x, &step.classes) && world.key(&comps, x).is_some_and(|of| of == *key));
+        let mut newest =
+            (0..=e).rev().filter(|&x| world.is_class(x, &step.classes) && world.key(&comps, x, key).is_some());
         let oldest = rule.events.and_then(|n| newest.nth(n - 1)).unwrap_or(0);
         window.retain(|&x| x >= oldest);
         if search.qualifies(step, &part, &[], e).is_none() {

@@ -74,7 +74,7 @@ impl World<'_> {
         let comps = self.rule.comps(step);
         let key = |i: usize| -> Option<Vec<String>> {
             if call.by.is_empty() {
-                return self.key(&comps, i).map(|env| env.into_iter().map(|(_, value)| value).collect());
+                return self.key(&comps, i, &vec![]).map(|env| env.into_iter().map(|(_, value)| value).collect());
             }
             let values = call.by.iter().map(|f| match self.events[i].field(f) {
                 Val::Missing => None,

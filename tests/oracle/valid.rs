@@ -39,6 +39,14 @@ pub fn refusal(rule: &Rule) -> Option<&'static str> {
     names(rule).or_else(|| whole(rule)).or_else(|| parts(rule))
 }
 
+/// Rules in which the engine is known to miss matches (the end of docs/semantics.md says so): a repeated first step
+/// with `until`, a bound on the whole and a greatest number. Left out of random rules, so that these show what is new.
+pub fn known_inexact(rule: &Rule) -> bool {
+    let first = rule.body[0].1.steps();
+    rule.within.is_some()
+        && first.iter().any(|s| s.until.is_some() && s.quant.as_ref().is_some_and(|q| q.count.bounds().1 < usize::MAX))
+}
+
 fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<&Elem>) -> Option<&'static str> {
     let plain = joint == &Joint::default();
     if joint.after.is_some_and(|a| joint.within.is_some_and(|w| !w.holds(a))) {
@@ -124,6 +132,12 @@ fn names(rule: &Rule) -> Option<&'static str> {
             let many = match e {
                 Expr::Of(Sel::Plain, n, _) => Some((n, false)),
                 Expr::Of(_, n, _) | Expr::Agg(_, n, _) | Expr::CountDistinct(n, _) => Some((n, true)),
+                Expr::Nth(n, ..) | Expr::Percentile(n, ..) => Some((n, true)),
+                Expr::CountOver(ns, _) | Expr::CountDistinctOver(ns, _) | Expr::AggOver(_, ns, _) => {
+                    fine &= ns.iter().all(|n| bound.iter().any(|(b, _)| b == n));
+                    fine &= ns.iter().enumerate().all(|(i, n)| !ns[..i].contains(n));
+                    None
+                }
                 Expr::Count(n, Some(_)) => Some((n, true)),
                 Expr::Count(n, None) => {
                     fine &= bound.iter().any(|(b, _)| b == n);
@@ -196,7 +210,42 @@ fn names(rule: &Rule) -> Option<&'static str> {
 }
 
 fn whole(rule: &Rule) -> Option<&'static str> {
+    if rule.pick == Pick::Pending
+        && let Some(why) = against_pending(rule)
+    {
+        return Some(why);
+    }
     let steps = rule.steps();
+    let mut beyond = false;
+    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having) {
+        e.walk(&mut |e| {
+            if let Expr::Nth(name, n, _) = e {
+                let most = |s: &Step| s.quant.as_ref().map_or(1, |q| q.count.bounds().1);
+                let of_group = rule.body.iter().any(|(_, e)| {
+                    matches!(e, Elem::Group { .. }) && e.steps().iter().any(|s| s.name.as_ref() == Some(name))
+                });
+                beyond |= !of_group && rule.step_named(name).is_some_and(|s| most(s) < *n);
+            }
+        });
+    }
+    if beyond {
+        return Some("an event beyond the last");
+    }
+    if rule.by.iter().any(|k| k.each) {
+        if steps.iter().any(|s| s.cond.as_ref().is_some_and(Expr::has_stat)) {
+            return Some("statistics of several keys at once");
+        }
+        if rule.handed_over() || partial_guard(rule) {
+            return Some("`each` in a part of the key");
+        }
+    }
+    let mut own_key = false;
+    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(rule.classes.iter().map(|(_, c)| c)) {
+        e.walk(&mut |e| own_key |= matches!(e, Expr::Stat(call) if !call.by.is_empty()));
+    }
+    if rule.by.iter().any(|k| k.expr.is_some()) && (rule.handed_over() || own_key) {
+        return Some("a key handed over in a way the oracle leaves out");
+    }
     if rule.resolve_when.is_some() && rule.sliding().is_none() {
         return Some("`resolve when` without a sliding count");
     }
@@ -351,6 +400,27 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     None
 }
 
+/// `pick pending` takes single steps under one key.
+fn against_pending(rule: &Rule) -> Option<&'static str> {
+    let single = |e: &Elem| match e {
+        Elem::Step(s) => s.quant.is_none(),
+        Elem::Absence { end, .. } => end.is_none(),
+        _ => false,
+    };
+    let looks_back = |s: &&Step| {
+        let own = |g: &Guard| g.cond.as_ref().is_some_and(|c| c.names().iter().any(|n| Some(n) == s.name.as_ref()));
+        s.without.iter().any(own)
+            || s.last.iter().any(|l| {
+                l.computed.is_some() || l.events.iter().any(|g| g.cond.as_ref().is_some_and(|c| !c.names().is_empty()))
+            })
+    };
+    if !rule.parts.is_empty() || !rule.body.iter().all(|(_, e)| single(e)) || rule.steps().iter().any(looks_back) {
+        return Some("`pick pending` over more than single steps");
+    }
+    let partial = partial_guard(rule) || rule.steps().iter().any(|s| partial_statistic(rule, s));
+    (rule.handed_over() || rule.skip != Skip::PastLast || partial).then_some("`pick pending` and its key")
+}
+
 /// Bounds on parts that say nothing, that cross, or whose braces cut something apart.
 fn parts(rule: &Rule) -> Option<&'static str> {
     let open = |e: &Elem| matches!(e, Elem::Absence { end: None, .. });
@@ -420,8 +490,8 @@ fn choices(rule: &Rule) -> Option<&'static str> {
         if rule.body.iter().map(|(_, e)| e).chain(members.iter().flatten().map(|(_, e)| e)).any(computed) {
             return Some("a choice beside a computed deadline");
         }
-        if rule.repeat.is_some() {
-            return Some("a choice that repeats");
+        if rule.repeat.is_some() || rule.pick == Pick::Pending {
+            return Some("a choice that repeats, or is pending");
         }
     }
     None

@@ -258,7 +258,7 @@ impl<'a> Collector<'_, 'a> {
             ExprKind::Member(base, fields) => {
                 if let ExprKind::Call(call) = &base.kind
                     && SELECTORS.contains(&call.name.name.as_str())
-                    && let [Expr { kind: ExprKind::Path(path), .. }] = call.args.as_slice()
+                    && let [Expr { kind: ExprKind::Path(path), .. }, ..] = call.args.as_slice()
                     && let Some(step) = at.model.and_then(|m| m.step_named(&path.parts[0].name))
                 {
                     return self.step_field(step, fields, expr.span, at, how);
@@ -266,6 +266,19 @@ impl<'a> Collector<'_, 'a> {
                 self.expression(base, at, Use::Plain, depth);
             }
             ExprKind::Call(call) => {
+                if let (Some(_), Some(Expr { kind: ExprKind::Member(inner, field), .. })) =
+                    (Aggregate::by_name(&call.name.name), call.args.first())
+                    && let (ExprKind::List(items), Some(model)) = (&inner.kind, at.model)
+                {
+                    for item in items {
+                        if let ExprKind::Path(path) = &item.kind
+                            && let Some(step) = model.step_named(&path.parts[0].name)
+                        {
+                            self.step_field(step, field, expr.span, at, Use::Plain);
+                        }
+                    }
+                    return;
+                }
                 if let Some(step) = self.aggregated_step(call, at) {
                     if let ([Expr { kind: ExprKind::Path(path), .. }], true) = (call.args.as_slice(), step.1) {
                         self.step_field(step.0, &path.parts[1..], path.span, at, Use::Plain);
@@ -307,7 +320,7 @@ impl<'a> Collector<'_, 'a> {
     /// The step that an aggregate is over, and whether a field of it is read.
     fn aggregated_step(&self, call: &crate::syntax::ast::Call, at: &At<'_, 'a>) -> Option<(usize, bool)> {
         Aggregate::by_name(&call.name.name)?;
-        let [Expr { kind: ExprKind::Path(path), .. }] = call.args.as_slice() else { return None };
+        let Some(Expr { kind: ExprKind::Path(path), .. }) = call.args.first() else { return None };
         let step = at.model?.step_named(&path.parts[0].name)?;
         Some((step, path.parts.len() > 1))
     }

@@ -330,6 +330,7 @@ pub fn pick_word(pick: Pick) -> &'static str {
         Pick::First => "first",
         Pick::All => "all",
         Pick::Each => "each",
+        Pick::Pending => "pending",
     }
 }
 

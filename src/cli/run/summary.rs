@@ -29,6 +29,8 @@ pub struct Totals {
     pub needed_lateness: tripline::base::Duration,
     /// Events too far in the future.
     pub quarantined: u64,
+    /// Times that an event would have had more keys than one may have.
+    pub cut_keys: u64,
     /// Events outside `--from` and `--to`.
     pub outside: u64,
     /// Events that got the time of their arrival.
@@ -50,6 +52,7 @@ impl Totals {
             late: counts.late,
             needed_lateness: counts.needed_lateness,
             quarantined: counts.quarantined,
+            cut_keys: counts.cut_keys,
             outside: counts.outside,
             untimed: counts.untimed,
             rules: counts.rules.iter().map(RuleTotals::new).collect(),
@@ -125,6 +128,10 @@ pub fn render(totals: &Totals, color: bool) -> String {
             counted(totals.late, "event"),
             totals.needed_lateness
         );
+        line(&mut out, &warn(&text));
+    }
+    if totals.cut_keys > 0 {
+        let text = format!("{} with more than 1000 keys by each(…), cut", counted(totals.cut_keys, "event"));
         line(&mut out, &warn(&text));
     }
     if totals.quarantined > 0 {

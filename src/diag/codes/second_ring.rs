@@ -43,33 +43,4 @@ table! {
     "expect device.id from @devices",
     "match { a: beat then no beat within 5m }";
 
-    "E0118", "`pick pending`",
-    "`pick pending` keeps one pending match for each step and key, which a newer one overwrites.",
-    "pick pending",
-    "pick latest";
-
-    "E0122", "an aggregate over several steps",
-    "An aggregate may take the events of several steps together.",
-    "having count(distinct (a, b).user) == 1",
-    "having count(distinct a.user) == 1 and first(a).user == first(b).user";
-
-    "E0123", "`percentile` or `nth`",
-    "`percentile(a.f, 95)` and `nth(a, 2).f` read the events of a repeated step.",
-    "having percentile(a.latency, 95) > 300",
-    "having median(a.latency) > 300";
-
-    "E0125", "`each` in a key",
-    "`each(tags)` gives one key for each element of a list.",
-    "by each(tags)",
-    "by tags[0]";
-
-    "E0126", "a computed key",
-    "A component of a key may be any expression over the event. For now it is one field, or a function of one field.",
-    "by latitude * 10 + longitude",
-    "by lower(user.name)";
-
-    "E0127", "a table of polygons",
-    "`table zones from \"zones.geojson\" key polygon` looks a point up in areas.",
-    "table zones from \"zones.geojson\" key polygon",
-    "let in_port = in_polygon(lat, lon, ((1.0, 2.0), (1.0, 3.0), (2.0, 3.0)))";
 }

@@ -54,7 +54,8 @@ pub(super) fn pick(env: &RuleEnv<'_>, candidates: &mut Vec<Candidate>) {
                 .collect()
         };
         match env.rule.pick {
-            Pick::Latest => *candidates = best(candidates, newest_first),
+            // `pick pending` has a strategy of its own.
+            Pick::Latest | Pick::Pending => *candidates = best(candidates, newest_first),
             Pick::First => *candidates = best(candidates, oldest_first),
             Pick::Each => by_first(candidates),
             Pick::All => {

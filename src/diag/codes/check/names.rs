@@ -187,14 +187,14 @@ codes! {
         right "rule a {\n  by user\n  match { f: at least 5 of login } within 5m\n  alert { attempts = count(f) }\n}\nrule b {\n  match { x: alert.a where attempts > 9 }\n}";
 
     WRONG_KEY "E0238" "this cannot be a key",
-        "A key component is a field, or a function of one field.",
+        "A key component is an expression over the event that gives one value: a field, or what is computed from fields. An attribute alone would tell all events apart; a list has no one value, but `each(list)` gives a key for each element.",
         wrong "rule r {\n  by time = @ts\n  match { a: sale then b: refund } within 1h\n}",
         right "rule r {\n  by shop = lower(shop.name)\n  match { a: sale then b: refund } within 1h\n}";
 
     UNNAMED_KEY "E0239" "a computed key component has no name",
-        "Steps agree on key components by name, and alerts show them. A field is its own name; a function of one needs a written one.",
-        wrong "rule r {\n  by lower(user)\n  match { a: login then b: logout } within 1h\n}",
-        right "rule r {\n  by user = lower(user)\n  match { a: login then b: logout } within 1h\n}";
+        "Steps agree on key components by name, and alerts show them. A field, and a function of one field, is called like the field; anything else needs a written name.",
+        wrong "rule r {\n  by floor(@ts / 5m)\n  match { a: login then b: logout } within 1h\n}",
+        right "rule r {\n  by bucket = floor(@ts / 5m)\n  match { a: login then b: logout } within 1h\n}";
 
     UNKNOWN_KEY "E0240" "a guard names an unknown key component",
         "A guard's own `by` names components of the step that it guards, and says where to read them.",

@@ -15,4 +15,24 @@ codes! {
         "A regular expression stands after `=~`, and as the second argument of `extract`.",
         wrong "rule r {\n  match { a: login where contains(user, /adm/) }\n}",
         right "rule r {\n  match { a: login where user =~ /adm/ }\n}";
+
+    WRONG_PERCENTILE "E0273" "a percentile is not from 0 to 100",
+        "`percentile(a.f, 95)` is the value that 95 % of the values do not exceed. Which one is meant is fixed when the rule is compiled.",
+        wrong "rule r {\n  by host\n  match { a: at least 3 of request } within 5m\n  having percentile(a.latency, 950) > 2\n}",
+        right "rule r {\n  by host\n  match { a: at least 3 of request } within 5m\n  having percentile(a.latency, 95) > 2\n}";
+
+    WRONG_NTH "E0274" "`nth` asks for an event that cannot be",
+        "`nth(a, 1)` is the oldest event that a step bound. The number is written out, and no greater than what the step may bind.",
+        wrong "rule r {\n  by user\n  match { a: exactly 3 of login then b: logout } within 5m\n  alert { host = nth(a, 4).host }\n}",
+        right "rule r {\n  by user\n  match { a: exactly 3 of login then b: logout } within 5m\n  alert { host = nth(a, 2).host }\n}";
+
+    EACH_OUT_OF_PLACE "E0275" "`each` stands outside a key",
+        "`each(tags)` in a `by` gives an event one key for every different element of a list. It is no function of other expressions.",
+        wrong "rule r {\n  match { a: login where each(tags) == \"vip\" }\n}",
+        right "rule r {\n  match { a: login where some(tags as tag where tag == \"vip\") }\n}";
+
+    EACH_IN_PARTS "E0276" "`each` in a rule without one key",
+        "With `each` an event belongs to several keys, and takes part in the rule for each of them as if for that key alone. So all steps and guards have the same components.",
+        wrong "rule r {\n  match { a: login by tag = each(tags) then b: logout by tag = tag, user = user } within 1h\n}",
+        right "rule r {\n  match { a: login by tag = each(tags) then b: logout by tag = tag } within 1h\n}";
 }
