@@ -142,6 +142,7 @@ fn declare(files: &[File], load: &Load<'_>, diagnostics: &mut Vec<Diagnostic>) -
                     diagnostics.push(Diagnostic::error(NO_TABLE, message, table.path.span, "this file"));
                 }
             },
+            Item::Clock(clock) => declarations.clocks.push(clock.clone()),
             Item::Rule(_) | Item::Test(_) => {}
         }
     }

@@ -73,7 +73,8 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
         let mut rule = gen_rule::rule(r);
         rule.classes.clear();
         let file = render::file(&rule).replace("rule r {", &format!("rule r{n} {{"));
-        if compile_str(&file).is_err() {
+        // Also two clocks of one name.
+        if compile_str(&format!("{text}{file}")).is_err() {
             continue;
         }
         text += &file;
@@ -92,6 +93,12 @@ fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) {
     let held = "rule held { by k match { x: B unless open alert.r0 } }\n";
     if compile_str(&format!("{text}{held}")).is_ok() {
         text += held;
+    }
+    if r.percent(40) {
+        text += "clock four = every 4s\n\
+                 rule ticked { by k match { a: A then t: four } within 10s }\n\
+                 rule hourly { match { t: four then no B within 1s } after match no skip }\n\
+                 rule begun { match { s: A then no A within 3s } expect start }\n";
     }
     events.retain(|e| e.class != "Z");
     for event in &mut events {

@@ -199,6 +199,8 @@ fn clause() -> BoxedStrategy<String> {
         Just("enabled false shadow internal".to_owned()),
         guards().prop_map(|g| format!("resolve on {g}")),
         (expr(), duration()).prop_map(|(e, d)| format!("resolve when {e} repeat every {d}")),
+        Just("expect a.b, k = lower(c)? from @t".to_owned()),
+        Just("expect start".to_owned()),
         Just("limits { runs_per_key = 10 x = 2 }".to_owned()),
     ]
     .boxed()
@@ -231,6 +233,8 @@ fn declaration() -> BoxedStrategy<String> {
         4 => rule(),
         1 => expr().prop_map(|e| format!("event a = {e}")),
         1 => expr().prop_map(|e| format!("let b = {e}")),
+        1 => Just("clock c = daily \"06:00\"  \"Europe/Berlin\"".to_owned()),
+        1 => Just("clock c = every 15m".to_owned()),
         1 => Just("table t from \"t.csv\" key a, `b c`".to_owned()),
         1 => expr().prop_map(|e| format!(
             "test r \"t\" {{ 0s A {{ a: 1, \"b.c\": [1, -2.5, null, true, {{x: \"y\\n\"}}], d.e: 1e300 }} x 5 every 90s \

@@ -67,6 +67,8 @@ pub struct Collector {
     follow: Option<Box<Followers>>,
     /// Repeats before this are due; it stays where the input ended.
     due: Timestamp,
+    /// Where time began.
+    start: Option<Timestamp>,
     ended: bool,
     limits: Limits,
     counters: Vec<SentCounters>,
@@ -96,7 +98,10 @@ impl Collector {
         decoder: Option<Decoder>,
         clock: Option<fn() -> u64>,
     ) -> Self {
-        let level = |_| Level { matcher: Matcher::new(Arc::clone(&rules), limits.clone(), clock), seen: 0 };
+        let level = |at| {
+            let matcher = Matcher::new(Arc::clone(&rules), limits.clone(), clock);
+            Level { matcher: matcher.scheduled(at + 1, None), seen: 0 }
+        };
         Self {
             builder: Builder::new(Arc::clone(&rules), evidence),
             decoder,
@@ -106,6 +111,7 @@ impl Collector {
             suppressor: Suppressor::default(),
             follow: Followers::new(&rules).map(Box::new),
             due: Timestamp::MIN,
+            start: None,
             ended: false,
             limits,
             counters: vec![SentCounters::default(); rules.rules.len()],
@@ -158,6 +164,22 @@ impl Collector {
         if self.rules.gathers() {
             self.inputs.push((Arc::clone(batch), record));
         }
+    }
+
+    /// Time begins at `start`.
+    pub fn begin(&mut self, start: Timestamp) {
+        self.start = Some(start);
+    }
+
+    /// Goes on where a saved collector was.
+    pub fn resume(&mut self, start: Option<Timestamp>, watermark: Timestamp) {
+        self.start = start;
+        self.levels.iter_mut().for_each(|l| l.matcher.resume(start, watermark));
+    }
+
+    /// The input has ended: clocks stop, or with `flush` go on as long as something is undecided.
+    pub fn end(&mut self, flush: bool) {
+        self.levels.iter_mut().for_each(|l| l.matcher.end(flush));
     }
 
     /// Takes what the shards found up to `watermark`, and gives what is final.
@@ -288,6 +310,9 @@ impl Collector {
         let rules = Arc::clone(&self.rules);
         let of_level = |rule: RuleId| rules.rules.get(rule.index()).is_some_and(|r| r.level as usize == level + 1);
         let Level { matcher, seen } = &mut self.levels[level];
+        if let Some(start) = self.start {
+            matcher.begin(start, found);
+        }
         let (mut a, mut b) = (inputs.iter().peekable(), alerts.iter().peekable());
         loop {
             let input = a.peek().map(|(batch, i)| batch.records[*i as usize].ts);
@@ -321,7 +346,7 @@ impl Collector {
                     if !is_event(&rules, draft) {
                         continue;
                     }
-                    matcher.advance(draft.order.time.min(deadlines), found);
+                    matcher.advance_to_alert(draft.order.time, deadlines, found);
                     let Some(decoder) = &mut self.decoder else { continue };
                     let json = event_json(&draft.alert);
                     let Some(batch) = decoder.decode_alert(draft.alert.rule, json, draft.order.time) else { continue };

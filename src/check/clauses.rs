@@ -54,6 +54,7 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::ResolveOn(_) => "resolve on",
         ClauseKind::ResolveWhen(_) => "resolve when",
         ClauseKind::Repeat(_) => "repeat every",
+        ClauseKind::Expect(_) => "expect",
         ClauseKind::Limits(_) => "limits",
     }
 }
@@ -126,6 +127,7 @@ impl<'a> Checker<'a> {
                     }
                 }
                 ClauseKind::ResolveWhen(expr) => self.resolve_when(expr, clause, model),
+                ClauseKind::Expect(expect) => self.expect(expect, clause, model),
                 ClauseKind::Repeat(period) => self.repeat(period, clause, model),
                 ClauseKind::Limits(limits) => self.limits(limits, clause.span),
                 _ => {}

@@ -6,7 +6,7 @@ use crate::check::pattern::all_classes;
 use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{ClassRef, Clause, ClauseKind, Expr, RuleDecl, StepGuardKind};
+use crate::syntax::ast::{ClassRef, Clause, ClauseKind, Expr, ExprKind, RuleDecl, StepGuardKind};
 
 impl<'a> Checker<'a> {
     /// `internal`, and what has no effect beside it.
@@ -182,6 +182,20 @@ impl<'a> Checker<'a> {
                 .label(other.name.span, "has no `resolve`")
                 .help(format!("give `{name}` a `resolve on X`, or write `unless alert.{name} in last 1h`")),
             );
+        }
+        let each = |c: &&Component<'a>| matches!(&c.item.value.kind, ExprKind::Call(call) if call.name.name == "each");
+        if let Some(several) = mine.iter().find(each) {
+            self.out.push(
+                Diagnostic::error(
+                    codes::OPEN_KEY,
+                    "`unless open` needs one key, and `each` gives several",
+                    class.span,
+                    "open for which of them?",
+                )
+                .label(several.item.span, "a key for each element")
+                .help(format!("write `unless alert.{name} in last 1h`")),
+            );
+            return;
         }
         let theirs = Model::new(other);
         for component in theirs.key() {

@@ -7,6 +7,7 @@ mod aggregate;
 mod bounds;
 mod call;
 mod clauses;
+mod clock;
 mod expr;
 mod fold;
 mod group;
@@ -160,6 +161,9 @@ impl<'a> Checker<'a> {
             self.contradictions(&[&class.condition]);
             self.skipping_negations(&[&class.condition], &[], &scope);
         }
+        for clock in self.names.clocks.values().copied().collect::<Vec<_>>() {
+            self.clock(clock);
+        }
         for table in self.names.tables.values().copied().collect::<Vec<_>>() {
             for (i, column) in table.key.iter().enumerate() {
                 if let Some(first) = table.key[..i].iter().find(|c| c.name == column.name) {
@@ -247,6 +251,7 @@ impl<'a> Checker<'a> {
         self.clauses(&model);
         self.unreachable(&model);
         self.parts(&model);
+        self.clocks_of(&model);
         self.classes(&model);
     }
 
@@ -312,7 +317,9 @@ impl<'a> Checker<'a> {
             self.alert_class(class, rule);
             return;
         }
-        if matches!(class.name.as_str(), "any" | "alert") || self.names.classes.contains_key(class.name.as_str()) {
+        let name = class.name.as_str();
+        let declared = self.names.classes.contains_key(name) || self.names.clocks.contains_key(name);
+        if matches!(name, "any" | "alert") || declared {
             return;
         }
         if !self.judged_classes.insert(class.name.clone()) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{EventDecl, File, Ident, Item, LetDecl, RuleDecl, TableDecl, TestDecl};
+use crate::syntax::ast::{ClockDecl, EventDecl, File, Ident, Item, LetDecl, RuleDecl, TableDecl, TestDecl};
 use crate::syntax::source::SourceId;
 
 /// Every declaration by name.
@@ -16,6 +16,7 @@ pub(crate) struct Names<'a> {
     pub(crate) classes: BTreeMap<&'a str, &'a EventDecl>,
     pub(crate) lets: BTreeMap<&'a str, &'a LetDecl>,
     pub(crate) tables: BTreeMap<&'a str, &'a TableDecl>,
+    pub(crate) clocks: BTreeMap<&'a str, &'a ClockDecl>,
     pub(crate) rules: BTreeMap<&'a str, &'a RuleDecl>,
     /// The rules in the order of the files, duplicates included.
     pub(crate) all_rules: Vec<&'a RuleDecl>,
@@ -33,7 +34,8 @@ impl<'a> Names<'a> {
                         out.push(reserved_class(&decl.name));
                         continue;
                     }
-                    let first = names.classes.get(decl.name.name.as_str()).map(|d| &d.name);
+                    let clock = names.clocks.get(decl.name.name.as_str()).map(|d| &d.name);
+                    let first = names.classes.get(decl.name.name.as_str()).map(|d| &d.name).or(clock);
                     if !duplicate("event class", &decl.name, first, out) {
                         names.classes.insert(&decl.name.name, decl);
                     }
@@ -48,6 +50,17 @@ impl<'a> Names<'a> {
                     let first = names.tables.get(decl.name.name.as_str()).map(|d| &d.name);
                     if !duplicate("table", &decl.name, first, out) {
                         names.tables.insert(&decl.name.name, decl);
+                    }
+                }
+                Item::Clock(decl) => {
+                    if matches!(decl.name.name.as_str(), "any" | "alert") {
+                        out.push(reserved_class(&decl.name));
+                        continue;
+                    }
+                    let class = names.classes.get(decl.name.name.as_str()).map(|d| &d.name);
+                    let first = names.clocks.get(decl.name.name.as_str()).map(|d| &d.name).or(class);
+                    if !duplicate("event class", &decl.name, first, out) {
+                        names.clocks.insert(&decl.name.name, decl);
                     }
                 }
                 Item::Rule(decl) => {

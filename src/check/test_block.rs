@@ -117,6 +117,18 @@ impl<'a> Checker<'a> {
             );
             return;
         }
+        if self.names.clocks.contains_key(class.name.as_str()) {
+            self.out.push(
+                Diagnostic::error(
+                    codes::TEST_CLASS,
+                    format!("a test cannot make the clock `{}` tick", class.name),
+                    class.span,
+                    "ticks by itself",
+                )
+                .help("delete the line: time in a test begins at 1970-01-01T00:00:00Z and clocks follow it"),
+            );
+            return;
+        }
         if event.times == 0 {
             self.out.push(
                 Diagnostic::error(codes::NO_EFFECT, "`x 0` makes no event", event.span, "never happens")

@@ -7,7 +7,7 @@ use tripline::decode::batch::KEYS_PER_EVENT;
 use tripline::matcher::state::Memory;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
-    Absence, AfterMatch, AlertValue, ClauseKind, Element, Pick, RuleDecl, Sequence, Step, Then,
+    Absence, AfterMatch, AlertValue, ClauseKind, Element, ExpectKeys, Pick, RuleDecl, Sequence, Step, Then,
 };
 use tripline::syntax::source::SourceMap;
 
@@ -259,6 +259,15 @@ impl Page<'_> {
                         self.line(&format!("  {} = {value}", field.name.name));
                     }
                 }
+                ClauseKind::Expect(ExpectKeys::Start) => {
+                    self.line("  Watched from the first watermark on, as if the first step had happened then.");
+                }
+                ClauseKind::Expect(ExpectKeys::From { table, .. }) => {
+                    self.line(&format!(
+                        "  Each key of @{} is watched from the first watermark on, whether it was seen or not.",
+                        table.name
+                    ));
+                }
                 ClauseKind::ResolveOn(guards) => {
                     self.line(&format!(
                         "  It is open until {}: then a notice says it is resolved.",
@@ -313,6 +322,14 @@ impl Page<'_> {
             );
         }
         self.row("timers", &timers);
+        if let Some(expect) = &rule.expect {
+            let state = if expect.table.is_some() {
+                "one state for each key of the table, from the start"
+            } else {
+                "one state from the start"
+            };
+            self.row("expected", state);
+        }
         if rule.follow.is_some() {
             self.row(
                 "open alerts",
@@ -359,6 +376,11 @@ impl Page<'_> {
                 n => format!("{n}: reads alerts of other rules"),
             },
         );
+        let ticks = |clock: &usize| ruleset.classes.ticks_for(*clock).any(|id| id == rule.id);
+        for clock in (0..ruleset.clocks.len()).filter(ticks) {
+            let keys = if rule.expect.is_some() { "each expected key" } else { "each key that holds something" };
+            self.row("clock", &format!("{}: each tick is an event of {keys}", ruleset.clocks[clock].name));
+        }
         self.row("limit", &format!("{} events per key", rule.runs_per_key));
         self.row("handed over", if rule.handed_over { "yes: one state for the whole rule" } else { "no" });
         for step in &rule.steps {

@@ -148,7 +148,11 @@ impl<'a> Driver<'a> {
         let upper = rules.gathers().then(decoder);
         let collector = Collector::new(Arc::clone(rules), session.evidence, session.limits.clone(), upper, clock);
         let work = if config.threads == 1 {
-            Work::Inline { decoder: Box::new(decoder()), matcher: Box::new(matcher()), done: Vec::new() }
+            Work::Inline {
+                decoder: Box::new(decoder()),
+                matcher: Box::new(matcher().scheduled(0, None)),
+                done: Vec::new(),
+            }
         } else {
             let builder = Arc::new(Builder::new(Arc::clone(rules), session.evidence));
             let (decode, decode_in) = bounded(2 * config.threads);
@@ -159,7 +163,7 @@ impl<'a> Driver<'a> {
                 let (done_out, done) = unbounded();
                 let worker = Worker {
                     decoder: decoder(),
-                    matcher: matcher(),
+                    matcher: matcher().scheduled(0, Some((shard, config.threads))),
                     builder: Arc::clone(&builder),
                     shard: (shard, config.threads),
                     full_evidence: session.evidence == crate::alert::Evidence::Full,
@@ -447,9 +451,15 @@ impl<'a> Driver<'a> {
     /// Hands a step to the shards.
     fn step(&mut self, progress: sequencer::Progress) {
         let full = self.config.session.evidence == crate::alert::Evidence::Full;
+        if let Some(start) = progress.start {
+            self.collector.begin(start);
+        }
         match &mut self.work {
             Work::Inline { matcher, .. } => {
                 let mut found = Vec::new();
+                if let Some(start) = progress.start {
+                    matcher.begin(start, &mut found);
+                }
                 crate::session::match_released(matcher, &progress.released, None, full, &mut found);
                 matcher.advance(progress.watermark, &mut found);
                 feed_upper(&mut self.collector, &self.rules, &progress.released);
@@ -462,7 +472,7 @@ impl<'a> Driver<'a> {
                 let released = Arc::new(progress.released);
                 for (shard, _) in shards.iter() {
                     // A worker that is gone shows when its answer is missing.
-                    let _ = shard.send(ShardTask::Match(Arc::clone(&released), progress.watermark));
+                    let _ = shard.send(ShardTask::Match(Arc::clone(&released), progress.watermark, progress.start));
                 }
                 steps.push_back((released, progress.watermark));
                 self.settle_steps(2);
@@ -554,10 +564,14 @@ impl<'a> Driver<'a> {
     }
 
     fn end_shards(&mut self) -> Vec<ShardEnd> {
+        // What was stopped from outside stays undecided.
+        let flush = self.config.at_end == AtEnd::Flush && !self.config.stop.load(Ordering::Relaxed);
+        self.collector.end(flush);
         match &mut self.work {
             Work::Inline { matcher, .. } => {
                 let (open, counters) = (matcher.open(), matcher.counters().to_vec());
                 let mut found = Vec::new();
+                matcher.end(flush);
                 matcher.advance(Timestamp::MAX, &mut found);
                 let drafts = found.into_iter().map(|f| self.collector.builder().build(f)).collect();
                 vec![ShardEnd { drafts, counters, open }]
@@ -565,7 +579,7 @@ impl<'a> Driver<'a> {
             Work::Threads { decode, shards, handles, .. } => {
                 *decode = None;
                 for (shard, _) in shards.iter() {
-                    let _ = shard.send(ShardTask::Finish);
+                    let _ = shard.send(ShardTask::Finish(flush));
                 }
                 let ends = shards.iter().filter_map(|(_, done)| match done.recv() {
                     Ok(ShardDone::Finished(end)) => Some(*end),

@@ -24,12 +24,12 @@ pub(super) struct DecodeTask {
 /// What every shard does next.
 #[derive(Debug)]
 pub(super) enum ShardTask {
-    /// Match these events, then decide deadlines before the watermark.
-    Match(Arc<Released>, Timestamp),
+    /// Match these events, then decide deadlines before the watermark. Time began at the second time, if it has.
+    Match(Arc<Released>, Timestamp, Option<Timestamp>),
     /// Go on with tables that were read anew.
     Tables(Arc<Ruleset>),
-    /// Say what is open, then decide everything.
-    Finish,
+    /// Say what is open, then decide everything; clocks go on only if what is undecided counts.
+    Finish(bool),
 }
 
 /// What a shard did.
@@ -100,7 +100,10 @@ impl Worker {
     fn shard_task(&mut self, task: ShardTask) -> ShardDone {
         let mut found = Vec::new();
         match task {
-            ShardTask::Match(released, watermark) => {
+            ShardTask::Match(released, watermark, start) => {
+                if let Some(start) = start {
+                    self.matcher.begin(start, &mut found);
+                }
                 match_released(&mut self.matcher, &released, Some(self.shard), self.full_evidence, &mut found);
                 self.matcher.advance(watermark, &mut found);
                 ShardDone::Matched(found.into_iter().map(|f| self.builder.build(f)).collect())
@@ -111,9 +114,10 @@ impl Worker {
                 Arc::make_mut(&mut self.builder).set_tables(&rules);
                 ShardDone::Swapped
             }
-            ShardTask::Finish => {
+            ShardTask::Finish(flush) => {
                 let open = self.matcher.open();
                 let counters = self.matcher.counters().to_vec();
+                self.matcher.end(flush);
                 self.matcher.advance(Timestamp::MAX, &mut found);
                 let drafts = found.into_iter().map(|f| self.builder.build(f)).collect();
                 ShardDone::Finished(Box::new(ShardEnd { drafts, counters, open }))

@@ -12,6 +12,7 @@ pub mod latest_run;
 pub mod past;
 pub mod pending;
 pub mod runs;
+mod schedule;
 pub mod shard;
 pub mod state;
 pub mod statistic;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::past::{Past, narrow};
+use super::schedule::Schedule;
 use super::state::{KeyTable, RunState, Slot};
 use crate::base::{Limits, RuleId, Timestamp, Value};
 use crate::plan::eval::passes;
@@ -57,6 +58,8 @@ pub struct Matcher {
     scratch: Vec<Match>,
     clock: Option<fn() -> u64>,
     tick: u32,
+    /// Ticks and expected keys, for rule sets that have any.
+    pub(super) schedule: Option<Box<Schedule>>,
 }
 
 /// One key of a saved matcher.
@@ -74,6 +77,8 @@ pub struct SavedRule {
     pub keys: Vec<SavedKey>,
     /// Its counters.
     pub counters: RuleCounters,
+    /// Expected keys that have begun.
+    expected: Vec<Box<[u8]>>,
 }
 
 impl Matcher {
@@ -88,6 +93,7 @@ impl Matcher {
             limits,
             clock,
             tick: 0,
+            schedule: None,
         }
     }
 
@@ -95,6 +101,25 @@ impl Matcher {
     pub fn set_tables(&mut self, rules: &Arc<Ruleset>) {
         debug_assert!(self.rules.differs_only_in_tables(rules));
         self.rules = Arc::clone(rules);
+        self.expect_anew();
+    }
+
+    pub(super) fn ruleset(&self) -> Arc<Ruleset> {
+        Arc::clone(&self.rules)
+    }
+
+    /// The keys of a rule that hold something, with their hashes.
+    pub(super) fn keys_of(&self, rule: RuleId) -> Vec<(Box<[u8]>, u64)> {
+        self.tables[rule.index()].sorted().into_iter().map(|slot| (slot.key.clone(), slot.hash)).collect()
+    }
+
+    /// A matcher that holds what this one holds of some rules, and makes no ticks.
+    pub(super) fn copy_of(&self, rules: impl Iterator<Item = RuleId>) -> Self {
+        let mut copy = Self::new(Arc::clone(&self.rules), self.limits.clone(), None);
+        for rule in rules {
+            copy.restore_rule(rule, self.save_rule(rule), |_| true);
+        }
+        copy
     }
 
     /// Whether a rule is of a level: 0 are rules on events.
@@ -114,7 +139,26 @@ impl Matcher {
     }
 
     /// Decides every deadline before `watermark`.
+    #[inline]
     pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Found>) {
+        if self.schedule.is_some() {
+            self.advance_scheduled(watermark, watermark, out);
+        } else {
+            self.ring_before(watermark, out);
+        }
+    }
+
+    /// As [`Matcher::advance`], and makes the ticks at `watermark` too: what comes next is an alert of that time.
+    pub fn advance_to_alert(&mut self, time: Timestamp, deadlines: Timestamp, out: &mut Vec<Found>) {
+        let before = time.min(deadlines);
+        if self.schedule.is_some() {
+            self.advance_scheduled(before, Timestamp(time.0.saturating_add(1)).min(deadlines), out);
+        } else {
+            self.ring_before(before, out);
+        }
+    }
+
+    pub(super) fn ring_before(&mut self, watermark: Timestamp, out: &mut Vec<Found>) {
         while let Some((time, (rule, slot, generation))) = self.wheel.pop_before(watermark) {
             self.ring(time, rule, slot, generation, out);
         }
@@ -230,7 +274,8 @@ impl Matcher {
             .into_iter()
             .map(|slot| SavedKey { key: slot.key.clone(), run: slot.run.clone(), past: slot.past.clone() })
             .collect();
-        SavedRule { keys, counters: self.counters[rule.index()] }
+        let expected = self.schedule.iter().flat_map(|s| s.expected[rule.index()].keys().cloned()).collect();
+        SavedRule { keys, counters: self.counters[rule.index()], expected }
     }
 
     /// Puts back what [`Matcher::save_rule`] gave, if `mine` says that the key's hash is of this shard.
@@ -238,6 +283,14 @@ impl Matcher {
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
         self.counters[at] = saved.counters;
+        if let Some(schedule) = &mut self.schedule {
+            for expected in saved.expected {
+                let hash = if expected.is_empty() { key::hash(&rule_id.0.to_le_bytes()) } else { key::hash(&expected) };
+                if mine(hash) {
+                    schedule.expected[at].insert(expected, hash);
+                }
+            }
+        }
         for saved in saved.keys {
             let hash = if saved.key.is_empty() { key::hash(&rule_id.0.to_le_bytes()) } else { key::hash(&saved.key) };
             if !mine(hash) {

@@ -38,6 +38,8 @@ pub enum Anchor {
     Always,
     /// Alerts of a rule.
     Alert(RuleId),
+    /// Ticks of a clock, by its place in [`super::Ruleset::clocks`].
+    Clock(usize),
 }
 
 /// All predicates with their index.
@@ -48,6 +50,7 @@ pub struct ClassIndex {
     fields: Vec<(FieldId, Map<Box<[u8]>, Vec<PredId>>)>,
     always: Vec<PredId>,
     alerts: Map<u32, Vec<PredId>>,
+    clocks: Map<usize, Vec<PredId>>,
     interned: Map<String, PredId>,
 }
 
@@ -79,6 +82,7 @@ impl ClassIndex {
             }
             match &pred.anchor {
                 Anchor::Always => self.always.push(id),
+                Anchor::Clock(clock) => self.clocks.entry(*clock).or_default().push(id),
                 Anchor::Alert(rule) => self.alerts.entry(rule.0).or_default().push(id),
                 Anchor::Field(field, values) => {
                     let at = match self.fields.iter().position(|(f, _)| f == field) {
@@ -129,6 +133,22 @@ impl ClassIndex {
                 hit(pred);
             }
         }
+    }
+
+    /// Calls `hit` for every predicate that holds for a tick of a clock.
+    pub fn classify_tick<'a, E: EventView>(&'a self, clock: usize, c: &Ctx<'a, E>, mut hit: impl FnMut(&'a Pred)) {
+        for id in self.clocks.get(&clock).into_iter().flatten() {
+            let pred = &self.preds[id.index()];
+            if pred.rest.as_ref().is_none_or(|rest| passes(rest, c)) {
+                hit(pred);
+            }
+        }
+    }
+
+    /// Rules that see ticks of a clock.
+    pub fn ticks_for(&self, clock: usize) -> impl Iterator<Item = RuleId> + '_ {
+        let preds = self.clocks.get(&clock).into_iter().flatten();
+        preds.flat_map(|id| self.preds[id.index()].subscribers.iter().map(|(rule, _)| *rule))
     }
 
     /// Whether a predicate is one on alerts.

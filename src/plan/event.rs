@@ -29,6 +29,14 @@ impl Seq {
     /// its time tells one from another.
     const RECURRING: u64 = 0x7fff << Self::LINE_BITS;
 
+    /// A virtual first event: before every input event of its time.
+    pub const EXPECTED: Self = Self(0);
+
+    /// A tick of the n-th clock.
+    pub fn tick(clock: usize) -> Self {
+        Self(Self::RECURRING | (clock as u64 & ((1 << 32) - 1)))
+    }
+
     /// An alert that is said again, among the events behind what other rules make of it.
     pub const REPEAT: Self = Self(Self::RECURRING | ((1 << Self::LINE_BITS) - 1));
 

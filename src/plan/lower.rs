@@ -77,6 +77,7 @@ pub fn lower(
         return Err(problems);
     }
     super::lower_follow::open_keys(&mut rules);
+    let clocks = super::lower_clock::clocks(declarations, input.limits);
     set.classes.finish();
     let mut fingerprint = Vec::new();
     for rule in &rules {
@@ -87,6 +88,7 @@ pub fn lower(
         keyspecs: set.keyspecs,
         classes: set.classes,
         followers: set.followers,
+        clocks,
         levels: rules.iter().map(|r| r.level).max().unwrap_or(0),
         rules,
         tables: declarations.tables.clone(),
@@ -221,6 +223,9 @@ pub(super) fn fingerprint(sources: &SourceMap, decl: &ast::RuleDecl, declaration
         if let Some(condition) = declarations.classes.get(&class.name) {
             fold(sources.text(condition.span));
         }
+    }
+    for clock in declarations.clocks.iter().filter(|d| classes_of(decl).iter().any(|c| c.name == d.name.name)) {
+        fold(sources.text(clock.span));
     }
     let mut lets: Vec<_> = declarations.lets.iter().collect();
     lets.sort_by_key(|(name, _)| name.as_str());

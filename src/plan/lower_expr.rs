@@ -79,6 +79,8 @@ impl Fields {
 pub struct Declarations {
     /// `event name = …`
     pub classes: HashMap<String, ast::Expr, foldhash::fast::FixedState>,
+    /// `clock name = …`, in the order of the files.
+    pub clocks: Vec<ast::ClockDecl>,
     /// `let name = …`
     pub lets: HashMap<String, ast::Expr, foldhash::fast::FixedState>,
     /// Table ids by name.

@@ -129,6 +129,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             ways.clear();
         }
         let follow = self.follow(&cancel, &trailing, &mut low);
+        let expect = self.expect(&elements, &mut low);
         let (within, computed_within) = bound(clause.and_then(|m| m.within.as_ref()), &mut low);
 
         // The rule's key is that of the first step; alerts and `having` read it by name.
@@ -190,7 +191,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 | ClauseKind::CancelOn(_)
                 | ClauseKind::ResolveOn(_)
                 | ClauseKind::ResolveWhen(_)
-                | ClauseKind::Repeat(_) => {}
+                | ClauseKind::Repeat(_)
+                | ClauseKind::Expect(_) => {}
             }
         }
 
@@ -291,6 +293,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             hints: super::ruleset::Hints::default(),
             follow,
             asks_open,
+            expect,
             reads_whole: low_whole_reads > 0,
         };
         for Way { elements, parts, ahead } in ways {
@@ -343,6 +346,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         self.whole_in_predicates += stateless.as_ref().map_or(0, |e| low.whole_reads_in(e));
         let (alerts, inputs): (Vec<_>, Vec<_>) =
             classes.iter().partition(|c| c.name == "alert" || c.name.starts_with("alert."));
+        let clock_of = |c: &ast::ClassRef| self.set.declarations.clocks.iter().position(|d| d.name.name == c.name);
+        let (ticking, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|c| clock_of(c).is_some());
+        for clock in ticking.into_iter().filter_map(clock_of) {
+            let name = format!("clock\0{clock}\0{which}\0{text}");
+            preds.push(self.set.classes.intern(name, || (Anchor::Clock(clock), stateless.clone())));
+        }
         if !inputs.is_empty() {
             let names: Vec<&str> = inputs.iter().map(|c| c.name.as_str()).collect();
             let name = format!("{}\0{which}\0{text}", names.join("\0"));

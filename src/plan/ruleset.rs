@@ -14,9 +14,10 @@ use super::expr::Expr;
 use super::key::{KeyPart, KeySpec};
 use super::sliding::Sliding;
 use super::table::Table;
+use crate::base::calendar::{Ticks, aligned_after};
 use crate::base::function::Statistic;
-use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
-use crate::base::{Duration, FieldId, RuleId, StepId};
+use crate::base::id::{GuardId, KeySpecId, PredId, StatId, TableId};
+use crate::base::{Duration, FieldId, RuleId, StepId, Timestamp};
 
 pub use super::strategy::StrategyKind;
 pub use crate::syntax::ast::{BinaryOp, Pick};
@@ -34,6 +35,8 @@ pub struct Ruleset {
     pub rules: Vec<Rule>,
     /// Look-up tables.
     pub tables: Vec<Arc<Table>>,
+    /// Clocks.
+    pub clocks: Vec<Clock>,
     /// What watches over alerts that were found. The id of the n-th in hits is the number of rules plus n.
     pub followers: Vec<Follower>,
     /// Hash over all rules.
@@ -47,6 +50,11 @@ impl Ruleset {
     pub fn differs_only_in_tables(&self, other: &Self) -> bool {
         let names = |set: &Self| set.tables.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
         self.fingerprint == other.fingerprint && self.fields == other.fields && names(self) == names(other)
+    }
+
+    /// Whether time itself begins something: clocks tick, or keys are expected.
+    pub fn is_scheduled(&self) -> bool {
+        !self.clocks.is_empty() || self.rules.iter().any(|r| r.expect.is_some())
     }
 
     /// Whether events are gathered behind the shards: for rules on alerts, and for what becomes of alerts.
@@ -193,8 +201,49 @@ pub struct Rule {
     pub follow: Option<Box<Follow>>,
     /// Some step has an `unless open`.
     pub asks_open: bool,
+    /// Keys that are expected.
+    pub expect: Option<Box<Expect>>,
     /// It asks for `any_value()`: every line is decoded in full.
     pub reads_whole: bool,
+}
+
+/// A clock: an event class that time itself brings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clock {
+    /// The class.
+    pub name: Arc<str>,
+    /// When it ticks.
+    pub ticks: TickTimes,
+}
+
+/// When a clock ticks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TickTimes {
+    /// At a local time of some days.
+    Local(Ticks),
+    /// Every so often, counted from 1970.
+    Every(Duration),
+}
+
+impl Clock {
+    /// The first tick not before a time; none when time ends.
+    pub fn at_or_after(&self, t: Timestamp) -> Option<Timestamp> {
+        match &self.ticks {
+            TickTimes::Local(ticks) => ticks.at_or_after(t),
+            TickTimes::Every(period) => aligned_after(Timestamp(t.0.saturating_sub(1)), *period),
+        }
+    }
+}
+
+/// `expect`: what a rule watches for without having seen it.
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// The table whose keys are expected; `None` is `expect start`.
+    pub table: Option<TableId>,
+    /// The fields of the key, which the virtual first event has.
+    pub fields: Vec<FieldId>,
+    /// The step that the virtual first event is bound to. `None` if that is a clock, which ticks by itself.
+    pub begins: Option<StepId>,
 }
 
 /// What becomes of the alerts of a rule: `resolve`, `repeat every`.

@@ -20,6 +20,8 @@ pub struct Table {
     /// Rows as objects, in the order of the file.
     rows: Vec<Value>,
     index: Index,
+    /// The key columns.
+    key: Box<[Box<str>]>,
     /// Hash of the file's bytes, for fingerprints and for reload.
     pub content: u64,
 }
@@ -41,12 +43,13 @@ impl Table {
         let content = hash(bytes);
         if is_polygon(key) {
             let (areas, rows) = Polygons::read(bytes)?;
-            return Ok(Self { name: name.into(), rows, index: Index::Polygon(areas), content });
+            return Ok(Self { name: name.into(), rows, index: Index::Polygon(areas), key: Box::default(), content });
         }
         let csv = path.rsplit('.').next().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         let rows = if csv { read_csv(bytes)? } else { read_json(bytes, key)? };
         let index = if key.len() == 1 && key[0] == "cidr" { index_cidr(&rows)? } else { index_key(&rows, key)? };
-        Ok(Self { name: name.into(), rows, index, content })
+        let key = key.iter().map(|column| column.as_str().into()).collect();
+        Ok(Self { name: name.into(), rows, index, key, content })
     }
 
     /// The number of rows.
@@ -74,6 +77,15 @@ impl Table {
     /// A column, or a member below it, of a row that [`Table::find`] gave; the row itself for an empty path.
     pub fn read(&self, row: u32, path: &[Box<str>]) -> ValueRef<'_> {
         self.rows.get(row as usize).map_or(ValueRef::Missing, |row| member(row.as_ref(), path))
+    }
+
+    /// The keys of all rows, in the order of the file; rows without a part of their key are left out.
+    pub fn keys(&self) -> impl Iterator<Item = Vec<Value>> + '_ {
+        let part = |row: &Value, column: &Box<str>| {
+            let value = member(row.as_ref(), std::slice::from_ref(column)).to_owned();
+            (!value.as_ref().is_missing()).then_some(value)
+        };
+        self.rows.iter().filter_map(move |row| self.key.iter().map(|column| part(row, column)).collect())
     }
 
     /// The columns that occur, for checks.

@@ -158,7 +158,7 @@ impl Session {
         collector.show_internal(config.show_internal);
         Self {
             sequencer: Sequencer::new(config.order()),
-            matcher: Matcher::new(Arc::clone(&rules), config.limits.clone(), None),
+            matcher: Matcher::new(Arc::clone(&rules), config.limits.clone(), None).scheduled(0, None),
             places: vec![(1, 0); config.sources.max(1)],
             arrival: Timestamp(0),
             alerts: Vec::new(),
@@ -282,6 +282,8 @@ impl Session {
         // What is open is told as it was when the input ended.
         self.ended = Some(self.counted());
         let mut found = Vec::new();
+        self.matcher.end(at_end == AtEnd::Flush);
+        self.collector.end(at_end == AtEnd::Flush);
         self.matcher.advance(Timestamp::MAX, &mut found);
         if at_end == AtEnd::Pending {
             // Deciding them shows how many there are, and the session is over: nothing uses the state again.
@@ -340,6 +342,10 @@ impl Session {
 
     fn progress(&mut self, progress: &Progress) {
         let mut found = Vec::new();
+        if let Some(start) = progress.start {
+            self.matcher.begin(start, &mut found);
+            self.collector.begin(start);
+        }
         let full = self.config.evidence == Evidence::Full;
         match_released(&mut self.matcher, &progress.released, None, full, &mut found);
         self.matcher.advance(progress.watermark, &mut found);

@@ -55,6 +55,7 @@ struct HeldLine {
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedOrder {
     watermark: Timestamp,
+    start: Option<Timestamp>,
     newest: Vec<Timestamp>,
     late: u64,
     needed_lateness: crate::base::Duration,
@@ -109,6 +110,7 @@ impl Session {
             rules,
             order: SavedOrder {
                 watermark: self.sequencer.watermark(),
+                start: self.sequencer.start(),
                 newest: self.sequencer.clocks(),
                 late: stats.late,
                 needed_lateness: stats.needed_lateness,
@@ -176,6 +178,9 @@ impl Session {
             outside: saved.order.outside,
         };
         session.sequencer.restore(saved.order.watermark, &saved.order.newest, stats);
+        session.sequencer.restore_start(saved.order.start);
+        session.matcher.resume(saved.order.start, saved.order.watermark);
+        session.collector.resume(saved.order.start, saved.order.watermark);
         for line in saved.order.waiting {
             let batch = session.read_again(line);
             session.sequencer.restore_waiting(batch);

@@ -21,6 +21,8 @@ pub enum Item {
     Let(LetDecl),
     /// `table vpn from "…" key cidr`
     Table(TableDecl),
+    /// `clock six = daily "06:00" "Europe/Berlin"`
+    Clock(ClockDecl),
     /// `rule name { … }`
     Rule(RuleDecl),
     /// `test rule_name { … }`
@@ -34,6 +36,7 @@ impl Item {
             Self::Event(d) => d.span,
             Self::Let(d) => d.span,
             Self::Table(d) => d.span,
+            Self::Clock(d) => d.span,
             Self::Rule(d) => d.span,
             Self::Test(d) => d.span,
         }
@@ -131,6 +134,39 @@ pub struct RuleDecl {
     pub span: Span,
 }
 
+/// `clock six = daily "06:00" "Europe/Berlin"`: a class of events that time itself brings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClockDecl {
+    /// The class.
+    pub name: Ident,
+    /// When it ticks.
+    pub ticks: ClockTicks,
+    /// The whole declaration.
+    pub span: Span,
+}
+
+/// When a clock ticks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClockTicks {
+    /// `daily "06:00" "Europe/Berlin"`
+    Daily(ClockTime),
+    /// `weekdays "06:00"`: Monday to Friday.
+    Weekdays(ClockTime),
+    /// `weekly "mon 06:00"`
+    Weekly(ClockTime),
+    /// `every 15m`
+    Every(Expr),
+}
+
+/// A time of day, with the day of the week where one is asked for, and the zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClockTime {
+    /// `"06:00"`, `"mon 06:00"`
+    pub time: StrLit,
+    /// `"Europe/Berlin"`; UTC if none is written.
+    pub zone: Option<StrLit>,
+}
+
 /// One clause of a rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clause {
@@ -197,8 +233,24 @@ pub enum ClauseKind {
     ResolveWhen(Expr),
     /// `repeat every 5m`
     Repeat(Expr),
+    /// `expect device.id from @devices`, `expect start`
+    Expect(ExpectKeys),
     /// `limits { runs_per_key = 1000 }`
     Limits(Vec<(Ident, u64)>),
+}
+
+/// What a rule watches for without having seen it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExpectKeys {
+    /// `expect start`
+    Start,
+    /// `expect device.id from @devices`
+    From {
+        /// The key, as in the rule's `by`.
+        keys: Vec<KeyItem>,
+        /// The table, without its `@`.
+        table: Ident,
+    },
 }
 
 /// A component of a key: `user = user.name`, `source.ip`, `host.id?`.

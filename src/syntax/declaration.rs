@@ -8,7 +8,6 @@ use super::ast::{
 };
 use super::build::Builder;
 use super::grammar::Rule;
-use super::second_ring;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
 
@@ -30,7 +29,7 @@ impl Builder<'_> {
                 Rule::table_decl => item = Some(Item::Table(self.table_decl(part)?)),
                 Rule::rule_decl => item = Some(Item::Rule(self.rule_decl(part)?)),
                 Rule::test_decl => item = Some(Item::Test(self.test_decl(part)?)),
-                Rule::later_clock => self.later(&second_ring::CLOCK, span),
+                Rule::clock_decl => item = Some(Item::Clock(self.clock_decl(part)?)),
                 Rule::separator => self.separator(&part),
                 _ => {}
             }
@@ -63,7 +62,7 @@ impl Builder<'_> {
         Some((name?, value?))
     }
 
-    fn wrong_assign(&mut self, pair: &Pair<'_, Rule>, place: &str) {
+    pub(super) fn wrong_assign(&mut self, pair: &Pair<'_, Rule>, place: &str) {
         let span = self.span(pair);
         let start = span.start as usize - self.base;
         let glued = !self.text[..start].ends_with(|c: char| c.is_whitespace());
@@ -168,15 +167,10 @@ impl Builder<'_> {
                 ClauseKind::Repeat(period)
             }
             Rule::limits => ClauseKind::Limits(self.limit_list(pair)),
-            Rule::later_expect => return self.later_clause(&second_ring::EXPECT, span),
+            Rule::expect_keys => ClauseKind::Expect(self.expect_keys(pair)?),
             _ => return None,
         };
         Some(Clause { kind, span })
-    }
-
-    fn later_clause(&mut self, what: &second_ring::Later, span: Span) -> Option<Clause> {
-        self.later(what, span);
-        None
     }
 
     fn only_expr(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {

@@ -2,6 +2,7 @@
 
 pub mod ast;
 mod build;
+mod clock;
 mod declaration;
 mod doc;
 mod expected;

@@ -5,8 +5,8 @@
 //! to, spans aside.
 
 use super::ast::{
-    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, File, Guard, Item, KeyItem, Pick, RuleDecl, StrLit,
-    TemplatePart,
+    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, ClockTicks, ExpectKeys, File, Guard, Item, KeyItem, Pick,
+    RuleDecl, StrLit, TemplatePart,
 };
 use super::doc::Doc;
 use super::parser;
@@ -225,10 +225,25 @@ impl<'t> Printer<'t> {
                     let path = self.written.string(&table.path);
                     self.unit(table.span, &Doc::text(format!("table {name} from {path} key {}", keys.join(", "))));
                 }
+                Item::Clock(clock) => {
+                    let head = format!("clock {} =", self.written.ident(&clock.name));
+                    self.unit(clock.span, &self.assigned(head, self.clock_ticks(&clock.ticks)));
+                }
                 Item::Rule(rule) => self.rule(rule),
                 Item::Test(test) => self.test(test),
             }
         }
+    }
+
+    fn clock_ticks(&self, ticks: &ClockTicks) -> Doc {
+        let (word, at) = match ticks {
+            ClockTicks::Every(period) => return Doc::concat([Doc::text("every "), self.written.expr(period)]),
+            ClockTicks::Daily(at) => ("daily", at),
+            ClockTicks::Weekdays(at) => ("weekdays", at),
+            ClockTicks::Weekly(at) => ("weekly", at),
+        };
+        let zone = at.zone.as_ref().map(|zone| format!(" {}", self.written.string(zone))).unwrap_or_default();
+        Doc::text(format!("{word} {}{zone}", self.written.string(&at.time)))
     }
 
     /// `head value`, the value on lines of its own if it must break.
@@ -311,6 +326,12 @@ impl<'t> Printer<'t> {
             }
             ClauseKind::ResolveWhen(value) => valued("resolve when", written.expr(value)),
             ClauseKind::Repeat(period) => Doc::concat([Doc::text("repeat every "), written.expr(period)]),
+            ClauseKind::Expect(ExpectKeys::Start) => Doc::text("expect start"),
+            ClauseKind::Expect(ExpectKeys::From { keys, table }) => Doc::concat([
+                Doc::text("expect "),
+                self.key_items(keys).group(),
+                Doc::text(format!(" from @{}", self.written.ident(table))),
+            ]),
             ClauseKind::Limits(limits) => return self.limits(span, limits),
         };
         self.unit(span, &doc);

@@ -216,9 +216,7 @@ fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: 
             }
         }
         Err(error) => {
-            let known = head.kind == TokenKind::Word
-                && (split::CLAUSES.contains(&head.text(builder.text))
-                    || LATER_CLAUSES.contains(&head.text(builder.text)));
+            let known = head.kind == TokenKind::Word && split::CLAUSES.contains(&head.text(builder.text));
             if known {
                 report_stop(builder, &error, head.start, last.end, "the clause");
             } else {
@@ -227,8 +225,6 @@ fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: 
         }
     }
 }
-
-const LATER_CLAUSES: [&str; 1] = ["expect"];
 
 /// What other languages call a clause.
 const CLAUSE_SYNONYMS: [(&str, &str); 22] = [

@@ -23,11 +23,9 @@ macro_rules! later {
 }
 
 later! {
-    CLOCK = "E0101", "`clock`", "let a scheduler send an event, and name its class";
     GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
     UNTIL_SILENT = "E0108", "`until` a silence or a duration", "name the event that ends the repetition: `until X`";
     NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
-    EXPECT = "E0116", "`expect`", "leave it out: a key is watched from its first event on";
 }
 
 impl Builder<'_> {

@@ -155,7 +155,7 @@ fn cut(tokens: &[Token], first: usize, end: usize, begins: impl Fn(usize) -> boo
 }
 
 /// Words that begin a clause of a rule.
-pub(super) const CLAUSES: [&str; 22] = [
+pub(super) const CLAUSES: [&str; 23] = [
     "severity",
     "tags",
     "title",
@@ -177,6 +177,7 @@ pub(super) const CLAUSES: [&str; 22] = [
     "internal",
     "resolve",
     "repeat",
+    "expect",
     "limits",
 ];
 

@@ -36,6 +36,8 @@ impl Default for OrderConfig {
 #[derive(Clone, Copy, Debug)]
 struct SourceClock {
     newest: Timestamp,
+    /// The time of its first event.
+    first: Option<Timestamp>,
     idle: bool,
     ended: bool,
 }
@@ -56,6 +58,8 @@ pub struct Progress {
     pub released: Released,
     /// Deadlines before this are decided after them.
     pub watermark: Timestamp,
+    /// Where time began: the first watermark, that of the first event of the source that begins earliest.
+    pub start: Option<Timestamp>,
     /// Late records of the pushed batch.
     pub late: Vec<u32>,
     /// Quarantined records of the pushed batch.
@@ -81,6 +85,7 @@ pub struct Sequencer {
     config: OrderConfig,
     sources: Vec<SourceClock>,
     watermark: Timestamp,
+    start: Option<Timestamp>,
     waiting: Vec<(Arc<Batch>, u32)>,
     /// Counts so far.
     pub stats: OrderStats,
@@ -89,11 +94,12 @@ pub struct Sequencer {
 impl Sequencer {
     /// A sequencer at the beginning of time.
     pub fn new(config: OrderConfig) -> Self {
-        let clock = SourceClock { newest: Timestamp::MIN, idle: false, ended: false };
+        let clock = SourceClock { newest: Timestamp::MIN, first: None, idle: false, ended: false };
         Self {
             sources: vec![clock; config.sources.max(1)],
             config,
             watermark: Timestamp::MIN,
+            start: None,
             waiting: Vec::new(),
             stats: OrderStats::default(),
         }
@@ -130,6 +136,7 @@ impl Sequencer {
             && self.config.max_future.is_none_or(|most| high <= batch.arrival + most)
         {
             self.sources[source].newest = self.sources[source].newest.max(high);
+            self.sources[source].first.get_or_insert(low);
             self.watermark = self.watermark.max(high);
             return self.progress(Released::Whole(batch), Vec::new(), Vec::new());
         }
@@ -156,6 +163,7 @@ impl Sequencer {
                 late.push(i as u32);
                 continue;
             }
+            self.sources[source].first.get_or_insert(ts);
             if ts > self.sources[source].newest {
                 self.sources[source].newest = ts;
                 self.advance_watermark();
@@ -249,8 +257,22 @@ impl Sequencer {
         Released::Records(out)
     }
 
-    fn progress(&self, released: Released, late: Vec<u32>, quarantined: Vec<u32>) -> Progress {
-        Progress { released, watermark: self.watermark, late, quarantined }
+    /// Where time began, once it has.
+    pub fn start(&self) -> Option<Timestamp> {
+        self.start
+    }
+
+    /// Sets where time began, of a restored state.
+    pub fn restore_start(&mut self, start: Option<Timestamp>) {
+        self.start = start;
+    }
+
+    fn progress(&mut self, released: Released, late: Vec<u32>, quarantined: Vec<u32>) -> Progress {
+        if self.start.is_none() && self.watermark > Timestamp::MIN {
+            let first = self.sources.iter().filter_map(|s| s.first).min();
+            self.start = Some(first.map_or(self.watermark, |first| first - self.config.lateness));
+        }
+        Progress { released, watermark: self.watermark, start: self.start, late, quarantined }
     }
 }
 

@@ -209,6 +209,9 @@ impl Search<'_> {
         let world = self.world;
         let comps = world.rule.comps(step);
         let key = world.key(&comps, e, &part.env)?;
+        if world.events[e].seq == 0 {
+            return (step.id == 0).then_some(key);
+        }
         if !world.is_class(e, &step.classes) {
             return None;
         }

@@ -33,7 +33,10 @@ impl World<'_> {
     pub fn is_class(&self, event: usize, classes: &[String]) -> bool {
         classes.iter().any(|class| {
             if class == "any" {
-                return true;
+                return !self.events[event].is_timed();
+            }
+            if class == "T" && self.rule.clock.is_some() {
+                return self.events[event].seq == super::event::TICK;
             }
             match self.rule.classes.iter().find(|(name, _)| name == class) {
                 Some((_, cond)) => {
@@ -47,6 +50,10 @@ impl World<'_> {
 
     /// The event's keys under these components: none if a part is missing, several by `each`.
     pub fn keys(&self, comps: &[KeyComp], event: usize) -> Vec<Env> {
+        if self.events[event].is_timed() {
+            // It goes to every key.
+            return vec![vec![]];
+        }
         let mut keys: Vec<Env> = vec![vec![]];
         for c in comps {
             let values = if c.each {

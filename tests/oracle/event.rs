@@ -29,7 +29,25 @@ pub struct Event {
     pub t: Vec<String>,
 }
 
+/// The position of a tick: after all events of its time.
+pub const TICK: usize = 1_000_000;
+
 impl Event {
+    /// A tick of the clock.
+    pub fn tick(ts: Ms) -> Self {
+        Self { seq: TICK, ts, class: "T".into(), ..Self::default() }
+    }
+
+    /// The virtual first event of `expect start`.
+    pub fn expected(ts: Ms) -> Self {
+        Self { ts, ..Self::default() }
+    }
+
+    /// Brought by time alone: of no key, and in no line.
+    pub fn is_timed(&self) -> bool {
+        self.seq == 0 || self.seq == TICK
+    }
+
     /// The value of a field by name.
     pub fn field(&self, name: &str) -> Val {
         let text = |s: &Option<String>| s.clone().map_or(Val::Missing, Val::Str);

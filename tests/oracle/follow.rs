@@ -89,7 +89,9 @@ fn tell(world: &World<'_>, found: &[Found], said: Vec<Said>) -> Vec<Alert> {
     let mut out = vec![];
     for s in said {
         let alert = &found[s.of];
-        let lines = |l: &Vec<usize>| l.iter().map(|&i| world.events[i].seq).collect();
+        // What time brought is in no line.
+        let line = |i: usize| if world.events[i].is_timed() { 0 } else { world.events[i].seq };
+        let lines = |l: &Vec<usize>| l.iter().map(|&i| line(i)).collect();
         let mut told = Alert {
             time: s.time,
             key: alert.key.clone(),

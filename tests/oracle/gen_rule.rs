@@ -126,6 +126,31 @@ impl Maker<'_> {
         rule.body[at].1 = Elem::Choice { members };
     }
 
+    /// A clock in the place of some class, where one may stand.
+    fn clock(&mut self, rule: &mut Rule) {
+        let before = rule.clone();
+        rule.clock = Some(*self.r.choose(&[2000, 4000, 5000]));
+        let at = self.r.below(rule.body.len());
+        match &mut rule.body[at].1 {
+            Elem::Absence { events, .. } => events[0] = Guard { classes: vec!["T".into()], ..Guard::default() },
+            elem => {
+                let many = elem.steps().len();
+                let at = self.r.below(many);
+                let step = elem.steps_mut().swap_remove(at);
+                if !step.without.is_empty() && self.r.percent(50) {
+                    step.without[0] = Guard { classes: vec!["T".into()], ..Guard::default() };
+                } else {
+                    step.classes = vec!["T".into()];
+                    step.cond = None;
+                }
+            }
+        }
+        rule.number();
+        if valid::refusal(rule).is_some() {
+            *rule = before;
+        }
+    }
+
     /// A key for every element of a list, or one that is computed from fields.
     fn computed_key(&mut self, key: &mut KeyComp) {
         let (v, w) = (Expr::field("v"), Expr::field("w"));
@@ -169,6 +194,17 @@ impl Maker<'_> {
         }
         if rule.body.last().is_some_and(|(_, e)| matches!(e, Elem::Absence { .. })) && self.r.percent(25) {
             rule.repeat = Some(self.length(1, 4));
+        }
+        if self.r.percent(7) {
+            self.clock(rule);
+        }
+        if rule.by.is_empty() && !self.handed && self.r.percent(12) {
+            let before = rule.clone();
+            rule.expect_start = true;
+            rule.number();
+            if valid::refusal(rule).is_some() {
+                *rule = before;
+            }
         }
     }
 

@@ -15,6 +15,9 @@ fn letters(rule: &Rule) -> Vec<String> {
     let mut out: Vec<String> = vec![];
     let add = |classes: &[String], out: &mut Vec<String>| {
         for class in classes {
+            if class == "T" && rule.clock.is_some() {
+                continue;
+            }
             if class.len() == 1 && class != "E" {
                 out.push(class.clone());
             } else {
@@ -43,6 +46,9 @@ fn letters(rule: &Rule) -> Vec<String> {
     }
     guards(&rule.cancel, &mut out);
     guards(&rule.resolve_on, &mut out);
+    if out.is_empty() {
+        out.push("A".into());
+    }
     out
 }
 

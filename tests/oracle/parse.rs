@@ -142,6 +142,16 @@ pub fn rule(text: &str) -> Rule {
                 p.expect("on");
                 rule.cancel = p.guards();
             }
+            "clock" => {
+                p.expect("T");
+                p.symbol("=");
+                p.expect("every");
+                rule.clock = Some(p.span());
+            }
+            "expect" => {
+                p.expect("start");
+                rule.expect_start = true;
+            }
             "resolve" if p.take_word("on") => rule.resolve_on = p.guards(),
             "resolve" => {
                 p.expect("when");

@@ -14,7 +14,11 @@ pub fn file(rule: &Rule) -> String {
 pub fn wrap(clauses: &str) -> String {
     let (mut head, mut body) = (String::new(), String::new());
     for line in clauses.lines() {
-        let target = if line.trim_start().starts_with("event ") { &mut head } else { &mut body };
+        let target = if ["event ", "clock "].iter().any(|word| line.trim_start().starts_with(word)) {
+            &mut head
+        } else {
+            &mut body
+        };
         target.push_str(line);
         target.push('\n');
     }
@@ -26,6 +30,12 @@ pub fn text(rule: &Rule) -> String {
     let mut out = String::new();
     for (name, cond) in &rule.classes {
         out += &format!("event {name} = {}\n", expr(cond));
+    }
+    if let Some(period) = rule.clock {
+        out += &format!("clock T = every {}\n", duration(period));
+    }
+    if rule.expect_start {
+        out += "expect start\n";
     }
     if !rule.by.is_empty() {
         out += &format!("by {}\n", key_items(&rule.by));

@@ -29,6 +29,10 @@ pub struct Rule {
     pub resolve_on: Vec<Guard>,
     pub resolve_when: Option<Expr>,
     pub repeat: Option<Ms>,
+    /// `clock T = every 4s`
+    pub clock: Option<Ms>,
+    /// `expect start`
+    pub expect_start: bool,
 }
 
 /// `within 5s`, or open: `within < 5s`.

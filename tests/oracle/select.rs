@@ -69,18 +69,42 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
         events.push(event.clone());
     }
     events.sort_by_key(|e| (e.ts, e.seq));
-    let world = World { rule, events: &events };
     // The end of the input puts everything in order: time has come as far as the newest event.
     let watermark = newest.unwrap_or(0);
+    let start = arrivals.first().map(|e| e.ts - settings.lateness);
+    if let Some(start) = start.filter(|_| rule.expect_start) {
+        events.insert(0, Event::expected(start));
+    }
+    let timed = |until: Ms| with_ticks(rule, &events, start, until);
+    let now = timed(watermark - 1);
+    let world = World { rule, events: &now };
 
+    let mut all: Vec<(Env, Vec<Candidate>, Vec<usize>)> =
+        keys(&world).into_iter().map(|key| candidates(&world, key)).collect();
+    let late_deadline = |all: &[Candidate]| {
+        let ends = all.iter().filter_map(|c| match c.done {
+            Done::Deadline(t) if t >= watermark => Some(t),
+            _ => None,
+        });
+        ends.max()
+    };
+    let mut longest = now.clone();
+    if settings.flush && rule.clock.is_some() {
+        // For each key the clock goes on to the latest deadline that was undecided.
+        for (key, found, looks) in &mut all {
+            let Some(until) = late_deadline(found) else { continue };
+            let later = timed(until);
+            let world = World { rule, events: &later };
+            (*key, *found, *looks) = candidates(&world, key.clone());
+            if later.len() > longest.len() {
+                longest = later;
+            }
+        }
+    }
+    let world = World { rule, events: &longest };
     let mut decided: Vec<Found> = vec![];
     let mut pending = 0;
-    for key in keys(&world) {
-        let (all, looks) = match rule.sliding() {
-            Some(step) => sliding::count(&world, step, &key),
-            None if rule.pick == Pick::Pending => (pending::reported(&world, &key), vec![]),
-            None => (reported(&world, &key), vec![]),
-        };
+    for (key, all, looks) in all {
         for candidate in all {
             match candidate.done {
                 Done::Deadline(t) if t >= watermark && !settings.flush => pending += 1,
@@ -94,6 +118,27 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     Outcome { alerts: follow::all(&world, &decided, watermark), pending, late }
 }
 
+/// The events with the ticks from the first watermark on up to a time.
+fn with_ticks(rule: &Rule, events: &[Event], start: Option<Ms>, until: Ms) -> Vec<Event> {
+    let mut out = events.to_vec();
+    if let (Some(period), Some(start)) = (rule.clock, start) {
+        let first = start.div_euclid(period) + Ms::from(start.rem_euclid(period) > 0);
+        out.extend((first..).map(|n| n * period).take_while(|t| *t <= until).map(Event::tick));
+        out.sort_by_key(|e| (e.ts, e.seq));
+    }
+    out
+}
+
+/// The candidates of a key that are reported, and the looks at which `resolve when` is true.
+fn candidates(world: &World<'_>, key: Env) -> (Env, Vec<Candidate>, Vec<usize>) {
+    let (all, looks) = match world.rule.sliding() {
+        Some(step) => sliding::count(world, step, &key),
+        None if world.rule.pick == Pick::Pending => (pending::reported(world, &key), vec![]),
+        None => (reported(world, &key), vec![]),
+    };
+    (key, all, looks)
+}
+
 /// The values of the rule's key that occur on first events.
 fn keys(world: &World<'_>) -> Vec<Env> {
     let first = world.rule.body.iter().find(|(_, e)| !matches!(e, Elem::Absence { .. })).expect("a step");
@@ -101,6 +146,9 @@ fn keys(world: &World<'_>) -> Vec<Env> {
     // An optional first element lets another step open; in a keyed rule its key is the same components.
     for step in if world.rule.handed_over() { first.1.steps() } else { world.rule.steps() } {
         for e in 0..world.events.len() {
+            if world.events[e].is_timed() && !world.rule.comps(step).is_empty() {
+                continue;
+            }
             for key in world.keys(&world.rule.comps(step), e) {
                 if !out.contains(&key) {
                     out.push(key);

@@ -68,6 +68,7 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
     with(&|r| r.resolve_on.iter_mut().for_each(|g| g.cond = None));
     with(&|r| r.resolve_when = None);
     with(&|r| r.repeat = None);
+    with(&|r| r.expect_start = false);
     with(&|r| r.cancel.clear());
     with(&|r| drop(r.cancel.pop()));
     with(&|r| r.within = None);

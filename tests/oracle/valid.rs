@@ -216,6 +216,9 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         return Some(why);
     }
     let steps = rule.steps();
+    if let Some(why) = timed(rule) {
+        return Some(why);
+    }
     let mut beyond = false;
     for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having) {
         e.walk(&mut |e| {
@@ -567,4 +570,34 @@ pub fn partial_statistic(rule: &Rule, step: &Step) -> bool {
         });
     });
     partial
+}
+
+/// Where a clock or `expect start` may not stand.
+fn timed(rule: &Rule) -> Option<&'static str> {
+    let steps = rule.steps();
+    let clock = |classes: &[String]| classes.iter().any(|c| c == "T");
+    let ticks = |guards: &[Guard]| guards.iter().any(|g| clock(&g.classes));
+    if rule.clock.is_some() {
+        if rule.handed_over() {
+            return Some("a clock where keys are handed over");
+        }
+        if ticks(&rule.resolve_on) || rule.repeat.is_some() && super::render::text(rule).matches('T').count() > 1 {
+            return Some("a clock that ends an alert");
+        }
+        let keyed = !rule.comps(steps[0]).is_empty();
+        let first = rule.body.iter().position(|(_, e)| !e.may_be_empty()).unwrap_or(0);
+        let begins = rule.body[..=first].iter().flat_map(|(_, e)| e.steps()).any(|s| clock(&s.classes));
+        if keyed && (begins || steps.iter().any(|s| s.last.iter().any(|l| ticks(&l.events)))) {
+            return Some("a clock that begins a key");
+        }
+    }
+    if rule.expect_start {
+        let plain = matches!(&rule.body[0].1, Elem::Step(s)
+            if s.quant.is_none() && s.last.is_empty() && s.without.is_empty() && !clock(&s.classes)
+                && !s.cond.as_ref().is_some_and(Expr::has_stat));
+        if !rule.comps(steps[0]).is_empty() || rule.handed_over() || !plain || rule.body.len() == 1 {
+            return Some("`expect start` before what it cannot begin");
+        }
+    }
+    None
 }

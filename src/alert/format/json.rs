@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::Formatter;
-use crate::alert::{Alert, BoundEvent, BoundStep, Notice, Origin};
+use crate::alert::{Alert, BoundEvent, BoundStep, Notice, Origin, Seq};
 use crate::base::Value;
 
 /// Appends the alert as one line.
@@ -79,9 +79,15 @@ pub(super) fn step_name(step: &BoundStep) -> String {
 
 fn write_event(event: &BoundEvent, formatter: &Formatter, out: &mut String) {
     let mut object = Object::open(out);
-    object.number("seq", event.seq.line());
-    if let Some(input) = formatter.input(event.seq) {
-        object.text("input", input);
+    if event.seq == Seq::EXPECTED {
+        object.key("expected").push_str("true");
+    } else if event.seq.is_recurring() {
+        object.key("tick").push_str("true");
+    } else {
+        object.number("seq", event.seq.line());
+        if let Some(input) = formatter.input(event.seq) {
+            object.text("input", input);
+        }
     }
     object.text("time", &event.ts.to_string());
     if let Some(raw) = &event.raw {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Formatter;
 use super::json::step_name;
-use crate::alert::{Alert, BoundEvent, Notice, Severity};
+use crate::alert::{Alert, BoundEvent, Notice, Seq, Severity};
 use crate::base::{Value, visible};
 
 /// Events of one step that are shown; of more, the first and last few.
@@ -86,6 +86,8 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, color: bool, out: &mut
 
 fn write_event(event: &BoundEvent, formatter: &Formatter, paint: &Paint, out: &mut String) {
     let place = match formatter.input(event.seq) {
+        _ if event.seq == Seq::EXPECTED => "expected".to_owned(),
+        _ if event.seq.is_recurring() => "tick".to_owned(),
         Some(input) => format!("{}:{}", visible(input), event.seq.line()),
         None => format!("line {}", event.seq.line()),
     };

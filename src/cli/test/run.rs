@@ -30,6 +30,10 @@ pub fn alerts(ruleset: &Arc<Ruleset>, rule: &str, test: &TestDecl, lines: &[Line
     };
     let config = SessionConfig { time, lateness: Duration::ZERO, show_internal: true, ..SessionConfig::default() };
     let mut session = Session::new(ruleset.clone(), config);
+    if ruleset.is_scheduled() {
+        // The time of a test begins at its start, not at its first event.
+        session.advance(Timestamp(0));
+    }
     let stop = test.items.iter().find_map(|item| match item {
         TestItem::Stop { at, .. } => Some(Timestamp(*at)),
         _ => None,

@@ -18,11 +18,6 @@ macro_rules! table {
 }
 
 table! {
-    "E0101", "`clock`",
-    "`clock` declares an event class that ticks at fixed times.",
-    "clock six = daily \"06:00\" \"Europe/Berlin\"",
-    "event six = event.kind == \"tick\"   // events from a scheduler";
-
     "E0105", "the absence of a group",
     "`no { … } within d` says that no candidate of a whole pattern completes in time.",
     "match { a: start then no { b: x then c: y } within 5m }",
@@ -37,10 +32,4 @@ table! {
     "`if q: X in last d` names the newest such event, so that other conditions can read it.",
     "a: trade if q: quote in last 1m",
     "match { q: quote then within 1m a: trade }";
-
-    "E0116", "`expect`",
-    "`expect` makes a rule watch for keys that were never seen, or from the start of the input.",
-    "expect device.id from @devices",
-    "match { a: beat then no beat within 5m }";
-
 }

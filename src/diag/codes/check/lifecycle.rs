@@ -1,4 +1,4 @@
-//! E036x: what becomes of an alert: `resolve`, `repeat every`, `unless open`.
+//! E036x: what becomes of an alert, and what comes without an event: clocks, expected keys.
 
 codes! {
     RESOLVE_WHEN_WITHOUT_COUNT "E0360" "`resolve when` on a rule that is no sliding count",
@@ -30,4 +30,29 @@ codes! {
         "Only alerts are open and closed. For events there is `unless X in last d`.",
         wrong "rule r {\n  by host\n  match { e: error unless open work_begins }\n}",
         right "rule r {\n  by host\n  match { e: error unless work_begins in last 1h }\n}";
+
+    CLOCK_TIME "E0366" "a clock cannot tick at this time",
+        "`daily` and `weekdays` take a time of day, `weekly` a day of the week before it. Zones are named as in the IANA database.",
+        wrong "clock six = daily \"6 o'clock\"\nrule r {\n  match { t: six }\n}",
+        right "clock six = daily \"06:00\" \"Europe/Berlin\"\nrule r {\n  match { t: six }\n}";
+
+    CLOCK_KEY "E0367" "a clock where a key is needed",
+        "A tick has no fields, so it has no key. In a rule with a key it goes to each key that has begun, or with `expect` to each that is expected.",
+        wrong "clock six = daily \"06:00\"\nrule r {\n  by host\n  match { t: six then no beat within 1h }\n}",
+        right "clock six = daily \"06:00\"\nrule r {\n  match { t: six then no beat within 1h }\n}";
+
+    CLOCK_PLACE "E0368" "a clock that should end an alert",
+        "What ends an open alert is an event or an alert.",
+        wrong "clock six = daily \"06:00\"\nrule r {\n  by host\n  match { f: failure }\n  resolve on six\n}",
+        right "rule r {\n  by host\n  match { f: failure }\n  resolve on success\n}";
+
+    EXPECT_FIRST "E0369" "`expect` before a first step that binds more than one event",
+        "`expect` begins each key as if its first step had happened once.",
+        wrong "rule r {\n  match { a: at least 3 of login then no logout within 5m } within 1h\n  expect start\n}",
+        right "rule r {\n  match { a: login then no logout within 5m }\n  expect start\n}";
+
+    EXPECT_KEY "E0370" "`expect` and the key of the rule do not fit",
+        "`expect` names the fields of the rule's `by`, and the table has a key column for each. A rule without a key says `expect start`.",
+        wrong "rule r {\n  by host\n  match { a: login then no logout within 5m }\n  expect start\n}",
+        right "rule r {\n  match { a: login then no logout within 5m }\n  expect start\n}";
 }
