@@ -22,7 +22,7 @@ fn the_committed_sample_is_what_the_generator_makes() {
     assert!(made.len() <= 300 * 1024, "the sample has grown to {} bytes", made.len());
 }
 
-/// Runs all packs over the sample; a line an alert: time, rule, key.
+/// Runs all packs over the sample; a line an alert: time, rule, key, and what it is if it is no new alert.
 fn alerts(threads: &str) -> String {
     let run = tripline(["run", "rules", "rules/samples/demo.ndjson", "--quiet", "--threads", threads]);
     assert!(run.success, "{}", run.stderr);
@@ -30,7 +30,13 @@ fn alerts(threads: &str) -> String {
     for line in run.stdout.lines() {
         let alert: serde_json::Value = serde_json::from_str(line).expect("an alert is a JSON object");
         let part = |name: &str| alert[name].as_str().unwrap_or_default();
-        text.push_str(&format!("{} {} {}\n", part("time"), part("rule"), alert["key"]));
+        text.push_str(&format!("{} {} {}", part("time"), part("rule"), alert["key"]));
+        if let Some(status) = alert["status"].as_str() {
+            text.push_str(&format!(" {status}"));
+        } else if let Some(again) = alert["repeat"].as_u64() {
+            text.push_str(&format!(" repeat {again}"));
+        }
+        text.push('\n');
     }
     text
 }

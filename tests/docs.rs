@@ -70,6 +70,8 @@ const FORMS: &[&str] = &[
     "distinct",
     "consecutive",
     "until",
+    "until silent 30m",
+    "until 5m",
     "prev.",
     "then no",
     "without",

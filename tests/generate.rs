@@ -37,6 +37,13 @@ fn rules_in(file: &Path) -> Vec<String> {
     heads.filter_map(|rest| rest.split([' ', '{']).next()).map(str::to_owned).collect()
 }
 
+/// Whether a rule of a formatted file only feeds others.
+fn is_internal(text: &str, rule: &str) -> bool {
+    let from = text.find(&format!("\nrule {rule} ")).expect("a rule of the file");
+    let body = &text[from..];
+    body[..body.find("\n}").expect("the end of the rule")].contains("\n  internal\n")
+}
+
 #[test]
 fn every_rule_of_the_packs_has_a_stream_that_a_run_agrees_with() {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generate_packs");
@@ -46,11 +53,17 @@ fn every_rule_of_the_packs_has_a_stream_that_a_run_agrees_with() {
     for file in rule_files() {
         let pack = file.parent().expect("a pack").strip_prefix(root()).expect("inside").to_owned();
         let pack = pack.to_str().expect("a name");
+        let text = fs::read_to_string(&file).expect("a rule file");
         for rule in rules_in(&file) {
             let made_of =
                 tripline(["generate", pack, &rule, "--count", "1", "--file", stream.to_str().expect("UTF-8")]);
             assert!(made_of.success, "{pack} {rule}: {}", made_of.stderr);
             let expected = fs::read_to_string(dir.join("stream.alerts.ndjson")).expect("alerts beside the stream");
+            // What is internal is generated for the rules that read it; a run does not send it.
+            if is_internal(&text, &rule) {
+                assert!(!expected.is_empty(), "{pack} {rule} does not fire");
+                continue;
+            }
             let run = tripline(["run", "--quiet", "--only", &rule, pack, stream.to_str().expect("UTF-8")]);
             let own: Vec<&str> = run.stdout.lines().filter(|l| l.contains(&format!("\"rule\":\"{rule}\""))).collect();
             assert_eq!(own, expected.lines().collect::<Vec<_>>(), "{pack} {rule}");

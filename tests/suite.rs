@@ -49,6 +49,7 @@ const FILES: &[&str] = &[
     "table.txt",
     "time.txt",
     "until.txt",
+    "until_time.txt",
     "without.txt",
 ];
 

@@ -170,6 +170,10 @@ impl Followers {
                 (None, None) => break,
                 (Some(event), Some(draft)) => match event.order {
                     Some(order) => *order < draft.order,
+                    // A look that resolves is an input event like any other: of one time, the earlier line comes first.
+                    None if draft.order.kind == Kind::Resolved => {
+                        (event.ts, event.seq) <= (draft.order.time, draft.order.seq)
+                    }
                     // Input events of a time come before its alerts.
                     None => event.ts <= draft.order.time,
                 },
@@ -238,7 +242,7 @@ impl At<'_> {
 
     /// An event that may resolve alerts, or end their repetition.
     fn event(&mut self, event: &Ending<'_>, stage: &Stage<'_>) {
-        if !self.state.keys.get(event.key).is_some_and(|k| !k.open.is_empty()) {
+        if self.state.keys.get(event.key).is_none_or(|k| k.open.is_empty()) {
             return;
         }
         let roles = &stage.rules.followers[self.follow.follower].roles;

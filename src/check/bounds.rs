@@ -282,6 +282,10 @@ impl<'a> Checker<'a> {
         let elements: Vec<_> =
             model.nodes.iter().enumerate().filter(|(_, n)| !matches!(n.kind, NodeKind::Absence(_))).collect();
         let Some((at, first)) = elements.first().copied() else { return };
+        if model.only_step().is_some_and(|step| step.step.ends.is_some()) {
+            // Time closes each session, and what has closed is forgotten.
+            return;
+        }
         // What a part bounds is bounded.
         let part_of = |at: usize| model.parts.iter().find(|p| p.nodes.contains(&at));
         let repeated = |kind: &NodeKind<'a>| match kind {

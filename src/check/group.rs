@@ -151,6 +151,19 @@ impl<'a> Checker<'a> {
                 .help("write a rule for each sequence, or a fixed duration"),
             );
         }
+        let closing = model.steps.iter().find_map(|s| s.step.ends.as_ref());
+        if let Some(ends) = closing {
+            self.out.push(
+                Diagnostic::error(
+                    codes::GROUP_TOO_RICH,
+                    "a repetition that time ends beside `any` of sequences is not built yet",
+                    ends.span,
+                    "which time ends the pattern depends on the member",
+                )
+                .label(choice.span, "`any` of sequences")
+                .help("write a rule for each sequence, or name the event that ends it: `until X`"),
+            );
+        }
         let repeated = model.nodes.iter().find(|n| !n.branch.is_empty() && matches!(n.kind, NodeKind::Group(..)));
         if let Some(Node { kind: NodeKind::Group(group, _), .. }) = repeated {
             self.out.push(
@@ -268,6 +281,8 @@ impl<'a> Checker<'a> {
                 Some((guard.span, what))
             } else if let Some(until) = &step.until {
                 Some((until.span, "`until`"))
+            } else if let Some(ends) = &step.ends {
+                Some((ends.span, "`until`"))
             } else {
                 joint.filter(|j| j.next).map(|j| (j.span, "`next`"))
             };

@@ -25,6 +25,7 @@ mod pending;
 mod predicate;
 pub mod sample;
 mod scope;
+mod session;
 mod sliding;
 mod span;
 mod statistic;

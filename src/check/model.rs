@@ -325,7 +325,7 @@ impl<'a> Model<'a> {
 
     /// A pattern that is one repeated step with `within` and without `until` is a sliding count.
     pub(crate) fn is_sliding(&self) -> bool {
-        self.only_step().is_some_and(|s| s.is_repeated() && s.step.until.is_none())
+        self.only_step().is_some_and(|s| s.is_repeated() && s.step.until.is_none() && s.step.ends.is_none())
             && self.matching.is_some_and(|m| m.within.is_some() || m.events.is_some())
     }
 }

@@ -165,6 +165,9 @@ impl<'a> Checker<'a> {
             self.without_on_first(step);
         }
         self.until(step, info.is_repeated());
+        if info.is_repeated() {
+            self.ends(model, at, info);
+        }
         self.guard_lasts(model, step);
     }
 
@@ -183,12 +186,13 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn until(&mut self, step: &Step, repeated: bool) {
-        if let (Some(until), false) = (&step.until, repeated) {
+        let span = step.until.as_ref().map(|u| u.span).or(step.ends.as_ref().map(|e| e.span));
+        if let (Some(span), false) = (span, repeated) {
             self.out.push(
                 Diagnostic::error(
                     codes::UNTIL_WITHOUT_REPETITION,
                     "`until` ends a repetition, and this step has none",
-                    until.span,
+                    span,
                     "binds one event at most",
                 )
                 .help("repeat the step, `one or more of X until U`, or make what ends it a step: `then U`"),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use tripline::compile::CompileOptions;
 use tripline::decode::batch::KEYS_PER_EVENT;
 use tripline::matcher::state::Memory;
-use tripline::plan::ruleset::{Rule, Ruleset};
+use tripline::plan::ruleset::{Ends, Rule, Ruleset};
 use tripline::syntax::ast::{
     Absence, AfterMatch, AlertValue, ClauseKind, Element, ExpectKeys, Pick, RuleDecl, Sequence, Step, Then,
 };
@@ -173,6 +173,11 @@ impl Page<'_> {
         if let Some(until) = &step.until {
             self.line(&format!("{indent}   it ends at {}", wording.guard(until)));
         }
+        if let Some(ends) = &step.ends {
+            let from = if ends.silent { "last" } else { "first" };
+            let length = wording.expr(&ends.length);
+            self.line(&format!("{indent}   it ends {length} after its {from} event, that time included"));
+        }
     }
 
     fn conditions(&mut self, rule: &RuleDecl, wording: Wording<'_>) {
@@ -307,10 +312,16 @@ impl Page<'_> {
             let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
             self.row("decoding", &format!("every line in full, for `any_value()`{events}"));
         }
-        let timers = match (rule.trailing_deadline(), rule.horizon) {
-            (Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
-            (None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
-            (None, None) => "none: what is held is never too old".to_owned(),
+        let timers = match (rule.closing(), rule.trailing_deadline(), rule.horizon) {
+            (Some((_, Ends::Silent(d))), ..) => {
+                format!("one a key, {d} after the newest event of the last step, at which its repetition closes")
+            }
+            (Some((_, Ends::After(d))), ..) => {
+                format!("{d} after an event of the last step, at which a repetition that begins with it closes")
+            }
+            (None, Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
+            (None, None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
+            (None, None, None) => "none: what is held is never too old".to_owned(),
         };
         let keyspecs = rule.roles.iter().map(|role| &ruleset.keyspecs[role.keyspec.index()]);
         if keyspecs.clone().any(|spec| spec.has_each()) {
@@ -366,6 +377,9 @@ impl Page<'_> {
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
             Some(horizon) => format!("an event can matter for {horizon}"),
+            None if rule.closing().is_some() && rule.elements.len() == 1 => {
+                "an event can matter until its repetition closes; at most `runs_per_key` of them are held".to_owned()
+            }
             None => "an event can matter for ever: there is no bound".to_owned(),
         };
         self.row("reach", &memory);

@@ -173,7 +173,11 @@ impl Maker<'_> {
     fn scenario(&mut self, n: u64, attempt: u32) -> Vec<Draft> {
         self.salt += 1;
         let mut rng = Rng::with_seed(self.options.seed ^ (n << 32) ^ u64::from(attempt) << 8);
-        let knobs = Knobs::choose(attempt, self.scope, &mut rng);
+        let mut knobs = Knobs::choose(attempt, self.scope, &mut rng);
+        if self.decl.clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Repeat(_))) {
+            // What begins days before the end of the stream would be said again for days.
+            knobs.at_once();
+        }
         let mut builder = Builder::new(self.scope, knobs, START, self.salt, &mut rng);
         builder.rule(self.decl);
         builder.drafts
@@ -214,7 +218,8 @@ impl Maker<'_> {
 
     /// The rule's alerts over lines.
     fn alerts(&self, lines: &[String], at_end: AtEnd) -> Vec<Alert> {
-        let config = SessionConfig { time: self.options.time.clone(), ..SessionConfig::default() };
+        let time = self.options.time.clone();
+        let config = SessionConfig { time, show_internal: true, ..SessionConfig::default() };
         let mut session = Session::new(Arc::clone(self.ruleset), config);
         let mut block = lines.join("\n").into_bytes();
         block.push(b'\n');
@@ -228,14 +233,16 @@ impl Maker<'_> {
     /// Puts everything on one time line. Scenarios with keys of their own may overlap; if the engine then says
     /// otherwise than for each alone, they follow one another, and noise gives way.
     fn arrange(&self, scenarios: &[Vec<Draft>], missed: &[(NearMiss, Vec<Draft>)]) -> Generated {
-        let alone: usize = scenarios.iter().map(|s| self.alerts(&lines(s, self.options), AtEnd::Flush).len()).sum();
+        // How often an alert is repeated, and whether it is resolved, may depend on what follows.
+        let new = |alerts: &[Alert]| alerts.iter().filter(|alert| alert.notice.is_none()).count();
+        let alone: usize = scenarios.iter().map(|s| new(&self.alerts(&lines(s, self.options), AtEnd::Flush))).sum();
         let keyed = !key_of(self.decl).is_empty();
         let mut last = None;
         let ways = [false, true].into_iter().flat_map(|apart| Noise::ALL.map(|noise| (apart, noise)));
         for (apart, noisy) in ways.filter(|(apart, _)| *apart || keyed) {
             for near in [missed, &missed[..0]] {
                 let generated = self.on_one_line(scenarios, near, apart, noisy);
-                if generated.alerts.len() == alone {
+                if new(&generated.alerts) == alone {
                     return generated;
                 }
                 last = Some(generated);

@@ -12,12 +12,12 @@ use super::draft::Draft;
 use super::scope::{Scope, key_of};
 use super::solve::magnitude;
 use super::value::{Bound, Past, View};
-use super::walk::parts_of;
+use super::walk::{alert_field, counted_in_having, expects, parts_of, steps_of};
 use crate::base::{Duration, Timestamp, Value};
 use crate::syntax::ast::{
-    Absence, AlertValue, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step,
-    StepGuardKind, Then,
+    Absence, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step, StepGuardKind, Then,
 };
+use crate::syntax::statistic::is_ever;
 
 /// Most events of one repetition.
 const MOST: u64 = 400;
@@ -67,6 +67,11 @@ impl Knobs {
             begin: Duration::from_secs(rng.i64(0..7 * 24) * 3600),
         }
     }
+
+    /// Begins with the stream.
+    pub fn at_once(&mut self) {
+        self.begin = Duration::ZERO;
+    }
 }
 
 /// Makes scenarios of a rule.
@@ -105,7 +110,15 @@ impl<'b> Builder<'b> {
 
     /// Makes the events of one match of a rule.
     pub fn rule(&mut self, rule: &'b RuleDecl) {
+        let begin = self.now;
         self.matched(rule, Frame::default());
+        let mut ticks = false;
+        steps_of(rule, &mut |step| ticks |= self.scope.clock(step).is_some());
+        if expects(rule) || ticks {
+            // Time passes only between events.
+            self.drafts.push(self.scope.other(begin));
+            self.drafts.push(self.scope.other(self.now + Duration::from_secs(1)));
+        }
         self.drafts.sort_by_key(|draft| draft.ts);
     }
 
@@ -121,8 +134,20 @@ impl<'b> Builder<'b> {
                 _ => {}
             }
         }
-        if let Some(body) = body {
-            self.sequence(body, rule, &mut frame);
+        let Some(body) = body else { return };
+        match &*body.first {
+            Element::Step(step) if expects(rule) && self.scope.clock(step).is_none() => {
+                // The virtual first event is none of the stream.
+                let mut draft = Draft::new(self.now);
+                draft.step = name_of(step);
+                self.set_keys(key_of(rule), &mut draft, &mut frame);
+                frame.bound.steps.push((name_of(step), draft));
+            }
+            first => self.element(first, rule, &mut frame),
+        }
+        for (then, element) in &body.rest {
+            self.joint(then, &frame);
+            self.element(element, rule, &mut frame);
         }
     }
 
@@ -137,7 +162,7 @@ impl<'b> Builder<'b> {
     /// Moves time between two elements.
     fn joint(&mut self, then: &Then, frame: &Frame) {
         let mut gap = self.step_time(frame, 8);
-        if let Some(most) = then.within.as_ref().and_then(fixed) {
+        if let Some(most) = then.within.as_ref().and_then(|within| self.length(within, frame)) {
             gap = gap.min(Duration(most.0 / 2));
         }
         if let Some(least) = then.after.as_ref().and_then(fixed) {
@@ -160,7 +185,7 @@ impl<'b> Builder<'b> {
     fn element(&mut self, element: &'b Element, rule: &'b RuleDecl, frame: &mut Frame) {
         match element {
             Element::Step(step) => self.step(step, rule, frame),
-            Element::Absence(absence) => self.absence(absence),
+            Element::Absence(absence) => self.absence(absence, frame),
             Element::All(all) => {
                 let mut members: Vec<&Step> = all.members.iter().collect();
                 self.rng.shuffle(&mut members);
@@ -195,10 +220,26 @@ impl<'b> Builder<'b> {
         }
     }
 
-    fn absence(&mut self, absence: &Absence) {
-        if let Some(length) = absence.within.as_ref().and_then(fixed) {
-            self.now = self.now + length + Duration::from_millis(1);
+    fn absence(&mut self, absence: &Absence, frame: &Frame) {
+        let end = match (&absence.within, &absence.until) {
+            (Some(within), _) => self.length(within, frame).map(|length| self.now + length),
+            (None, Some(until)) => match self.view(&frame.bound, None).eval(until, &Draft::new(self.now)) {
+                Value::Time(end) => Some(end),
+                _ => None,
+            },
+            (None, None) => None,
+        };
+        if let Some(end) = end {
+            self.now = self.now.max(end) + Duration::from_millis(1);
         }
+    }
+
+    /// The length of a bound, computed from what is bound if it is not fixed.
+    fn length(&self, bound: &Expr, frame: &Frame) -> Option<Duration> {
+        fixed(bound).or_else(|| match self.view(&frame.bound, None).eval(bound, &Draft::new(self.now)) {
+            Value::Duration(length) => Some(length),
+            _ => None,
+        })
     }
 
     fn times(&mut self, count: Count) -> u64 {
@@ -216,9 +257,13 @@ impl<'b> Builder<'b> {
 
     fn step(&mut self, step: &'b Step, rule: &'b RuleDecl, frame: &mut Frame) {
         let times = step.quantifier.as_ref().map_or(1, |q| self.times(q.count));
+        // All of them come before time ends the repetition.
+        let ends = step.ends.as_ref().and_then(|ends| fixed(&ends.length));
+        let most = ends.map(|length| Duration(length.0 / (times.max(1) as i64)));
         for n in 0..times {
             if n > 0 {
-                self.now = self.now + self.step_time(frame, times + 4);
+                let gap = self.step_time(frame, times + 4);
+                self.now = self.now + most.map_or(gap, |most| gap.min(most));
             }
             self.event(step, rule, frame);
         }
@@ -227,9 +272,17 @@ impl<'b> Builder<'b> {
             let draft = self.guard_event(until, key_of(rule), rule, frame, None);
             self.drafts.extend(draft);
         }
+        if let Some(length) = ends {
+            self.now = self.now + length + Duration::from_millis(1);
+        }
     }
 
     fn event(&mut self, step: &'b Step, rule: &'b RuleDecl, frame: &mut Frame) {
+        if let Some(clock) = self.scope.clock(step) {
+            self.now = clock.at_or_after(self.now + Duration::from_millis(1)).unwrap_or(self.now);
+            frame.bound.steps.push((name_of(step), Draft { step: name_of(step), ..Draft::new(self.now) }));
+            return;
+        }
         let Some(class) = step.classes.get(self.rng.usize(0..step.classes.len().max(1))) else { return };
         let items = keys(key_of(rule), &step.by);
         if let Some(below) = class.name.strip_prefix("alert.") {
@@ -359,17 +412,25 @@ impl<'b> Builder<'b> {
     fn past_of(&mut self, step: &Step, class: &str, items: &[KeyItem], frame: &mut Frame) {
         let Some(condition) = &step.condition else { return };
         let (mut lengths, mut fields) = (Vec::new(), Vec::new());
+        // What a statistic asks of the earlier events, and by which fields it tells them apart.
+        let (mut conditions, mut others) = (Vec::new(), Vec::new());
         let view = self.view(&frame.bound, step.name.as_ref().map(|name| name.name.as_str()));
         parts_of(condition, &mut |part| {
             let ExprKind::Call(call) = &part.kind else { return };
-            let length = match call.args.get(1).map(|arg| &arg.kind) {
-                Some(ExprKind::Duration(d)) => Some(Duration(*d)),
+            let length = match call.args.get(1) {
+                Some(Expr { kind: ExprKind::Duration(d), .. }) => Some(Duration(*d)),
+                Some(arg) if is_ever(arg) => Some(Duration(self.knobs.pace.0.saturating_mul(40))),
                 _ => call.events.map(|n| Duration(self.knobs.pace.0.saturating_mul(n as i64 + 1))),
             };
-            if let (Some(length), Some(field)) = (length, call.args.first().and_then(|arg| view.field(arg))) {
-                lengths.push(length);
-                fields.push(field);
+            let Some(length) = length else { return };
+            conditions.extend(call.condition.as_deref());
+            others.extend(call.by.iter().filter_map(|item| view.field(&item.value)));
+            match call.args.first().and_then(|arg| view.field(arg)) {
+                Some(field) => fields.push(field),
+                None if call.by.is_empty() => return,
+                None => {}
             }
+            lengths.push(length);
         });
         let (Some(shortest), Some(longest)) = (lengths.iter().min().copied(), lengths.iter().max().copied()) else {
             return;
@@ -393,11 +454,21 @@ impl<'b> Builder<'b> {
                 if let Some(condition) = self.scope.condition(class) {
                     self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
                 }
-                self.set_keys(items, &mut draft, frame);
-                for field in &fields {
-                    let jitter = 1.0 + (self.rng.f64() - 0.5) * 0.05;
-                    draft.set(field, &Value::number(super::scope::rounded(centre * jitter)));
+                for condition in &conditions {
+                    self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
                 }
+                for field in fields.iter().chain(&others) {
+                    self.salt += 1;
+                    let value = match self.scope.plausible(field, self.salt, self.rng) {
+                        Value::Str(text) => Value::Str(text),
+                        _ => {
+                            let jitter = 1.0 + (self.rng.f64() - 0.5) * 0.05;
+                            Value::number(super::scope::rounded(centre * jitter))
+                        }
+                    };
+                    draft.set(field, &value);
+                }
+                self.set_keys(items, &mut draft, frame);
                 self.drafts.push(draft);
             }
         }
@@ -465,21 +536,6 @@ impl<'b> Builder<'b> {
     }
 }
 
-/// Conditions of what `having` counts.
-fn counted_in_having(rule: &RuleDecl) -> Vec<&Expr> {
-    let mut found = Vec::new();
-    for clause in &rule.clauses {
-        if let ClauseKind::Having { condition, .. } = &clause.kind {
-            parts_of(condition, &mut |part| {
-                if let ExprKind::Call(call) = &part.kind {
-                    found.extend(call.condition.as_deref());
-                }
-            });
-        }
-    }
-    found
-}
-
 fn name_of(step: &Step) -> Option<String> {
     step.name.as_ref().map(|name| name.name.clone())
 }
@@ -521,22 +577,4 @@ fn keys(rule: &[KeyItem], own: &[KeyItem]) -> Vec<KeyItem> {
         }
     }
     items
-}
-
-/// The field that a value of an alert is taken from.
-fn alert_field(rule: &RuleDecl, value: &str) -> Option<Vec<String>> {
-    let fields = rule.clauses.iter().find_map(|clause| match &clause.kind {
-        ClauseKind::Alert(fields) => Some(fields),
-        _ => None,
-    })?;
-    let field = fields.iter().find(|field| field.name.name == value)?;
-    match &field.value {
-        AlertValue::Expr(Expr { kind: ExprKind::Path(path), .. }) => {
-            Some(path.parts.iter().skip(1).map(|part| part.name.clone()).collect())
-        }
-        AlertValue::Expr(Expr { kind: ExprKind::Member(_, parts), .. }) => {
-            Some(parts.iter().map(|part| part.name.clone()).collect())
-        }
-        _ => None,
-    }
 }

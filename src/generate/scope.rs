@@ -8,8 +8,9 @@ use super::draft::Draft;
 use super::value::{Bound, View};
 use crate::base::{Timestamp, Value};
 use crate::plan::Ruleset;
+use crate::plan::ruleset::Clock;
 use crate::plan::table::Table;
-use crate::syntax::ast::{BinaryOp, ClauseKind, Expr, ExprKind, File, InSet, Item, KeyItem, RuleDecl};
+use crate::syntax::ast::{BinaryOp, ClauseKind, Expr, ExprKind, File, InSet, Item, KeyItem, RuleDecl, Step};
 
 /// Declarations by name.
 #[derive(Debug)]
@@ -205,6 +206,17 @@ impl<'a> Scope<'a> {
     pub fn key_field(&self, item: &KeyItem) -> Option<Vec<String>> {
         let bound = Bound::default();
         View { scope: self, bound: &bound, own: None, past: None }.field(&item.value)
+    }
+
+    /// The clock whose ticks a step asks for.
+    pub fn clock(&self, step: &Step) -> Option<&'a Clock> {
+        let ticks = |clock: &&Clock| step.classes.iter().any(|class| *class.name == *clock.name);
+        self.ruleset.clocks.iter().find(ticks)
+    }
+
+    /// An event that no rule minds, for time to pass.
+    pub fn other(&self, ts: Timestamp) -> Draft {
+        self.of_class("other", ts)
     }
 
     /// Makes an event of a class as far as its type field goes.

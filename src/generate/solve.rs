@@ -132,6 +132,9 @@ impl View<'_> {
     }
 
     fn solve_in(&self, value: &Expr, set: &InSet, want: bool, this: &mut Draft, rng: &mut Rng) {
+        if let (ExprKind::List(place), Some(table)) = (&value.kind, table_of(set)) {
+            return self.place_in(place, table, want, this, rng);
+        }
         let Some(path) = self.field(value) else { return };
         match set {
             InSet::List(items) if want => {
@@ -149,6 +152,29 @@ impl View<'_> {
             _ => {
                 let other = self.scope.plausible(&path, rng.u64(900..1000), rng);
                 this.set(&path, &other);
+            }
+        }
+    }
+
+    /// A place in an area of a table, or near one.
+    fn place_in(&self, place: &[Expr], table: &str, want: bool, this: &mut Draft, rng: &mut Rng) {
+        let [lat, lon] = place else { return };
+        let (Some(lat), Some(lon), Some(table)) = (self.field(lat), self.field(lon), self.scope.table(table)) else {
+            return;
+        };
+        let row = rng.usize(0..table.len().max(1));
+        let Some([south, west, north, east]) = u32::try_from(row).ok().and_then(|row| table.area(row)) else { return };
+        for _ in 0..TRIES {
+            let mut between = |low: f64, high: f64| {
+                let margin = if want { 0.0 } else { (high - low) / 2.0 };
+                Value::Float(rounded(100.0 * (low - margin + rng.f64() * (high - low + 2.0 * margin))) / 100.0)
+            };
+            let (y, x) = (between(south, north), between(west, east));
+            let inside = table.find(&[y.as_ref(), x.as_ref()]).is_some();
+            this.set(&lat, &y);
+            this.set(&lon, &x);
+            if inside == want {
+                return;
             }
         }
     }

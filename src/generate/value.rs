@@ -72,6 +72,9 @@ impl View<'_> {
                     items.iter().any(|item| self.eval(item, this).as_ref().equals(value.as_ref()) == Some(true));
                 if value.as_ref().is_missing() { Value::Missing } else { Value::Bool(found != *negated) }
             }
+            ExprKind::In { value, set: InSet::Table(name), negated } => {
+                self.in_table(&name.name, value, *negated, this)
+            }
             ExprKind::List(items) => Value::List(items.iter().map(|item| self.eval(item, this)).collect()),
             ExprKind::Lookup { table, key } => self.row(&table.name, key, &[], this),
             ExprKind::Member(inner, parts) => self.member(inner, parts, this),
@@ -115,6 +118,9 @@ impl View<'_> {
         {
             let deviation = past.centre.abs() * 0.0145;
             return match statistic {
+                // The earlier events differ in what it goes by.
+                Statistic::Count if !call.by.is_empty() => Value::Int(0),
+                _ if !call.by.is_empty() => Value::Missing,
                 Statistic::Count => Value::Int(past.events),
                 Statistic::Sum => Value::number(past.centre * past.events as f64),
                 Statistic::Stddev => Value::number(deviation),
@@ -173,6 +179,19 @@ impl View<'_> {
             ExprKind::Lookup { table, key } => self.row(&table.name, key, &names, this),
             _ => Value::Missing,
         }
+    }
+
+    fn in_table(&self, table: &str, value: &Expr, negated: bool, this: &Draft) -> Value {
+        let Some(table) = self.scope.table(table) else { return Value::Missing };
+        let value = self.eval(value, this);
+        let key: Vec<ValueRef<'_>> = match &value {
+            Value::List(parts) => parts.iter().map(Value::as_ref).collect(),
+            single => vec![single.as_ref()],
+        };
+        if key.iter().any(|part| part.is_missing()) {
+            return Value::Missing;
+        }
+        Value::Bool(table.find(&key).is_some() != negated)
     }
 
     fn row(&self, table: &str, key: &[Expr], path: &[String], this: &Draft) -> Value {

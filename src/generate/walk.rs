@@ -1,4 +1,4 @@
-//! Every expression of a rule, and every part of an expression.
+//! Every expression of a rule, and every part of an expression; what single clauses say.
 
 use crate::syntax::ast::{
     AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, InSet, RuleDecl, Sequence, Step, StepGuardKind,
@@ -13,11 +13,16 @@ pub fn exprs_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Expr)) {
                 sequence(&found.body, seen);
                 found.within.iter().for_each(&mut *seen);
             }
-            ClauseKind::Having { condition: expr, .. } | ClauseKind::Severity(expr) | ClauseKind::Risk(expr) => {
-                seen(expr)
+            ClauseKind::Having { condition, lasting } => {
+                seen(condition);
+                lasting.iter().for_each(&mut *seen);
             }
+            ClauseKind::Severity(expr)
+            | ClauseKind::Risk(expr)
+            | ClauseKind::ResolveWhen(expr)
+            | ClauseKind::Repeat(expr) => seen(expr),
             ClauseKind::By(items) => items.iter().for_each(|item| seen(&item.value)),
-            ClauseKind::CancelOn(list) => guards(list, seen),
+            ClauseKind::CancelOn(list) | ClauseKind::ResolveOn(list) => guards(list, seen),
             ClauseKind::Alert(fields) => {
                 for field in fields {
                     match &field.value {
@@ -58,7 +63,10 @@ fn element<'a>(element: &'a Element, seen: &mut dyn FnMut(&'a Expr)) {
         }
         Element::Any(any) => any.members.iter().for_each(|member| step(member, seen)),
         Element::Choice(choice) => choice.members.iter().for_each(|member| sequence(member, seen)),
-        Element::Group(group) => sequence(&group.body, seen),
+        Element::Group(group) => {
+            sequence(&group.body, seen);
+            group.within.iter().for_each(&mut *seen);
+        }
     }
 }
 
@@ -134,6 +142,7 @@ pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
         ExprKind::Call(call) => {
             call.args.iter().for_each(|arg| parts_of(arg, seen));
             call.condition.iter().for_each(|condition| parts_of(condition, seen));
+            call.by.iter().for_each(|item| parts_of(&item.value, seen));
         }
         ExprKind::Not(inner)
         | ExprKind::Neg(inner)
@@ -157,5 +166,43 @@ pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
             items.iter().for_each(|item| parts_of(item, seen))
         }
         _ => {}
+    }
+}
+
+/// Whether a rule watches for keys that were not seen.
+pub fn expects(rule: &RuleDecl) -> bool {
+    rule.clauses.iter().any(|clause| matches!(clause.kind, ClauseKind::Expect(_)))
+}
+
+/// Conditions of what `having` counts.
+pub fn counted_in_having(rule: &RuleDecl) -> Vec<&Expr> {
+    let mut found = Vec::new();
+    for clause in &rule.clauses {
+        if let ClauseKind::Having { condition, .. } = &clause.kind {
+            parts_of(condition, &mut |part| {
+                if let ExprKind::Call(call) = &part.kind {
+                    found.extend(call.condition.as_deref());
+                }
+            });
+        }
+    }
+    found
+}
+
+/// The field that a value of an alert is taken from.
+pub fn alert_field(rule: &RuleDecl, value: &str) -> Option<Vec<String>> {
+    let fields = rule.clauses.iter().find_map(|clause| match &clause.kind {
+        ClauseKind::Alert(fields) => Some(fields),
+        _ => None,
+    })?;
+    let field = fields.iter().find(|field| field.name.name == value)?;
+    match &field.value {
+        AlertValue::Expr(Expr { kind: ExprKind::Path(path), .. }) => {
+            Some(path.parts.iter().skip(1).map(|part| part.name.clone()).collect())
+        }
+        AlertValue::Expr(Expr { kind: ExprKind::Member(_, parts), .. }) => {
+            Some(parts.iter().map(|part| part.name.clone()).collect())
+        }
+        _ => None,
     }
 }

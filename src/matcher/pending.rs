@@ -111,17 +111,17 @@ impl Pending {
         for at in (1..=last).rev() {
             let Some(bound) = &self.steps[at - 1] else { continue };
             let element = &rule.elements[at];
-            if event.has(rule.steps[step_of(element).index()].role) {
-                if let Some(moved) = moves(env, at, bound, store()) {
-                    self.steps[at - 1] = None;
-                    if at < last {
-                        self.steps[at] = Some(moved);
-                        fresh |= 1 << at;
-                    } else if rule.having.as_ref().is_none_or(|h| with_context(env, &moved, None, |c| passes(h, c))) {
-                        out.push(matched(rule, &moved, event));
-                    }
-                    continue;
+            if event.has(rule.steps[step_of(element).index()].role)
+                && let Some(moved) = moves(env, at, bound, store())
+            {
+                self.steps[at - 1] = None;
+                if at < last {
+                    self.steps[at] = Some(moved);
+                    fresh |= 1 << at;
+                } else if rule.having.as_ref().is_none_or(|h| with_context(env, &moved, None, |c| passes(h, c))) {
+                    out.push(matched(rule, &moved, event));
                 }
+                continue;
             }
             let broken = element.link.directly && event.roles & rule.hints.named != 0;
             let crossed = |guard: &crate::base::id::GuardId| hits(env, guard.index(), bound, event, &mut store);

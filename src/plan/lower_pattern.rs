@@ -9,7 +9,7 @@ use super::expr::{Attr, Expr};
 use super::lower_expr::{Lowering, Place};
 use super::lower_rule::{PendingRole, RuleBuilder};
 use super::ruleset::{
-    Ahead, Element, ElementKind, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Part,
+    Ahead, Element, ElementKind, Ends, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Part,
     Quantifier, RoleKind, Span, Step,
 };
 use crate::base::id::GuardId;
@@ -267,6 +267,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             unless_open: Vec::new(),
             quantifier: None,
             until: None,
+            ends: None,
             components,
             joins: Vec::new(),
             own_history,
@@ -315,6 +316,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         if let Some(until) = &step.until {
             let g = self.guard(until, Some(id), None, low);
             self.steps[id.index()].until = Some(g);
+        }
+        if let Some(ends) = &step.ends {
+            let length = low.duration(&ends.length);
+            self.steps[id.index()].ends = Some(if ends.silent { Ends::Silent(length) } else { Ends::After(length) });
         }
         if let Some(q) = &step.quantifier
             && q.count != Count::Optional

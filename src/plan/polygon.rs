@@ -86,6 +86,12 @@ impl Polygons {
         let holds = |f: &Feature| f.polygons.iter().any(|p| p.holds(lat, lon));
         self.features.iter().position(holds).map(|at| at as u32)
     }
+
+    /// The box around the first polygon of a feature: south, west, north, east.
+    pub fn area(&self, feature: u32) -> Option<[f64; 4]> {
+        let ring = &self.features.get(feature as usize)?.polygons.first()?.outer;
+        Some([ring.south, ring.west, ring.north, ring.east])
+    }
 }
 
 impl Polygon {

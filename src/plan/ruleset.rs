@@ -427,6 +427,8 @@ pub struct Step {
     pub quantifier: Option<Quantifier>,
     /// What ends the repetition.
     pub until: Option<GuardId>,
+    /// The time that ends it.
+    pub ends: Option<Ends>,
     /// Key components by value, for rules whose key is handed over.
     pub components: Vec<KeyComponent>,
     /// Equalities with later steps: `this` over the event of this step, `other` over the event of `step`.
@@ -437,6 +439,32 @@ pub struct Step {
     pub reads: Vec<StepId>,
     /// [`Step::cross`] reads `prev`.
     pub reads_prev: bool,
+}
+
+/// A time that ends a repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// `until silent 30m`: an event more than so long after the last one is not bound.
+    Silent(Duration),
+    /// `until 5m`: nor is one more than so long after the first.
+    After(Duration),
+}
+
+impl Ends {
+    /// How long after its last or first event.
+    pub fn length(self) -> Duration {
+        match self {
+            Self::Silent(d) | Self::After(d) => d,
+        }
+    }
+
+    /// When a repetition with this first and last event ends.
+    pub fn deadline(self, first: Timestamp, last: Timestamp) -> Timestamp {
+        match self {
+            Self::Silent(d) => last + d,
+            Self::After(d) => first + d,
+        }
+    }
 }
 
 /// An equality between two steps, usable as a hash join.
@@ -645,7 +673,7 @@ impl Rule {
         }
         match self.elements.as_slice() {
             [Element { kind: ElementKind::Repeat(step), .. }] if self.trailing.is_empty() => {
-                Some(&self.steps[step.index()]).filter(|step| step.until.is_none())
+                Some(&self.steps[step.index()]).filter(|step| step.until.is_none() && step.ends.is_none())
             }
             _ => None,
         }
@@ -654,6 +682,13 @@ impl Rule {
     /// The ways through the pattern.
     pub fn ways(&self) -> &[Self] {
         if self.alternatives.is_empty() { std::slice::from_ref(self) } else { &self.alternatives }
+    }
+
+    /// The last element, if the pattern completes when time has ended its repetition.
+    pub fn closing(&self) -> Option<(StepId, Ends)> {
+        let Some(ElementKind::Repeat(step)) = self.elements.last().map(|e| &e.kind) else { return None };
+        let ends = self.steps[step.index()].ends.filter(|_| self.trailing.is_empty())?;
+        Some((*step, ends))
     }
 
     /// The least length of time from the last bound event to the completion: the largest constant trailing absence.

@@ -127,7 +127,7 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
                 let step = &rule.steps[step.index()];
                 let q = step.quantifier.as_ref();
                 let plain = q.is_some_and(|q| q.max.is_none() && q.min > 0 && q.distinct.is_empty() && !q.consecutive);
-                if !plain || step.until.is_some() || !element.without.is_empty() {
+                if !plain || step.until.is_some() || step.ends.is_some() || !element.without.is_empty() {
                     return no("the first step's repetition is more than `at least N`");
                 }
                 if rule.elements.len() == 1 && rule.trailing.is_empty() {
@@ -233,5 +233,6 @@ pub fn horizon(rule: &Rule) -> Option<Duration> {
     for looked in rule.steps.iter().flat_map(|s| s.lookback.iter().chain(&s.cross_lookback)) {
         lookback = lookback.max(looked.last.fixed()?);
     }
-    Some(span + rule.trailing_deadline().unwrap_or_default() + lookback)
+    let closing = rule.closing().map(|(_, ends)| ends.length()).unwrap_or_default();
+    Some(span + rule.trailing_deadline().unwrap_or_default() + closing + lookback)
 }

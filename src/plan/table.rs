@@ -74,6 +74,14 @@ impl Table {
         }
     }
 
+    /// The box around a row of a table of areas: south, west, north, east.
+    pub fn area(&self, row: u32) -> Option<[f64; 4]> {
+        match &self.index {
+            Index::Polygon(areas) => areas.area(row),
+            Index::Cidr(_) | Index::Key(_) => None,
+        }
+    }
+
     /// A column, or a member below it, of a row that [`Table::find`] gave; the row itself for an empty path.
     pub fn read(&self, row: u32, path: &[Box<str>]) -> ValueRef<'_> {
         self.rows.get(row as usize).map_or(ValueRef::Missing, |row| member(row.as_ref(), path))

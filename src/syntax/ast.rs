@@ -437,7 +437,20 @@ pub struct Step {
     pub guards: Vec<StepGuard>,
     /// `until U`: what ends the repetition.
     pub until: Option<Guard>,
+    /// `until silent 30m`, `until 5m`: the time that ends the repetition.
+    pub ends: Option<Ends>,
     /// The whole step.
+    pub span: Span,
+}
+
+/// `until silent 30m`, `until 5m`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ends {
+    /// So long after the last event, not after the first.
+    pub silent: bool,
+    /// How long.
+    pub length: Expr,
+    /// Both.
     pub span: Span,
 }
 

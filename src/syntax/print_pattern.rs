@@ -236,6 +236,10 @@ impl Printer<'_> {
         if let Some(until) = &step.until {
             suffixes.push(Doc::concat([Doc::text("until "), self.guard(until, false)]));
         }
+        if let Some(ends) = &step.ends {
+            let word = if ends.silent { "until silent " } else { "until " };
+            suffixes.push(Doc::concat([Doc::text(word), self.written.expr(&ends.length)]));
+        }
         let suffixes = suffixes.into_iter().flat_map(|suffix| [Doc::Line, suffix]);
         Doc::concat([Doc::Concat(head), Doc::concat(suffixes).nest(4)]).group()
     }

@@ -58,6 +58,6 @@ pub fn form<'e>(call: &'e Call, is_duration: impl Fn(&Expr) -> bool) -> Option<F
 }
 
 /// The word that stands in place of a window.
-fn is_ever(arg: &Expr) -> bool {
+pub fn is_ever(arg: &Expr) -> bool {
     matches!(&arg.kind, ExprKind::Path(path) if path.parts.len() == 1 && path.parts[0].name == "ever")
 }

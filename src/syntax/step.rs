@@ -2,7 +2,7 @@
 
 use pest::iterators::Pair;
 
-use super::ast::{ClassRef, Count, Expr, Guard, Quantifier, Step, StepGuard, StepGuardKind};
+use super::ast::{ClassRef, Count, Ends, Expr, ExprKind, Guard, Quantifier, Step, StepGuard, StepGuardKind};
 use super::build::Builder;
 use super::grammar::Rule;
 use super::pattern::StrayWithin;
@@ -21,6 +21,7 @@ impl Builder<'_> {
             by: Vec::new(),
             guards: Vec::new(),
             until: None,
+            ends: None,
             span,
         };
         // The place of the last suffix in their order, and its word.
@@ -67,8 +68,16 @@ impl Builder<'_> {
                         let at = self.span(&inner);
                         match inner.as_rule() {
                             Rule::guard => step.until = Some(self.guard(inner)),
-                            Rule::later_until_silent => self.later(&second_ring::UNTIL_SILENT, at),
-                            Rule::later_until_after => self.later(&second_ring::UNTIL_SILENT, at),
+                            rule @ (Rule::until_silent | Rule::until_after) => {
+                                let silent = rule == Rule::until_silent;
+                                step.ends = inner
+                                    .into_inner()
+                                    .find(|p| matches!(p.as_rule(), Rule::duration | Rule::compat_duration))
+                                    .map(|length| {
+                                        let kind = ExprKind::Duration(self.duration(&length));
+                                        Ends { silent, length: Expr { kind, span: self.span(&length) }, span: at }
+                                    });
+                            }
                             _ => {}
                         }
                     }

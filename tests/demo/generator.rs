@@ -89,6 +89,10 @@ fn vessels(plan: &mut Plan, numbers: &mut Numbers) {
         if (20..32).contains(&step) {
             position(time, 367_000_104, 40.60, -73.95, if step < 24 { 6.0 } else { 0.6 });
         }
+        // Crosses the northern edge of the area and goes dark.
+        if (34..40).contains(&step) {
+            position(time, 367_000_105, 40.62 + (step - 34) as f64 * 0.018, -74.02, 12.0);
+        }
     }
 }
 
@@ -249,6 +253,11 @@ fn hosts(plan: &mut Plan, numbers: &mut Numbers) {
     for (n, used) in [71, 70, 72, 71, 73, 72, 74, 78, 83, 88, 92, 93].iter().enumerate() {
         plan.add(at(0, n as i64 * 20, 5), "disk", &format!("\"host\":\"db-1\",\"mount\":\"/var\",\"used_pct\":{used}"));
     }
+    // From the fortieth to the hundredth request one of eight fails.
+    for n in 0..150 {
+        let status = if (40..100).contains(&n) && n % 8 == 0 { 503 } else { 200 };
+        plan.add(at(4, 50, 7) + n * 12_000, "request", &format!("\"service\":\"search\",\"status\":{status}"));
+    }
     for n in 0..4 {
         for (state, shift) in [("down", 0), ("up", 14_000)] {
             plan.add(
@@ -278,6 +287,9 @@ fn logs(plan: &mut Plan, numbers: &mut Numbers) {
     }
     for n in 0..3 {
         line(at(6, 3 + n * 9, 0), "search", "error", "Killed process 4121 (search): Out of memory");
+    }
+    for (job, hour, minute) in [("billing_run", 1, 12), ("stock_import", 4, 40), ("risk_report", 6, 21)] {
+        plan.add(at(hour, minute, 30), "job_finished", &format!("\"job\":\"{job}\""));
     }
     plan.add(at(3, 0, 30), "deploy", "\"service\":\"shop\",\"version\":\"1.4.0\"");
     plan.add(at(3, 8, 0), "rollback", "\"service\":\"shop\",\"version\":\"1.3.9\"");
@@ -379,6 +391,10 @@ fn warehouse(plan: &mut Plan, numbers: &mut Numbers) {
     for n in 0..8 {
         plan.add(at(0, n * 50, 3), "stock_level", &format!("\"sku\":\"TEA-250\",\"site\":\"A\",\"on_hand\":{stock}"));
         stock -= numbers.between(4, 9);
+    }
+    for (n, stock) in [131, 92, 88].iter().enumerate() {
+        let time = at(0, 50 + n as i64 * 50, 9);
+        plan.add(time, "stock_level", &format!("\"sku\":\"BAG-L\",\"site\":\"A\",\"on_hand\":{stock}"));
     }
     let count = |counted: i64| format!("\"sku\":\"MUG-RED\",\"site\":\"A\",\"counted\":{counted}");
     plan.add(at(0, 30, 0), "stock_count", &count(120));

@@ -58,6 +58,8 @@ pub struct Part {
     pub reach: Option<(usize, usize)>,
     /// The `until` event at which a last step completes.
     pub closed: Option<usize>,
+    /// The time that ended the last step.
+    pub ended: Option<Ms>,
 }
 
 pub struct Search<'a> {
@@ -83,6 +85,7 @@ impl Search<'_> {
             carried: vec![],
             reach: None,
             closed: None,
+            ended: None,
         };
         let mut out = vec![];
         self.go(0, &part, &mut out);
@@ -400,8 +403,8 @@ impl Search<'_> {
         {
             return;
         }
-        let done = match (part.waits.iter().max(), part.closed) {
-            (Some(&deadline), _) => Done::Deadline(deadline),
+        let done = match (part.waits.iter().copied().max().or(part.ended), part.closed) {
+            (Some(deadline), _) => Done::Deadline(deadline),
             (None, Some(until)) => Done::Event(until),
             (None, None) => Done::Event(last),
         };

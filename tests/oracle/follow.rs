@@ -55,7 +55,13 @@ pub fn all(world: &World<'_>, found: &[Found], watermark: Ms) -> Vec<Alert> {
         // The same events may complete two keys: missing comes first, then texts in their order.
         let key = |s: &Said| found[s.of].key.iter().map(|(_, v)| (v != "null", v.clone())).collect::<Vec<_>>();
         let by_binding = || select::older_first(&found[a.of].binds, &found[b.of].binds);
-        place(a).cmp(&place(b)).then_with(by_binding).then_with(|| key(a).cmp(&key(b)))
+        let flat = |s: &Said| {
+            let mut all: Vec<usize> = found[s.of].binds.iter().flatten().copied().collect();
+            all.sort_unstable();
+            all
+        };
+        let by_key = || if flat(a) == flat(b) { key(a).cmp(&key(b)) } else { std::cmp::Ordering::Equal };
+        place(a).cmp(&place(b)).then_with(by_key).then_with(by_binding)
     });
     tell(world, found, said)
 }

@@ -104,6 +104,7 @@ pub fn pending(r: &mut Random, rule: &mut Rule) {
             Elem::Step(step) => {
                 step.quant = None;
                 step.until = None;
+                step.ends = None;
             }
             Elem::Absence { fewer, end, .. } => {
                 *fewer = 1;
@@ -119,4 +120,46 @@ pub fn pending(r: &mut Random, rule: &mut Rule) {
         rule.body.pop();
     }
     rule.number();
+}
+
+/// Repetitions that time ends, and patterns of nothing else.
+pub fn ends(r: &mut Random, rule: &mut Rule) {
+    if !r.percent(8) || rule.handed_over() {
+        return;
+    }
+    let mut some = false;
+    let alone = rule.body.len() == 1;
+    let last = rule.body.len() - 1;
+    for (at, (joint, elem)) in rule.body.iter_mut().enumerate() {
+        let Elem::Step(step) = elem else { continue };
+        if !step.repeated() || !r.percent(if at == last { 85 } else { 60 }) {
+            continue;
+        }
+        step.until = None;
+        let half = if r.percent(20) { 500 } else { 0 };
+        step.ends = Some(Ends { silent: r.percent(65), d: r.within(1, 3) * 1000 + half });
+        some = true;
+        joint.directly = false;
+        if let Some(quant) = &mut step.quant {
+            quant.consecutive = false;
+            if at == last && quant.count == Count::ZeroOrMore {
+                quant.count = Count::OneOrMore;
+            }
+        }
+    }
+    if !some {
+        return;
+    }
+    if rule.pick == Pick::All {
+        rule.pick = Pick::Latest;
+    }
+    if rule.skip == Skip::ToNext && r.percent(70) {
+        rule.skip = Skip::PastLast;
+    }
+    rule.lasting = None;
+    rule.events = None;
+    if alone && (r.percent(40) || matches!(&rule.body[0].1, Elem::Step(s) if s.ends.is_some_and(|e| !e.silent))) {
+        rule.within = None;
+        rule.computed = None;
+    }
 }

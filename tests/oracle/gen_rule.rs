@@ -14,7 +14,7 @@ pub fn rule(r: &mut Random) -> Rule {
     loop {
         let mut rule = Maker { r, names: vec![], handed: false, plain: false, steps: 0 }.rule();
         rule.number();
-        if valid::refusal(&rule).is_none() && !valid::known_inexact(&rule) {
+        if valid::refusal(&rule).is_none() {
             return rule;
         }
     }
@@ -84,6 +84,7 @@ impl Maker<'_> {
         if rule.by.len() == 1 && rule.by[0].name == "k" && self.r.percent(12) {
             self.computed_key(&mut rule.by[0]);
         }
+        super::gen_more::ends(self.r, &mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }

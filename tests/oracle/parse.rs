@@ -494,7 +494,13 @@ impl Parser {
             step.without = self.guards();
         }
         if self.take_word("until") {
-            step.until = Some(self.guard());
+            if self.take_word("silent") {
+                step.ends = Some(Ends { silent: true, d: self.span() });
+            } else if matches!(self.peek(0), Some(Token::Span(_))) {
+                step.ends = Some(Ends { silent: false, d: self.span() });
+            } else {
+                step.until = Some(self.guard());
+            }
         }
         step
     }

@@ -77,5 +77,6 @@ fn empty(world: &World<'_>, key: &Env) -> Part {
         carried: vec![],
         reach: None,
         closed: None,
+        ended: None,
     }
 }

@@ -229,6 +229,9 @@ fn step(s: &Step) -> String {
     if let Some(u) = &s.until {
         out += &format!(" until {}", guards(std::slice::from_ref(u)));
     }
+    if let Some(ends) = s.ends {
+        out += &format!(" until {}{}", if ends.silent { "silent " } else { "" }, duration(ends.d));
+    }
     out
 }
 

@@ -2,14 +2,19 @@
 
 use super::candidates::{Candidate, Next, Part, Search};
 use super::eval::{Env, agree, join};
-use super::event::{Ms, Val};
-use super::rule::{Bound, Count, Elem, Joint, Pick, Step};
+use super::event::{Event, Ms, Val};
+use super::rule::{Bound, Count, Elem, Ends, Joint, Pick, Step};
 use super::select::newer;
 
 /// One repetition found by a scan: its events, and the `until` event that closed it.
 struct Run {
     events: Vec<usize>,
     closed: Option<usize>,
+}
+
+/// When time ends a repetition of these events.
+fn end_of(ends: Ends, events: &[Event], run: &[usize]) -> Ms {
+    events[if ends.silent { run[run.len() - 1] } else { run[0] }].ts + ends.d
 }
 
 impl Search<'_> {
@@ -157,6 +162,15 @@ impl Search<'_> {
         let count = step.quant.as_ref().expect("a repeated step has a quantifier").count;
         let runs = self.runs(joint, step, part, from, self.len());
         for run in self.choices(part, runs) {
+            if let Some(ends) = step.ends {
+                if count.admits(self.counted(step, &run.events))
+                    && let Some(mut bound) = self.with_run(joint, step, part, &run.events)
+                {
+                    bound.ended = Some(end_of(ends, self.world.events, &run.events));
+                    self.go(i + 1, &bound, out);
+                }
+                continue;
+            }
             if step.until.is_some() {
                 if let Some(closed) = run.closed
                     && count.admits(self.counted(step, &run.events))
@@ -232,6 +246,13 @@ impl Search<'_> {
                     continue;
                 }
                 break;
+            }
+            let events = self.world.events;
+            if step.ends.is_some_and(|ends| !run.is_empty() && events[e].ts > end_of(ends, events, &run)) {
+                close(&mut run, &mut runs);
+                if !first {
+                    break;
+                }
             }
             if self.free(e) && self.qualifies(step, part, &run, e).is_some() {
                 run.push(e);

@@ -169,6 +169,14 @@ pub struct Step {
     pub last: Vec<Last>,
     pub without: Vec<Guard>,
     pub until: Option<Guard>,
+    pub ends: Option<Ends>,
+}
+
+/// `until silent 3s`, `until 3s`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ends {
+    pub silent: bool,
+    pub d: Ms,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -341,7 +349,10 @@ impl Rule {
     pub fn sliding(&self) -> Option<&Step> {
         match &self.body[..] {
             [(_, Elem::Step(s))]
-                if s.repeated() && s.until.is_none() && (self.within.is_some() || self.events.is_some()) =>
+                if s.repeated()
+                    && s.until.is_none()
+                    && s.ends.is_none()
+                    && (self.within.is_some() || self.events.is_some()) =>
             {
                 Some(s)
             }

@@ -159,6 +159,7 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
         step(&|s| s.cond = None);
         step(&|s| s.quant = None);
         step(&|s| s.until = None);
+        step(&|s| s.ends = None);
         step(&|s| s.without.clear());
         step(&|s| s.last.clear());
         step(&|s| s.by.clear());

@@ -21,6 +21,7 @@ pub fn count(world: &World<'_>, step: &Step, key: &Env) -> (Vec<Candidate>, Vec<
         carried: vec![],
         reach: None,
         closed: None,
+        ended: None,
     };
     let (mut out, mut looks) = (vec![], vec![]);
     let mut window: Vec<usize> = vec![];

@@ -39,14 +39,6 @@ pub fn refusal(rule: &Rule) -> Option<&'static str> {
     names(rule).or_else(|| whole(rule)).or_else(|| parts(rule))
 }
 
-/// Rules in which the engine is known to miss matches (the end of docs/semantics.md says so): a repeated first step
-/// with `until`, a bound on the whole and a greatest number. Left out of random rules, so that these show what is new.
-pub fn known_inexact(rule: &Rule) -> bool {
-    let first = rule.body[0].1.steps();
-    rule.within.is_some()
-        && first.iter().any(|s| s.until.is_some() && s.quant.as_ref().is_some_and(|q| q.count.bounds().1 < usize::MAX))
-}
-
 fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<&Elem>) -> Option<&'static str> {
     let plain = joint == &Joint::default();
     if joint.after.is_some_and(|a| joint.within.is_some_and(|w| !w.holds(a))) {
@@ -87,8 +79,11 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if s.quant.as_ref().is_some_and(|q| q.consecutive && q.count.bounds().0 == 0) {
                 return Some("runs of nothing");
             }
-            if s.until.is_some() && !s.repeated() {
+            if (s.until.is_some() || s.ends.is_some()) && !s.repeated() {
                 return Some("`until` on a single step");
+            }
+            if let Some(why) = s.ends.and_then(|ends| against_ends(rule, i, joint, s, ends)) {
+                return Some(why);
             }
             if rule.handed_over() && s.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0) {
                 return Some("an empty step that hands its key over");
@@ -124,6 +119,11 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
 
 /// Every name is read after it is bound, and in the way it is bound.
 fn names(rule: &Rule) -> Option<&'static str> {
+    let steps = rule.steps();
+    let twice = |n: usize| steps[n].name.is_some() && steps[..n].iter().any(|s| s.name == steps[n].name);
+    if (0..steps.len()).any(twice) {
+        return Some("two steps of one name");
+    }
     let untaken = rule.untaken.iter().filter_map(|s| Some((s.name.clone()?, s.repeated())));
     let mut bound: Vec<(String, bool)> = untaken.collect();
     let reads = |e: &Expr, bound: &[(String, bool)]| {
@@ -220,7 +220,7 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         return Some(why);
     }
     let mut beyond = false;
-    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having) {
+    for e in steps.iter().filter_map(|s| s.cond.as_ref()).chain(&rule.having).chain(&rule.resolve_when) {
         e.walk(&mut |e| {
             if let Expr::Nth(name, n, _) = e {
                 let most = |s: &Step| s.quant.as_ref().map_or(1, |q| q.count.bounds().1);
@@ -374,7 +374,9 @@ fn whole(rule: &Rule) -> Option<&'static str> {
     // A repeated first step that `skip to next` or contiguity would cut: readings of the page differ.
     let first = rule.body[0].1.steps();
     if rule.skip == Skip::ToNext
-        && first.iter().any(|s| s.until.is_some() || s.quant.as_ref().is_some_and(|q| q.consecutive))
+        && first
+            .iter()
+            .any(|s| s.until.is_some() || s.ends.is_some() || s.quant.as_ref().is_some_and(|q| q.consecutive))
     {
         return Some("`skip to next` into runs");
     }
@@ -393,7 +395,10 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         let history = first.iter().any(|s| {
             s.cond.as_ref().is_some_and(|c| c.reads_prev() || c.names().iter().any(|n| Some(n) == s.name.as_ref()))
         });
-        if history && (!rule.cancel.is_empty() || first.iter().any(|s| !s.without.is_empty() || s.until.is_some())) {
+        if history
+            && (!rule.cancel.is_empty()
+                || first.iter().any(|s| !s.without.is_empty() || s.until.is_some() || s.ends.is_some()))
+        {
             return Some("a repeated first step with history and cuts");
         }
         if rule.cancel.iter().any(reads) {
@@ -401,6 +406,24 @@ fn whole(rule: &Rule) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Where a time cannot end a repetition.
+fn against_ends(rule: &Rule, i: usize, joint: &Joint, step: &Step, ends: Ends) -> Option<&'static str> {
+    if step.until.is_some() {
+        return Some("two `until`");
+    }
+    if joint.directly || step.quant.as_ref().is_some_and(|q| q.consecutive) {
+        return Some("a time that ends a contiguous repetition");
+    }
+    if rule.pick == Pick::All || rule.handed_over() {
+        return Some("a time that ends what may be bound in several ways");
+    }
+    if i + 1 == rule.body.len() && step.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0) {
+        return Some("a time that ends nothing");
+    }
+    (rule.body.len() == 1 && !ends.silent && (rule.within.is_some() || rule.computed.is_some()))
+        .then_some("`within` beside `until 3s`")
 }
 
 /// `pick pending` takes single steps under one key.
@@ -492,6 +515,13 @@ fn choices(rule: &Rule) -> Option<&'static str> {
         let computed = |e: &Elem| matches!(e, Elem::Absence { end: Some(end), .. } if end.fixed().is_none());
         if rule.body.iter().map(|(_, e)| e).chain(members.iter().flatten().map(|(_, e)| e)).any(computed) {
             return Some("a choice beside a computed deadline");
+        }
+        let closes = |e: &Elem| matches!(e, Elem::Step(s) if s.ends.is_some());
+        if members.iter().flatten().any(|(_, e)| closes(e)) || rule.body.iter().any(|(_, e)| closes(e)) {
+            return Some("a choice beside a repetition that time ends");
+        }
+        if i == 0 && rule.expect_start {
+            return Some("`expect start` before a choice");
         }
         if rule.repeat.is_some() || rule.pick == Pick::Pending {
             return Some("a choice that repeats, or is pending");

@@ -188,6 +188,13 @@ impl Builder<'_> {
         if let Some(until) = &step.until {
             leave.push(format!("until {}", self.wording.guard(until)));
         }
+        if let Some(ends) = &step.ends {
+            let length = self.wording.expr(&ends.length);
+            leave.push(match ends.silent {
+                true => format!("until silent {length}"),
+                false => format!("{length} after the first"),
+            });
+        }
         self.exits = vec![(node, leave)];
         if optional {
             self.exits.extend(before);
@@ -198,7 +205,7 @@ impl Builder<'_> {
         self.breaks(&absence.events);
         let passed = match (&absence.within, &absence.until) {
             (Some(within), _) => Some(self.wording.expr(within)).map(|d| (format!("{d} passed"), format!("{d} pass"))),
-            (None, Some(until)) => Some(self.wording.expr(until)).map(|t| (format!("{t} reached"), format!("{t}"))),
+            (None, Some(until)) => Some(self.wording.expr(until)).map(|t| (format!("{t} reached"), t)),
             (None, None) => None,
         };
         if let Some((state, passes)) = passed {

@@ -157,6 +157,9 @@ impl<'a> Original<'a> {
         if let Some(until) = &step.until {
             parts.extend(self.keyword_part("until", until.span, step.span.start));
         }
+        if let Some(ends) = &step.ends {
+            parts.extend(self.keyword_part("until", ends.span, step.span.start));
+        }
     }
 
     /// An expression together with the keyword before it.

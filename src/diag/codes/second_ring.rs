@@ -23,10 +23,6 @@ table! {
     "match { a: start then no { b: x then c: y } within 5m }",
     "match { a: start then no y within 5m }";
 
-    "E0108", "`until` a silence or a duration",
-    "A repetition may end when no event came for some time, or some time after its first event.",
-    "match { a: one or more of click until silent 30m }",
-    "match { a: one or more of click until logout }";
 
     "E0111", "a named guard",
     "`if q: X in last d` names the newest such event, so that other conditions can read it.",

@@ -210,15 +210,27 @@ impl<'s> Search<'s> {
         // Absences before elements that were left out last from the same event.
         let absences = || rule.trailing.iter().chain(left.ahead.iter().copied());
         let mut deadlines: SmallVec<[Timestamp; 2]> = SmallVec::new();
+        let mut closes = None;
         for absence in absences() {
             let Some(deadline) = self.deadline(absence, last) else { return };
             deadlines.push(deadline);
         }
-        let completion = deadlines.iter().max().copied();
+        if let Some((step, ends)) = rule.closing() {
+            let ids = &self.ids[step.index()];
+            let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return };
+            closes = Some(ends.deadline(self.buffer.event(*first).ts, self.buffer.event(*last).ts));
+        }
+        let completion = deadlines.iter().copied().chain(closes).max();
         let end = match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) => id,
             Trigger::Arm(id) if last == id => id,
             Trigger::Arm(_) => return,
+            Trigger::Closing(time) => {
+                if completion != Some(time) {
+                    return;
+                }
+                self.buffer.after(time)
+            }
             Trigger::Deadline(time, _) => {
                 if Some(last_ts) != self.last_ts || completion != Some(time) {
                     return;

@@ -12,6 +12,7 @@
 
 mod armed;
 mod buffer;
+mod closing;
 mod contiguous;
 mod forward;
 mod group;
@@ -63,7 +64,8 @@ fn is_session(env: &RuleEnv<'_>) -> bool {
 /// them bind nothing; each with the longest absence that then follows.
 fn tails(env: &RuleEnv<'_>) -> SmallVec<[(u64, Duration); 2]> {
     let rule = env.rule;
-    let mut after = rule.trailing_deadline().unwrap_or_default();
+    let closing = rule.closing().map(|(_, ends)| ends.length());
+    let mut after = rule.trailing_deadline().or(closing).unwrap_or_default();
     let mut tails = SmallVec::new();
     for element in rule.elements.iter().rev() {
         let roles = element.steps().iter().fold(0, |mask, step| mask | 1 << rule.steps[step.index()].role);
@@ -189,6 +191,13 @@ impl Runs {
         }
         self.prune(env, event.ts);
         let id = self.buffer.push(env, event.store(env, stats), roles);
+        if self.buffer.len() > rule.runs_per_key && closing::is_tumbling(rule) {
+            // Its first event says when it closes: the newest goes.
+            self.buffer.pop_back(env);
+            self.limited = true;
+            *evicted += 1;
+            return;
+        }
         while self.buffer.len() > rule.runs_per_key {
             self.buffer.pop_front(env);
             self.limited = true;
@@ -222,6 +231,12 @@ impl Runs {
             }
             return None;
         }
+        if let Some((step, ends)) = rule.closing() {
+            if roles & (1 << rule.steps[step.index()].role) != 0 {
+                self.set_closing(env, step, ends, id);
+            }
+            return None;
+        }
         if !rule.trailing.is_empty() {
             let ts = self.buffer.event(id).ts;
             for (mask, after) in tails(env) {
@@ -249,6 +264,11 @@ impl Runs {
         self.on_armed(env, now, out);
         while let Some(deadline) = self.deadlines.front().copied().filter(|d| *d <= now) {
             self.deadlines.pop_front();
+            // A pattern that time closes has one way.
+            if let Some((step, ends)) = env.rule.closing() {
+                self.close(env, step, ends, deadline, out);
+                continue;
+            }
             let mut triggers = Vec::new();
             for way in ways(env).filter(|way| !way.rule.trailing.is_empty()) {
                 let mut afters: Vec<Duration> = tails(&way).iter().map(|(_, after)| *after).collect();
@@ -299,18 +319,18 @@ impl Runs {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => {
                 (self.buffer.event(id).ts, self.buffer.event(id).seq)
             }
-            Trigger::Deadline(time, _) => {
+            Trigger::Deadline(time, _) | Trigger::Closing(time) => {
                 (time, candidate.sorted.last().map(|id| self.buffer.event(*id).seq).unwrap_or_default())
             }
         };
-        Match { time, at_deadline: matches!(trigger, Trigger::Deadline(..)), seq, bound, limited }
+        Match { time, at_deadline: matches!(trigger, Trigger::Deadline(..) | Trigger::Closing(_)), seq, bound, limited }
     }
 
     /// The place in order of a completion.
     fn completion(&self, trigger: Trigger) -> (Timestamp, Seq) {
         match trigger {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => self.buffer.event(id).at(),
-            Trigger::Deadline(time, _) => (time, Seq(u64::MAX)),
+            Trigger::Deadline(time, _) | Trigger::Closing(time) => (time, Seq(u64::MAX)),
         }
     }
 
@@ -363,7 +383,7 @@ impl Runs {
                     self.buffer.use_up(env, upto);
                     if matches!(trigger, Trigger::Event(_) | Trigger::Until(_)) {
                         self.deadlines.clear();
-                    } else if let Trigger::Deadline(time, _) = trigger {
+                    } else if let Trigger::Deadline(time, _) | Trigger::Closing(time) = trigger {
                         let longest =
                             ways(env).flat_map(|way| tails(&way)).map(|(_, after)| after).max().unwrap_or_default();
                         self.deadlines.retain(|d| *d > time + longest);

@@ -67,7 +67,13 @@ impl<'s> Search<'s> {
             && def.cross_lookback.is_empty()
             && !self.is_contiguous(at, q)
             && !self.env.rule.handed_over;
-        let cuts = self.cuts(at, step, Some(q), alike && def.until.is_none() && !matches!(next, Next::Open(_)), high);
+        let cuts = self.cuts(
+            at,
+            step,
+            Some(q),
+            alike && def.until.is_none() && def.ends.is_none() && !matches!(next, Next::Open(_)),
+            high,
+        );
         let (low, known) = self.reach_of_parts();
         let in_reach = known && (self.last_ts.is_some() || self.env.rule.within.is_none());
         let mut starts = Starts { low, high, in_reach, cuts };
@@ -86,7 +92,7 @@ impl<'s> Search<'s> {
         if self.env.rule.pick == Pick::Each {
             starts.low = starts.low.max(munch_from);
         }
-        self.from_starts(at, step, Some(q), starts, &mut |search, start| {
+        self.each_start(at, step, Some(q), starts, &mut |search, start| {
             for segment in search.segments(at, step, q, start.max(munch_from), high, None) {
                 search.take(at, step, q, &segment, left, next);
             }
@@ -100,7 +106,7 @@ impl<'s> Search<'s> {
         let in_reach = known && (self.last_ts.is_some() || self.env.rule.within.is_none());
         let cuts = self.cuts(at, *step, None, false, high);
         let starts = Starts { low, high, in_reach, cuts };
-        self.from_starts(at, *step, None, starts, &mut |search, start| {
+        self.each_start(at, *step, None, starts, &mut |search, start| {
             search.iterate(at, group, left, start, high, next);
         });
     }
@@ -113,7 +119,7 @@ impl<'s> Search<'s> {
     }
 
     /// Goes on from every start that may be the one, oldest first.
-    fn from_starts(
+    fn each_start(
         &mut self,
         at: usize,
         step: StepId,
@@ -197,7 +203,7 @@ impl<'s> Search<'s> {
     pub(super) fn completion(&self) -> Id {
         match self.trigger {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => id,
-            Trigger::Deadline(time, _) => self.buffer.after(time),
+            Trigger::Deadline(time, _) | Trigger::Closing(time) => self.buffer.after(time),
         }
     }
 

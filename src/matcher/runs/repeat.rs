@@ -12,7 +12,7 @@ use super::search::{Search, Trigger};
 use crate::base::StepId;
 use crate::plan::key::encode_tuple;
 use crate::plan::ruleset::Pick;
-use crate::plan::ruleset::{Element, Quantifier, RoleKind};
+use crate::plan::ruleset::{Element, Quantifier, RoleKind, Step};
 
 /// What follows a repetition.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl<'s> Search<'s> {
         match self.trigger {
             Trigger::Event(id) | Trigger::Arm(id) => id + 1,
             Trigger::Until(id) => id,
-            Trigger::Deadline(time, _) => self.buffer.after(time),
+            Trigger::Deadline(time, _) | Trigger::Closing(time) => self.buffer.after(time),
         }
     }
 
@@ -285,6 +285,15 @@ impl<'s> Search<'s> {
                 }
                 continue;
             }
+            if self.is_over(def, &current, id) {
+                let segment = close(self, &mut current, None);
+                segments.push(segment);
+                // As `until` does.
+                if prev.is_some() || rule.pick == Pick::Each {
+                    ended = true;
+                    break;
+                }
+            }
             let role = buffer.has(id, def.role) && self.countable(q, id);
             let last = current.ids.last().copied().or(prev);
             if role && self.bind(step, id, last) {
@@ -311,6 +320,15 @@ impl<'s> Search<'s> {
             self.recompute_components();
         }
         segments
+    }
+
+    /// Whether time has ended a repetition before the event at `id`.
+    fn is_over(&self, def: &Step, segment: &Segment, id: Id) -> bool {
+        let (Some(ends), Some(first), Some(last)) = (def.ends, segment.ids.first(), segment.ids.last()) else {
+            return false;
+        };
+        let ts = |id: Id| self.buffer.event(id).ts;
+        ts(id) > ends.deadline(ts(*first), ts(*last))
     }
 
     /// Binds a segment, or prefixes of it where what follows may share it out, and goes on.
@@ -370,7 +388,9 @@ impl<'s> Search<'s> {
                         self.after_repeat(at, element, step, left, *id, None);
                     }
                 }
-                (Next::End, Trigger::Deadline(..) | Trigger::Arm(_)) if whole && self.fits(q, step) => {
+                (Next::End, Trigger::Deadline(..) | Trigger::Closing(_) | Trigger::Arm(_))
+                    if whole && self.fits(q, step) =>
+                {
                     self.after_repeat(at, element, step, left, *id, None);
                 }
                 _ => {}

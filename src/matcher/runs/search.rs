@@ -23,6 +23,8 @@ pub(super) enum Trigger {
     Until(Id),
     /// Its last deadline, so long after its last event.
     Deadline(Timestamp, Duration),
+    /// The time that ends its last repetition, so long after the first event of that.
+    Closing(Timestamp),
     /// Nothing yet: finds the deadlines of those whose last event this is.
     Arm(Id),
 }
@@ -70,7 +72,7 @@ impl<'s> Search<'s> {
         let rule = env.rule;
         let last_ts = match trigger {
             Trigger::Event(id) | Trigger::Arm(id) => Some(buffer.event(id).ts),
-            Trigger::Until(_) => None,
+            Trigger::Until(_) | Trigger::Closing(_) => None,
             Trigger::Deadline(time, after) => Some(time - after),
         };
         let low = match (last_ts, rule.within) {
@@ -164,7 +166,7 @@ impl<'s> Search<'s> {
     fn may_end(&self, id: Id) -> bool {
         match self.trigger {
             Trigger::Event(end) | Trigger::Arm(end) => id == end,
-            Trigger::Until(_) => false,
+            Trigger::Until(_) | Trigger::Closing(_) => false,
             Trigger::Deadline(..) => Some(self.buffer.event(id).ts) == self.last_ts,
         }
     }
@@ -357,7 +359,7 @@ fn newest_first_is_best(rule: &Rule) -> bool {
         ElementKind::Single(_) => true,
         ElementKind::Repeat(step) if at == 0 && rule.elements.len() > 1 => {
             let step = &rule.steps[step.index()];
-            step.until.is_none() && step.quantifier.as_ref().is_none_or(|q| !q.consecutive)
+            step.until.is_none() && step.ends.is_none() && step.quantifier.as_ref().is_none_or(|q| !q.consecutive)
         }
         _ => false,
     })

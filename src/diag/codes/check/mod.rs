@@ -25,6 +25,7 @@ mod lifecycle;
 mod names;
 mod parts;
 mod patterns;
+mod sessions;
 mod statistics;
 mod values;
 mod warnings;
@@ -33,6 +34,7 @@ pub use lifecycle::*;
 pub use names::*;
 pub use parts::*;
 pub use patterns::*;
+pub use sessions::*;
 pub use statistics::*;
 pub use values::*;
 pub use warnings::*;
@@ -46,6 +48,7 @@ const TABLES: &[&[CodeInfo]] = &[
     statistics::TABLE,
     lifecycle::TABLE,
     parts::TABLE,
+    sessions::TABLE,
     warnings::TABLE,
 ];
 
