@@ -50,6 +50,7 @@ const FORMS: &[&str] = &[
     "resolve when",
     "repeat every",
     "unless open alert.",
+    " if q: ",
     "expect resolved",
     "clock six = daily",
     "= weekly",

@@ -58,7 +58,7 @@ fn settings(seed: u64) -> Settings {
 }
 
 fn shown(rule: &Rule, outcome: &Outcome) -> String {
-    let names: Vec<Option<String>> = rule.steps().iter().map(|s| s.name.clone()).collect();
+    let names: Vec<Option<String>> = rule.names();
     let alerts: Vec<String> = outcome.alerts.iter().map(|a| case::show(a, &names)).collect();
     format!("{}; pending {}", alerts.join(" "), outcome.pending)
 }
@@ -134,6 +134,7 @@ fn the_generator_reaches_every_construct() {
         "without",
         "unless",
         " if ",
+        " if q: ",
         "until",
         "cancel on",
         "having",
@@ -208,7 +209,7 @@ fn engine_differs(rule: &Rule, events: &[Event], settings: Settings, ways: &[Way
 }
 
 fn names(rule: &Rule) -> Vec<Option<String>> {
-    rule.steps().iter().map(|s| s.name.clone()).collect()
+    rule.names()
 }
 
 /// The engine says how many events were late, not which.

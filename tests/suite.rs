@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "aggregates.txt",
     "all.txt",
     "alternation.txt",
+    "asof.txt",
     "behind.txt",
     "bounds.txt",
     "cancel.txt",
@@ -95,7 +96,7 @@ fn oracle_agrees() {
     for case in &cases {
         println!("{}: {}", case.file, case.name);
         let rule = parse::rule(&case.rule);
-        let names: Vec<Option<String>> = rule.steps().iter().map(|s| s.name.clone()).collect();
+        let names: Vec<Option<String>> = rule.names();
         let outcome = select::run(&rule, &case.stream, case.settings);
         if let Some(difference) = case.differs(&outcome, &names) {
             failures.push(format!("{}: {}\n{}  {difference}\n", case.file, case.name, case.rule));
@@ -119,7 +120,7 @@ fn engine_agrees() {
     let cases = cases();
     for case in &cases {
         let rule = parse::rule(&case.rule);
-        let names: Vec<Option<String>> = rule.steps().iter().map(|s| s.name.clone()).collect();
+        let names: Vec<Option<String>> = rule.names();
         let text = render::wrap(&case.rule);
         for way in [Way::Chosen, Way::Runs, Way::Restored, Way::RunsRestored] {
             let difference = match engine::run(&text, &names, &case.stream, case.settings, way) {

@@ -157,11 +157,11 @@ impl Builder {
             }
             bytes.into()
         });
-        let mut places: Vec<Origin> = bound.iter().flatten().map(|e| Origin { ts: e.ts, seq: e.seq }).collect();
+        // What a step looks back at is shown, but not bound.
+        let events = || rule.steps.iter().zip(&bound).filter(|(s, _)| s.found_by.is_none()).flat_map(|(_, e)| e);
+        let mut places: Vec<Origin> = events().map(|e| Origin { ts: e.ts, seq: e.seq }).collect();
         places.sort_unstable();
-        let mut origins: Vec<Origin> = bound
-            .iter()
-            .flatten()
+        let mut origins: Vec<Origin> = events()
             .flat_map(|e| {
                 let own = e.origins.is_empty().then_some(Origin { ts: e.ts, seq: e.seq });
                 own.into_iter().chain(e.origins.iter().copied())

@@ -75,6 +75,14 @@ impl<'a> Checker<'a> {
         guards.iter().flat_map(|g| &g.classes).find(|c| self.is_clock(c)).map(|c| c.span)
     }
 
+    /// Whether a rule has events that time makes, ticks or expected keys: they go to whole keys.
+    pub(crate) fn is_timed(&self, model: &Model<'a>) -> bool {
+        let expects = model.rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Expect(_)));
+        let guards = model.guards();
+        let steps = model.steps.iter().flat_map(|info| &info.step.classes);
+        expects || steps.chain(guards.iter().flat_map(|g| &g.classes)).any(|class| self.is_clock(class))
+    }
+
     /// Where a rule may name clocks: a tick has no key of its own.
     pub(crate) fn clocks_of(&mut self, model: &Model<'a>) {
         let clauses = &model.rule.clauses;

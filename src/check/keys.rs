@@ -266,7 +266,8 @@ impl<'a> Checker<'a> {
             _ => false,
         };
         let strict = model.nodes.iter().any(|n| n.then.is_some_and(|t| t.directly) || contiguous(n));
-        self.whole_guard_keys = !model.is_handed_over() && (strict || model.is_sliding() || is_pending(model));
+        let whole = strict || model.is_sliding() || is_pending(model) || self.is_timed(model);
+        self.whole_guard_keys = !model.is_handed_over() && whole;
         // What ends an alert is found by its key, which must be whole.
         let repeats =
             !model.is_handed_over() && model.rule.clauses.iter().any(|c| matches!(c.kind, ClauseKind::Repeat(_)));
@@ -359,7 +360,7 @@ impl<'a> Checker<'a> {
                         item.span,
                         format!("without {}", list(&missing)),
                     )
-                    .note("`resolve on`, `repeat every`, `pick pending`, a sliding count, `directly` and `consecutive` look at events of one whole key")
+                    .note("`resolve on`, `repeat every`, `pick pending`, a clock, `expect`, a sliding count, `directly` and `consecutive` look at events of one whole key")
                     .help("name all components of the key here, or make the rule's key smaller"),
                 );
             }

@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
 
     /// Warns about each negation in the conditions that skips events lacking a field. `known` are fields that are there.
     pub(crate) fn skipping_negations(&mut self, conditions: &[&Expr], known: &[String], scope: &Scope<'_, 'a>) {
-        for Skip { conjunct, negation, path } in skips(conditions, known, &|name| scope.step_named(name).is_some()) {
+        for Skip { conjunct, negation, path } in skips(conditions, known, &|name| scope.is_name(name)) {
             let field = path_text(path);
             let mut report = Diagnostic::warning(
                 codes::SKIPS_MISSING,

@@ -10,6 +10,7 @@ mod clauses;
 mod clock;
 mod expr;
 mod fold;
+mod found;
 mod group;
 mod guards;
 mod keys;
@@ -236,6 +237,7 @@ impl<'a> Checker<'a> {
             return;
         }
         self.step_names(&model);
+        self.found_names(&model);
         self.keys(&model);
         let reported = self.out.len();
         for way in model.ways() {

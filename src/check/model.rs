@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use crate::syntax::ast::{
-    Absence, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, KeyItem, MatchClause, Path,
-    RuleDecl, Sequence, Step, Then,
+    Absence, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Ident, KeyItem, MatchClause,
+    Path, RuleDecl, Sequence, Step, StepGuard, Then,
 };
 
 /// Ways through one pattern, at most.
@@ -128,11 +128,21 @@ pub(crate) struct Model<'a> {
     /// Groups without a quantifier that have a bound of their own: flattened too, with the nodes they hold. Inner
     /// ones come before outer ones.
     pub(crate) parts: Vec<Part<'a>>,
+    /// Names that look-backs give to what they find.
+    pub(crate) found: Vec<Found<'a>>,
     pub(crate) by: &'a [KeyItem],
     /// `any` of sequences: how many members each has, in written order.
     pub(crate) choices: Vec<(&'a Choice, usize)>,
     /// The members that what is read now stands in.
     branch: Vec<(usize, usize)>,
+}
+
+/// `if q: X in last d`: the name, and the step that looks back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) name: &'a Ident,
+    pub(crate) guard: &'a StepGuard,
+    pub(crate) step: usize,
 }
 
 impl<'a> Model<'a> {
@@ -190,6 +200,7 @@ impl<'a> Model<'a> {
             misplaced: Vec::new(),
             flattened: Vec::new(),
             parts: Vec::new(),
+            found: Vec::new(),
             by: by.unwrap_or_default(),
             choices: Vec::new(),
             branch: Vec::new(),
@@ -265,6 +276,9 @@ impl<'a> Model<'a> {
                 None => components.push(own),
             }
         }
+        let at = self.steps.len();
+        let named = step.guards.iter().filter_map(|guard| Some(Found { name: guard.name.as_ref()?, guard, step: at }));
+        self.found.extend(named);
         self.steps.push(StepInfo { step, node, role, components });
         self.steps.len() - 1
     }
@@ -293,6 +307,16 @@ impl<'a> Model<'a> {
     /// The step of a name.
     pub(crate) fn step_named(&self, name: &str) -> Option<usize> {
         self.steps.iter().position(|s| s.step.name.as_ref().is_some_and(|n| n.name == name))
+    }
+
+    /// What a look-back has given a name to.
+    pub(crate) fn found_named(&self, name: &str) -> Option<&Found<'a>> {
+        self.found.iter().find(|f| f.name.name == name)
+    }
+
+    /// Whether a name is that of a step, or of what one looks back at.
+    pub(crate) fn is_name(&self, name: &str) -> bool {
+        self.step_named(name).is_some() || self.found_named(name).is_some()
     }
 
     /// The names of all steps.

@@ -42,6 +42,9 @@ impl Checker<'_> {
             if let Some(step) = scope.step_named(&head.name) {
                 return self.step_field(path, step, scope);
             }
+            if let Some((found, seen)) = scope.found_named(&head.name) {
+                return self.found_field(path, found, seen);
+            }
         } else if self.names.lets.contains_key(head.name.as_str()) && !self.is_key(path, scope) {
             return self.use_let(head, scope);
         }
@@ -131,7 +134,7 @@ impl Checker<'_> {
             at += 1;
             walk::paths(&decl.value, &mut |path| {
                 let head = path.parts[0].name.as_str();
-                if path.parts.len() > 1 && scope.step_named(head).is_some() {
+                if path.parts.len() > 1 && scope.is_name(head) {
                     hidden.get_or_insert(path);
                 } else if path.parts.len() == 1 && self.names.lets.contains_key(head) && !names.contains(&head) {
                     names.push(head);
@@ -279,7 +282,7 @@ impl Checker<'_> {
         let Some(model) = scope.model else { return };
         let text = path_text(path);
         let head = &path.parts[0];
-        if path.parts.len() == 1 && scope.step_named(&head.name).is_some() {
+        if path.parts.len() == 1 && scope.is_name(&head.name) {
             self.step_as_value(head);
             return;
         }

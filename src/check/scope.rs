@@ -3,7 +3,7 @@
 //! A [`Scope`] is made anew for each place; it holds one [`View`] per step of the rule.
 
 use crate::base::function::Kinds;
-use crate::check::model::{Model, Role};
+use crate::check::model::{Found, Model, Role};
 use crate::syntax::ast::ClassRef;
 
 /// Where an expression stands.
@@ -83,6 +83,16 @@ pub(crate) enum View {
     OwnSingle,
 }
 
+/// Whether what a look-back has found can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Yes,
+    /// Found only later.
+    NotYet,
+    /// A repeated step looks back for each of its events.
+    OneOfMany,
+}
+
 /// The names an expression may use.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'s, 'a> {
@@ -92,6 +102,8 @@ pub(crate) struct Scope<'s, 'a> {
     pub(crate) views: Vec<View>,
     /// The step whose `where` it is.
     pub(crate) own: Option<usize>,
+    /// The step whose guard it is: what its look-backs find is not there yet.
+    pub(crate) guarded: Option<usize>,
     /// The classes of the current event; empty if unknown.
     pub(crate) classes: &'s [ClassRef],
     /// What a test may name.
@@ -103,7 +115,16 @@ pub(crate) struct Scope<'s, 'a> {
 impl<'s, 'a> Scope<'s, 'a> {
     /// A scope without steps.
     pub(crate) fn bare(place: Place) -> Self {
-        Self { place, model: None, views: Vec::new(), own: None, classes: &[], alert: None, elements: Vec::new() }
+        Self {
+            place,
+            model: None,
+            views: Vec::new(),
+            own: None,
+            guarded: None,
+            classes: &[],
+            alert: None,
+            elements: Vec::new(),
+        }
     }
 
     /// The scope of a test's expectations.
@@ -160,11 +181,30 @@ impl<'s, 'a> Scope<'s, 'a> {
         let mut scope = Self::step(model, index);
         scope.place = Place::Guard;
         scope.own = None;
+        scope.guarded = Some(index);
         scope.classes = &[];
         if current || scope.views[index] == View::OwnSingle {
             scope.views[index] = View::One;
         }
         scope
+    }
+
+    /// What a look-back has given a name to, and whether it can be read here.
+    pub(crate) fn found_named(&self, name: &str) -> Option<(&'s Found<'a>, Seen)> {
+        let found = self.model?.found_named(name)?;
+        let seen = match self.views.get(found.step) {
+            _ if self.own == Some(found.step) => Seen::Yes,
+            _ if self.guarded == Some(found.step) => Seen::NotYet,
+            Some(View::One) => Seen::Yes,
+            Some(View::Many) => Seen::OneOfMany,
+            _ => Seen::NotYet,
+        };
+        Some((found, seen))
+    }
+
+    /// Whether a name is that of a step, or of what one looks back at.
+    pub(crate) fn is_name(&self, name: &str) -> bool {
+        self.step_named(name).is_some() || self.model.is_some_and(|m| m.found_named(name).is_some())
     }
 
     /// The index of a visible step's name.

@@ -276,7 +276,7 @@ impl Checker<'_> {
                 first.span,
                 format!("without {}", missing.join(", ")),
             )
-            .note("a sliding count, `pick pending`, `directly` and `consecutive` look at the events of one whole key")
+            .note("a sliding count, `pick pending`, a clock, `expect`, `directly` and `consecutive` look at the events of one whole key")
             .help("name all components of the key here, or alert on the statistic first, and count those alerts"),
         );
     }
@@ -361,7 +361,10 @@ fn reads_step<'e>(expr: &'e Expr, scope: &Scope<'_, '_>, own: Option<usize>) -> 
     crate::check::walk::paths(expr, &mut |path| {
         let head = &path.parts[0].name;
         let step = scope.step_named(head);
-        if found.is_none() && path.parts.len() > 1 && (head == "prev" || step.is_some() && step != own) {
+        if found.is_none()
+            && path.parts.len() > 1
+            && (head == "prev" || step.is_some() && step != own || step.is_none() && scope.is_name(head))
+        {
             found = Some(path);
         }
     });

@@ -101,7 +101,7 @@ impl Checker<'_> {
                 .help("write the condition alone: it is about one value"),
             );
         }
-        let taken = if scope.step_named(&name.name).is_some() {
+        let taken = if scope.is_name(&name.name) {
             Some("a step of this rule")
         } else if self.names.lets.contains_key(name.name.as_str()) {
             Some("a `let`")

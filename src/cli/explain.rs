@@ -399,6 +399,14 @@ impl Page<'_> {
         self.row("handed over", if rule.handed_over { "yes: one state for the whole rule" } else { "no" });
         for step in &rule.steps {
             let mut needs = Vec::new();
+            if let Some(finder) = step.found_by {
+                let finder = &rule.steps[finder.index()].label;
+                self.row(
+                    "found",
+                    &format!("{}: the newest that `{finder}` looks back at, sought from there", step.label),
+                );
+                continue;
+            }
             if step.arrival.is_some() {
                 needs.push("a condition on the event");
             }

@@ -60,7 +60,8 @@ impl<'a> Wording<'a> {
             StepGuardKind::UnlessOpen => "unless open",
         };
         let last = guard.last.as_ref().map(|d| format!(" in last {}", self.expr(d))).unwrap_or_default();
-        format!("{word} {}{last}", self.guards(&guard.events))
+        let name = guard.name.as_ref().map(|name| format!("{}: ", name.name)).unwrap_or_default();
+        format!("{word} {name}{}{last}", self.guards(&guard.events))
     }
 
     /// `consecutive at least 5 distinct dst.port`, without `of`.

@@ -71,6 +71,17 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         self.step_keys.push(Vec::new());
     }
 
+    /// Names that look-backs give to what they find: places behind the steps of the pattern.
+    pub(super) fn declare_found(&mut self, low: &mut Lowering<'_>) {
+        for step in &self.step_asts {
+            for name in step.guards.iter().filter_map(|g| g.name.as_ref()) {
+                let id = StepId::from(self.step_asts.len() + self.found.len());
+                low.scope.steps.insert(name.name.clone(), id);
+                self.found.push(name.name.as_str().into());
+            }
+        }
+    }
+
     /// The rule's `by`, overridden and extended by the step's own, in the order of the components.
     pub(super) fn step_components(&mut self, step: &ast::Step, low: &mut Lowering<'_>) -> Vec<Component> {
         let mut items: Vec<(usize, ast::KeyItem)> = self.rule_key.clone();
@@ -273,6 +284,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             own_history,
             reads,
             reads_prev,
+            found_by: None,
         });
         let mut without = Vec::new();
         for guard in &step.guards {
@@ -295,9 +307,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     let last = guard.last.as_ref().map_or(Span::Fixed(Duration::MAX), |d| span(d, low));
                     let guards: Vec<GuardId> =
                         guard.events.iter().map(|g| self.guard(g, Some(id), None, low)).collect();
-                    let fixed = last.fixed().is_some();
-                    let simple = fixed && guards.iter().all(|g| self.guards[g.index()].equalities.is_some());
-                    let lookback = Lookback { wanted: kind == StepGuardKind::If, guards, last };
+                    let names = guard.name.as_ref().and_then(|name| low.scope.steps.get(&name.name).copied());
+                    let decidable = last.fixed().is_some() && names.is_none();
+                    let simple = decidable && guards.iter().all(|g| self.guards[g.index()].equalities.is_some());
+                    let lookback = Lookback { wanted: kind == StepGuardKind::If, guards, names, last };
                     let step = &mut self.steps[id.index()];
                     if simple { step.lookback.push(lookback) } else { step.cross_lookback.push(lookback) }
                 }
@@ -328,6 +341,37 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             self.steps[id.index()].quantifier = Some(q);
         }
         (id, without)
+    }
+
+    /// Puts the places of names that look-backs give behind the steps of the pattern.
+    pub(super) fn add_found(&mut self) {
+        let finders: Vec<(StepId, StepId)> = (0..self.steps.len())
+            .map(StepId::from)
+            .flat_map(|step| self.steps[step.index()].naming().map(move |(_, name)| (name, step)).collect::<Vec<_>>())
+            .collect();
+        for (at, name) in std::mem::take(&mut self.found).into_iter().enumerate() {
+            let id = StepId::from(self.step_asts.len() + at);
+            let found_by = finders.iter().find(|(found, _)| *found == id).map(|(_, step)| *step);
+            self.steps.push(Step {
+                name: Some(Arc::clone(&name)),
+                label: name,
+                role: 0,
+                arrival: None,
+                lookback: Vec::new(),
+                cross: None,
+                cross_lookback: Vec::new(),
+                unless_open: Vec::new(),
+                quantifier: None,
+                until: None,
+                ends: None,
+                components: Vec::new(),
+                joins: Vec::new(),
+                own_history: false,
+                reads: Vec::new(),
+                reads_prev: false,
+                found_by,
+            });
+        }
     }
 
     pub(super) fn guard(

@@ -36,6 +36,8 @@ pub(super) struct RuleBuilder<'s, 'a> {
     /// Of each step.
     pub(super) step_keys: Vec<Vec<Component>>,
     pub(super) step_asts: Vec<ast::Step>,
+    /// Names that look-backs give to what they find, in written order.
+    pub(super) found: Vec<Arc<str>>,
     pub(super) pending_roles: Vec<PendingRole>,
     pub(super) reads: Vec<RuleId>,
     /// How often predicates ask for the whole event: they are decided before events are kept.
@@ -70,6 +72,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             rule_key: Vec::new(),
             step_keys: Vec::new(),
             step_asts: Vec::new(),
+            found: Vec::new(),
             pending_roles: Vec::new(),
             reads: reads.to_vec(),
             whole_in_predicates: 0,
@@ -110,6 +113,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let body = clause.map_or(&empty, |m| &m.body);
         // Names first: a condition may only read earlier names, but which are names must be known.
         self.declare_steps(body, &mut low);
+        self.declare_found(&mut low);
         for (step, at) in self.step_asts.clone().iter().zip(0..) {
             self.step_keys[at] = self.step_components(step, &mut low);
         }
@@ -128,6 +132,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         if ways.len() == 1 {
             ways.clear();
         }
+        self.add_found();
         let follow = self.follow(&cancel, &trailing, &mut low);
         let expect = self.expect(&elements, &mut low);
         let (within, computed_within) = bound(clause.and_then(|m| m.within.as_ref()), &mut low);
@@ -227,6 +232,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 RoleKind::Guard(g) => self.guards[g.index()].role = at as u8,
                 RoleKind::Stat(s) => stats[s.index()].role = at as u8,
                 RoleKind::Named => {}
+            }
+        }
+        for at in self.step_asts.len()..self.steps.len() {
+            if let Some(finder) = self.steps[at].found_by {
+                self.steps[at].role = self.steps[finder.index()].role;
             }
         }
         if enabled {

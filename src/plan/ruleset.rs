@@ -439,6 +439,8 @@ pub struct Step {
     pub reads: Vec<StepId>,
     /// [`Step::cross`] reads `prev`.
     pub reads_prev: bool,
+    /// It is no step of the pattern: it holds what the `if q: X in last d` of this step has found, and is never bound.
+    pub found_by: Option<StepId>,
 }
 
 /// A time that ends a repetition.
@@ -498,6 +500,8 @@ pub struct Lookback {
     pub wanted: bool,
     /// Any of these.
     pub guards: Vec<GuardId>,
+    /// `if q: X in last d`: where the newest hit is put, after the steps of the pattern in [`Rule::steps`].
+    pub names: Option<StepId>,
     /// How far back.
     pub last: Span,
 }
@@ -649,6 +653,13 @@ impl Span {
     }
 }
 
+impl Step {
+    /// The look-backs that give a name to what they find.
+    pub fn naming(&self) -> impl Iterator<Item = (&Lookback, StepId)> {
+        self.cross_lookback.iter().filter_map(|l| Some((l, l.names?)))
+    }
+}
+
 impl Element {
     /// The steps it has, in written order.
     pub fn steps(&self) -> Vec<StepId> {
@@ -689,6 +700,18 @@ impl Rule {
         let Some(ElementKind::Repeat(step)) = self.elements.last().map(|e| &e.kind) else { return None };
         let ends = self.steps[step.index()].ends.filter(|_| self.trailing.is_empty())?;
         Some((*step, ends))
+    }
+
+    /// The step of a pattern that is nothing but a step that binds one event.
+    pub fn lone_step(&self) -> Option<&Step> {
+        match self.elements.as_slice() {
+            [Element { kind: ElementKind::Single(step), .. }]
+                if self.trailing.is_empty() && self.alternatives.is_empty() =>
+            {
+                Some(&self.steps[step.index()])
+            }
+            _ => None,
+        }
     }
 
     /// The least length of time from the last bound event to the completion: the largest constant trailing absence.

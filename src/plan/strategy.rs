@@ -141,6 +141,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
             _ => return no("a step after the first is repeated, optional, or one of several"),
         };
         let step = &rule.steps[step.index()];
+        if step.naming().next().is_some() {
+            return Some(format!("step `{}` names the event that it looks back at", step.label));
+        }
         if step.cross.is_some() || !step.cross_lookback.is_empty() {
             return Some(format!("step `{}` compares events", step.label));
         }

@@ -498,6 +498,8 @@ pub enum Count {
 pub struct StepGuard {
     /// Which.
     pub kind: StepGuardKind,
+    /// `if q: X in last d`: what the newest such X is called.
+    pub name: Option<Ident>,
     /// What must (not) have happened; never empty.
     pub events: Vec<Guard>,
     /// `in last d`; absent for `without`.

@@ -227,7 +227,11 @@ impl Printer<'_> {
                 StepGuardKind::Without => "without ",
                 StepGuardKind::UnlessOpen => "unless open ",
             };
-            let mut parts = vec![Doc::text(word), self.guards(&guard.events).nest(4).group()];
+            let mut parts = vec![Doc::text(word)];
+            if let Some(name) = &guard.name {
+                parts.push(Doc::text(format!("{}: ", self.written.ident(name))));
+            }
+            parts.push(self.guards(&guard.events).nest(4).group());
             if let Some(last) = &guard.last {
                 parts.extend([Doc::text(" in last "), self.written.expr(last)]);
             }

@@ -24,7 +24,6 @@ macro_rules! later {
 
 later! {
     GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
-    NAMED_GUARD = "E0111", "a name after `if` or `unless`", "leave the name out, or make it a step of the match";
 }
 
 impl Builder<'_> {

@@ -6,7 +6,6 @@ use super::ast::{ClassRef, Count, Ends, Expr, ExprKind, Guard, Quantifier, Step,
 use super::build::Builder;
 use super::grammar::Rule;
 use super::pattern::StrayWithin;
-use super::second_ring;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
 
@@ -61,7 +60,13 @@ impl Builder<'_> {
                 Rule::step_guard => step.guards.extend(self.step_guard(part)),
                 Rule::step_without => {
                     let events = part.into_inner().find(|p| p.as_rule() == Rule::guards).map(|p| self.guards(p))?;
-                    step.guards.push(StepGuard { kind: StepGuardKind::Without, events, last: None, span: at });
+                    step.guards.push(StepGuard {
+                        kind: StepGuardKind::Without,
+                        name: None,
+                        events,
+                        last: None,
+                        span: at,
+                    });
                 }
                 Rule::step_until => {
                     for inner in part.into_inner() {
@@ -145,11 +150,11 @@ impl Builder<'_> {
     fn step_guard(&mut self, pair: Pair<'_, Rule>) -> Option<StepGuard> {
         let span = self.span(&pair);
         let mut kind = StepGuardKind::Unless;
+        let mut name = None;
         let mut events = Vec::new();
         let mut last = None;
         let mut refused = false;
         for part in pair.into_inner() {
-            let at = self.span(&part);
             match part.as_rule() {
                 Rule::kw_if => kind = StepGuardKind::If,
                 Rule::guards => events = self.guards(part),
@@ -174,9 +179,14 @@ impl Builder<'_> {
                         .into_iter()
                         .collect();
                 }
-                Rule::later_named_guard => {
-                    self.later(&second_ring::NAMED_GUARD, at);
-                    refused = true;
+                Rule::named_guard => {
+                    for inner in part.into_inner() {
+                        match inner.as_rule() {
+                            Rule::label => name = inner.into_inner().next().map(|name| self.ident(&name)),
+                            Rule::guards => events = self.guards(inner),
+                            _ => {}
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -196,7 +206,7 @@ impl Builder<'_> {
                     .help("delete `in last …`; for any alert of that time write `unless alert.r in last 1h`"),
                 );
             }
-            return Some(StepGuard { kind, events, last, span });
+            return Some(StepGuard { kind, name, events, last, span });
         }
         if last.is_none() {
             let word = if kind == StepGuardKind::If { "if" } else { "unless" };
@@ -213,7 +223,7 @@ impl Builder<'_> {
                 .fix(end, " in last 1h"),
             );
         }
-        Some(StepGuard { kind, events, last, span })
+        Some(StepGuard { kind, name, events, last, span })
     }
 
     pub(super) fn guards(&mut self, pair: Pair<'_, Rule>) -> Vec<Guard> {

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Val};
 use super::expr::{Agg, Expr, Op, Sel};
-use super::rule::{Guard, KeyComp, Rule, Step};
+use super::rule::{Bound, Guard, KeyComp, Rule, Step};
 
 /// Key components with their values; a missing value of an optional component is `null`.
 pub type Env = Vec<(String, String)>;
@@ -122,6 +122,9 @@ impl World<'_> {
         };
         let of = |index: Option<&usize>, field: &str| index.map_or(Val::Missing, |&i| self.events[i].field(field));
         match expr {
+            Expr::Of(Sel::Plain, name, f) if self.rule.step_named(name).is_none() => {
+                of(self.looked_back(name, at).as_ref(), f)
+            }
             Expr::Num(n) => Val::Num(*n),
             Expr::Str(s) => Val::Str(s.clone()),
             Expr::Bool(b) => Val::Bool(*b),
@@ -189,6 +192,31 @@ impl World<'_> {
                 Val::Bool(items.iter().any(|item| self.value(item, at) == value))
             }
         }
+    }
+
+    /// The newest event that a named `if` sees: from the current event in the own `where` of its step, else from the
+    /// event that the step bound.
+    pub fn looked_back(&self, name: &str, at: At<'_>) -> Option<usize> {
+        let (step, last) = self.rule.named_last(name).unwrap_or_else(|| panic!("nothing named {name}"));
+        let own = at.step.is_some_and(|s| s.id == step.id);
+        let event = if own { at.event? } else { *at.binds.get(step.id)?.first()? };
+        let mut binds = at.binds.clone();
+        if !step.repeated() {
+            binds[step.id] = vec![event];
+        }
+        let comps = self.rule.comps(step);
+        let env = self.key(&comps, event, &vec![])?;
+        let length = match &last.computed {
+            None => last.d,
+            Some(d) => match self.value(d, At { event: None, binds: &binds, prev: None, step: None }) {
+                Val::Span(d) => Bound::closed(d),
+                _ => return None,
+            },
+        };
+        (0..event).rev().find(|&x| {
+            length.holds(self.events[event].ts - self.events[x].ts)
+                && last.events.iter().any(|g| self.meets(g, x, &comps, &env, &binds))
+        })
     }
 
     fn binary(&self, op: Op, a: &Expr, b: &Expr, at: At<'_>) -> Val {

@@ -2,7 +2,7 @@
 //! `suppress`, which repeats pass like new alerts.
 
 use super::candidates::Done;
-use super::eval::{Binds, Env, World};
+use super::eval::{At, Binds, Env, World};
 use super::event::Ms;
 use super::rule::{Elem, Guard};
 use super::select::{self, Alert, Notice};
@@ -98,10 +98,13 @@ fn tell(world: &World<'_>, found: &[Found], said: Vec<Said>) -> Vec<Alert> {
         // What time brought is in no line.
         let line = |i: usize| if world.events[i].is_timed() { 0 } else { world.events[i].seq };
         let lines = |l: &Vec<usize>| l.iter().map(|&i| line(i)).collect();
+        let at = At { event: None, binds: &alert.binds, prev: None, step: None };
+        let names = world.rule.names().split_off(alert.binds.len());
+        let found = names.iter().flatten().map(|name| world.looked_back(name, at).into_iter().collect());
         let mut told = Alert {
             time: s.time,
             key: alert.key.clone(),
-            bound: alert.binds.iter().map(lines).collect(),
+            bound: alert.binds.iter().cloned().chain(found).map(|l| lines(&l)).collect(),
             suppressed: 0,
             notice: match s.kind {
                 0 => Some(Notice::Resolved(world.events[s.event].seq)),

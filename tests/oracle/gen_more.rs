@@ -163,3 +163,88 @@ pub fn ends(r: &mut Random, rule: &mut Rule) {
         rule.computed = None;
     }
 }
+
+/// Names for what steps look back at, and conditions that read them.
+pub fn named_lasts(r: &mut Random, rule: &mut Rule) {
+    const COMPARISONS: [Op; 6] = [Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge];
+    if !r.percent(9) || rule.pick == Pick::Pending || rule.sliding().is_some() {
+        return;
+    }
+    rule.number();
+    let (mut found, mut taken): (Vec<String>, usize) = (vec![], 0);
+    let mut before: Vec<String> = vec![];
+    let compare = |r: &mut Random, names: &[String]| {
+        let field = *r.choose(&["v", "v", "w", "j"]);
+        let op = if field == "j" || r.percent(25) { Op::Eq } else { *r.choose(&COMPARISONS) };
+        let name = r.choose(names).clone();
+        Expr::bin(op, Expr::field(field), Expr::Of(Sel::Plain, name, field.into()))
+    };
+    let join = |cond: &mut Option<Expr>, more: Expr| {
+        *cond = Some(match cond.take() {
+            Some(c) => Expr::bin(Op::And, c, more),
+            None => more,
+        });
+    };
+    for at in 0..rule.body.len() {
+        let next = rule.body[at].0.next;
+        if matches!(rule.body[at].1, Elem::Group { .. }) {
+            continue;
+        }
+        if let Elem::Absence { events, .. } = &mut rule.body[at].1 {
+            if !found.is_empty() && r.percent(30) {
+                join(&mut events[0].cond, compare(r, &found));
+            }
+            continue;
+        }
+        let visible = found.clone();
+        let mut own_names: Vec<String> = vec![];
+        for step in rule.body[at].1.steps_mut() {
+            if !visible.is_empty() && r.percent(25) {
+                join(&mut step.cond, compare(r, &visible));
+            }
+            if !step.repeated()
+                && let Some(own) = step.name.clone()
+            {
+                own_names.push(own);
+            }
+            if next || !r.percent(65) {
+                continue;
+            }
+            let name = ["q", "r", "s", "t", "u", "x", "y", "z"][taken % 8].to_string();
+            taken += 1;
+            let known: Vec<String> =
+                before.iter().chain(step.name.iter().filter(|_| !step.repeated())).cloned().collect();
+            match step.last.iter_mut().find(|l| !l.unless && l.events.len() == 1) {
+                Some(last) => last.name = Some(name.clone()),
+                None => {
+                    let class = r.choose(&["X", "X", "A", "B", "C", "D"]).to_string();
+                    let cond = (!known.is_empty() && r.percent(30)).then(|| compare(r, &known));
+                    let events = vec![Guard { classes: vec![class], cond, by: vec![] }];
+                    let d = Bound { d: r.within(1, 4) * 1000, open: r.percent(10) };
+                    step.last.push(Last { unless: false, name: Some(name.clone()), events, d, computed: None });
+                }
+            }
+            if r.percent(60) {
+                join(&mut step.cond, compare(r, std::slice::from_ref(&name)));
+            }
+            // Of a repeated step only its own `where` reads it.
+            if !step.repeated() {
+                found.push(name);
+            }
+        }
+        before.extend(own_names);
+    }
+    if found.is_empty() {
+        return;
+    }
+    if r.percent(25) {
+        let name = r.choose(&found).clone();
+        let other = Expr::Num(r.within(0, 3) as f64);
+        join(&mut rule.having, Expr::bin(*r.choose(&COMPARISONS), Expr::Of(Sel::Plain, name, "v".into()), other));
+    }
+    for guard in rule.cancel.iter_mut().chain(&mut rule.resolve_on) {
+        if r.percent(25) {
+            join(&mut guard.cond, compare(r, &found));
+        }
+    }
+}

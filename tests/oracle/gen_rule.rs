@@ -81,6 +81,7 @@ impl Maker<'_> {
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
         super::gen_more::pending(self.r, &mut rule);
+        super::gen_more::named_lasts(self.r, &mut rule);
         if rule.by.len() == 1 && rule.by[0].name == "k" && self.r.percent(12) {
             self.computed_key(&mut rule.by[0]);
         }
@@ -402,7 +403,7 @@ impl Maker<'_> {
                 names.push(Name { name: step.name.clone().expect("named"), many: false });
             }
             let events = self.guards_over(&names);
-            step.last.push(Last { unless, events, d: self.bound(1, 4), computed: None });
+            step.last.push(Last { unless, name: None, events, d: self.bound(1, 4), computed: None });
         }
         if self.r.percent(14) {
             let mut names = before.clone();

@@ -484,11 +484,15 @@ impl Parser {
         }
         while self.is_word(0, "if") || self.is_word(0, "unless") {
             let unless = self.word() == "unless";
+            let name = self.is_symbol(1, ":").then(|| self.word());
+            if name.is_some() {
+                self.symbol(":");
+            }
             let events = self.guards();
             self.expect("in");
             self.expect("last");
             let (d, computed) = self.length();
-            step.last.push(Last { unless, events, d: d.unwrap_or(Bound::closed(0)), computed });
+            step.last.push(Last { unless, name, events, d: d.unwrap_or(Bound::closed(0)), computed });
         }
         if self.take_word("without") {
             step.without = self.guards();

@@ -221,7 +221,8 @@ fn step(s: &Step) -> String {
     for last in &s.last {
         let word = if last.unless { "unless" } else { "if" };
         let reach = last.computed.as_ref().map_or_else(|| bound(last.d), expr);
-        out += &format!(" {word} {} in last {reach}", guards(&last.events));
+        let name = last.name.as_ref().map_or(String::new(), |n| format!("{n}: "));
+        out += &format!(" {word} {name}{} in last {reach}", guards(&last.events));
     }
     if !s.without.is_empty() {
         out += &format!(" without {}", guards(&s.without));

@@ -219,6 +219,8 @@ impl Count {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Last {
     pub unless: bool,
+    /// `if q: X in last d`: what the newest such X is called.
+    pub name: Option<String>,
     pub events: Vec<Guard>,
     pub d: Bound,
     /// `in last b.v * 1s`, in place of the other.
@@ -323,6 +325,19 @@ impl Rule {
 
     pub fn step_named(&self, name: &str) -> Option<&Step> {
         self.steps().into_iter().find(|s| s.name.as_deref() == Some(name))
+    }
+
+    /// The step that looks back at what a name means, and how.
+    pub fn named_last(&self, name: &str) -> Option<(&Step, &Last)> {
+        let all = self.steps().into_iter().flat_map(|s| s.last.iter().map(move |l| (s, l)));
+        all.into_iter().find(|(_, l)| l.name.as_deref() == Some(name))
+    }
+
+    /// The names of all steps by id, then those of what single steps look back at.
+    pub fn names(&self) -> Vec<Option<String>> {
+        let steps = self.steps();
+        let found = steps.iter().filter(|s| !s.repeated()).flat_map(|s| &s.last).filter_map(|l| l.name.clone());
+        steps.iter().map(|s| s.name.clone()).chain(found.map(Some)).collect()
     }
 
     /// The key components of a step: the rule's, overridden and extended by its own.

@@ -162,6 +162,8 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
         step(&|s| s.ends = None);
         step(&|s| s.without.clear());
         step(&|s| s.last.clear());
+        step(&|s| s.last.iter_mut().for_each(|l| l.name = None));
+        step(&|s| s.last.iter_mut().flat_map(|l| &mut l.events).for_each(|g| g.cond = None));
         step(&|s| s.by.clear());
         step(&|s| s.classes.truncate(1));
         step(&|s| s.quant.iter_mut().for_each(|q| q.consecutive = false));

@@ -162,7 +162,10 @@ fn names(rule: &Rule) -> Option<&'static str> {
             if step.repeated() {
                 scope.extend(own.clone());
             }
-            fine &= step.cond.as_ref().is_none_or(|c| reads(c, &scope));
+            let found: Vec<(String, bool)> =
+                step.last.iter().filter_map(|l| l.name.clone()).map(|name| (name, false)).collect();
+            let own_scope: Vec<_> = scope.iter().chain(&found).cloned().collect();
+            fine &= step.cond.as_ref().is_none_or(|c| reads(c, &own_scope));
             if !step.repeated() {
                 scope.extend(own.clone());
             } else {
@@ -172,6 +175,9 @@ fn names(rule: &Rule) -> Option<&'static str> {
             fine &= step.last.iter().all(|l| guards(&l.events, &scope)) && guards(&step.without, &scope);
             fine &= step.until.as_ref().is_none_or(|u| guards(std::slice::from_ref(u), &before));
             bound.extend(own);
+            if !step.repeated() {
+                bound.extend(found);
+            }
         }
         if let Elem::Group { .. } = elem {
             bound[before.len()..].iter_mut().for_each(|(_, many)| *many = true);
@@ -196,7 +202,7 @@ fn names(rule: &Rule) -> Option<&'static str> {
         return Some("a name out of scope");
     }
     if let Skip::ToFirst(name) | Skip::ToLast(name) = &rule.skip
-        && bound.iter().all(|(b, _)| b != name)
+        && rule.step_named(name).is_none()
     {
         return Some("a name out of scope");
     }
@@ -209,7 +215,31 @@ fn names(rule: &Rule) -> Option<&'static str> {
     None
 }
 
+/// Whether a step names what it looks back at where it cannot.
+fn named_lasts(rule: &Rule) -> bool {
+    let named = |s: &Step| s.last.iter().any(|l| l.name.is_some());
+    let steps = rule.steps();
+    let list = steps.iter().flat_map(|s| &s.last).any(|l| l.name.is_some() && (l.unless || l.events.len() != 1));
+    // Some of them exclude each other.
+    let of = |s: &Step, unless: bool| -> Vec<String> {
+        let all = s.last.iter().filter(|l| l.unless == unless).flat_map(|l| &l.events);
+        all.flat_map(|g| g.classes.clone()).collect()
+    };
+    let list = list || steps.iter().any(|s| of(s, true).iter().any(|c| of(s, false).contains(c)));
+    let inside = rule.body.iter().any(|(joint, e)| match e {
+        Elem::Group { body, .. } => body.iter().any(|(_, s)| named(s)),
+        _ => joint.next && e.steps().into_iter().any(named),
+    });
+    let nowhere = rule.sliding().is_some() || rule.pick == Pick::Pending;
+    // Which of its keys an event looks back for is not among what is bound.
+    let nowhere = nowhere || rule.by.iter().any(|k| k.each);
+    list || inside || nowhere && steps.into_iter().any(named)
+}
+
 fn whole(rule: &Rule) -> Option<&'static str> {
+    if named_lasts(rule) {
+        return Some("a name for what is looked back at");
+    }
     if rule.pick == Pick::Pending
         && let Some(why) = against_pending(rule)
     {
@@ -610,6 +640,9 @@ fn timed(rule: &Rule) -> Option<&'static str> {
     if rule.clock.is_some() {
         if rule.handed_over() {
             return Some("a clock where keys are handed over");
+        }
+        if partial_guard(rule) || steps.iter().any(|s| partial_statistic(rule, s)) {
+            return Some("a clock beside a part of a key");
         }
         if ticks(&rule.resolve_on) || rule.repeat.is_some() && super::render::text(rule).matches('T').count() > 1 {
             return Some("a clock that ends an alert");

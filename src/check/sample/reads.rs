@@ -168,7 +168,7 @@ impl<'a> Collector<'_, 'a> {
         {
             required_fields(&decl.condition, &mut known);
         }
-        for skip in skips(&[condition], &known, &|name| model.step_named(name).is_some()) {
+        for skip in skips(&[condition], &known, &|name| model.is_name(name)) {
             self.negations.push(Negated {
                 classes: at.classes.clone(),
                 path: skip.path.parts.iter().map(|p| p.name.clone()).collect(),
@@ -193,6 +193,10 @@ impl<'a> Collector<'_, 'a> {
             if let Some(step) = at.model.and_then(|m| m.step_named(head)) {
                 return self.step_field(step, &path.parts[1..], path.span, at, how);
             }
+            if let Some(found) = at.model.and_then(|m| m.found_named(head)) {
+                let classes = found.guard.events.first().and_then(|e| plain_classes(&e.classes));
+                return self.fields_of(classes, &path.parts[1..], path.span, how);
+            }
             if head == "prev" {
                 if let Some(own) = at.own {
                     self.step_field(own, &path.parts[1..], path.span, at, Use::MayMiss);
@@ -211,7 +215,11 @@ impl<'a> Collector<'_, 'a> {
 
     fn step_field(&mut self, step: usize, fields: &'a [Ident], span: Span, at: &At<'_, 'a>, how: Use) {
         let Some(model) = at.model else { return };
-        let Some(classes) = plain_classes(&model.steps[step].step.classes) else { return };
+        self.fields_of(plain_classes(&model.steps[step].step.classes), fields, span, how);
+    }
+
+    fn fields_of(&mut self, classes: Option<Vec<&'a str>>, fields: &'a [Ident], span: Span, how: Use) {
+        let Some(classes) = classes else { return };
         if fields.first().is_none_or(|f| f.name.starts_with('@')) {
             return;
         }

@@ -24,8 +24,4 @@ table! {
     "match { a: start then no y within 5m }";
 
 
-    "E0111", "a named guard",
-    "`if q: X in last d` names the newest such event, so that other conditions can read it.",
-    "a: trade if q: quote in last 1m",
-    "match { q: quote then within 1m a: trade }";
 }

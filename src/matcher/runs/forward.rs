@@ -123,6 +123,9 @@ impl<'s> Search<'s> {
     /// Binds an event to a step if its condition, key and guards allow it; `prev` is the event bound before.
     pub(super) fn bind(&mut self, step: StepId, id: Id, prev: Option<Id>) -> bool {
         let def = &self.env.rule.steps[step.index()];
+        if !def.cross_lookback.is_empty() && def.naming().next().is_some() {
+            return self.bind_naming(step, id, prev);
+        }
         let event = self.buffer.event(id);
         let buffer = self.buffer;
         if let Some(cross) = &def.cross {
@@ -154,6 +157,9 @@ impl<'s> Search<'s> {
     pub(super) fn unbind(&mut self, step: StepId) {
         self.bound[step.index()].pop();
         self.ids[step.index()].pop();
+        if !self.named.is_empty() {
+            self.forget_names(step);
+        }
         if self.env.rule.handed_over {
             self.recompute_components();
         }
@@ -261,7 +267,7 @@ impl<'s> Search<'s> {
             self.armed.extend(completion);
             return;
         }
-        self.found.push(Candidate { steps: self.ids.clone(), sorted, key });
+        self.found.push(Candidate { steps: self.ids.clone(), sorted, named: self.named.clone(), key });
     }
 
     /// Whether `having` holds for what is bound now: a repeated last step completes only then.

@@ -65,7 +65,7 @@ impl<'s> Search<'s> {
     /// Whether the `unless`/`if` guards of a step that need bound events let the event pass. It must be bound already.
     pub(super) fn looks_back(&self, lookbacks: &[Lookback], id: Id) -> bool {
         let ts = self.buffer.event(id).ts;
-        lookbacks.iter().all(|lookback| {
+        lookbacks.iter().filter(|l| l.names.is_none()).all(|lookback| {
             let Some(length) = self.length(&lookback.last) else { return false };
             let from = self.buffer.at_or_after(ts - length);
             self.any_hit(&lookback.guards, from, id, &[]) == lookback.wanted
@@ -89,6 +89,13 @@ impl<'s> Search<'s> {
                 for (events, ids) in self.bound.iter_mut().zip(&self.ids) {
                     let upto = ids.partition_point(|other| *other < id);
                     events.truncate(upto);
+                }
+                // What a look-back found is there from the event on that looked.
+                for (name, found) in &self.named {
+                    let finder = rule.steps[name.index()].found_by;
+                    if finder.is_some_and(|step| !self.bound[step.index()].is_empty()) {
+                        self.bound[name.index()].push(self.buffer.event(*found));
+                    }
                 }
                 if rule.handed_over {
                     self.unset_components_after(id);

@@ -11,6 +11,7 @@
 //! within [`crate::base::Limits::search_steps`].
 
 mod armed;
+mod asof;
 mod buffer;
 mod closing;
 mod contiguous;
@@ -100,6 +101,8 @@ struct Candidate {
     steps: Vec<Vec<Id>>,
     /// All of them, oldest first.
     sorted: Vec<Id>,
+    /// What look-backs have named: follows from what is bound.
+    named: Vec<(StepId, Id)>,
     /// The first step's key, for handed-over keys.
     key: Box<[u8]>,
 }
@@ -202,6 +205,11 @@ impl Runs {
             self.buffer.pop_front(env);
             self.limited = true;
             *evicted += 1;
+        }
+        if let Some(step) = rule.lone_step() {
+            let found = roles & (1 << step.role) != 0 && self.search(env, &[(*env, Trigger::Event(id))], out);
+            self.settle_lone(env, step, roles, found);
+            return;
         }
         let mut triggers: SmallVec<[(RuleEnv<'_>, Trigger); 1]> = SmallVec::new();
         let (mut ends, mut only_ends) = (0, true);
@@ -314,6 +322,7 @@ impl Runs {
             .enumerate()
             .filter(|(_, ids)| !ids.is_empty())
             .map(|(step, ids)| (step.into(), ids.iter().map(|id| self.buffer.shared(*id)).collect()))
+            .chain(candidate.named.iter().map(|(name, id)| (*name, vec![self.buffer.shared(*id)])))
             .collect();
         let (time, seq) = match trigger {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => {
@@ -361,7 +370,8 @@ impl Runs {
 
     /// `after match`: what the matches have used up.
     fn skip(&mut self, env: &RuleEnv<'_>, trigger: Trigger, candidates: &[Candidate]) {
-        if candidates.is_empty() {
+        if candidates.is_empty() || env.rule.lone_step().is_some() {
+            // A match of one event leaves nothing that another could bind.
             return;
         }
         match env.rule.after {

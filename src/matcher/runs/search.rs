@@ -53,6 +53,8 @@ pub(super) struct Search<'s> {
     pub(super) bound: Vec<Vec<&'s StoredEvent>>,
     /// Their positions.
     pub(super) ids: Vec<Vec<Id>>,
+    /// What look-backs have found and named.
+    pub(super) named: Vec<(StepId, Id)>,
     /// Values of key components agreed on so far, for handed-over keys.
     pub(super) components: Vec<Option<Box<[u8]>>>,
     /// Components agreed on before any event of a repetition is bound.
@@ -95,6 +97,7 @@ impl<'s> Search<'s> {
             pins: vec![None; rule.elements.len()],
             bound: vec![Vec::new(); rule.steps.len()],
             ids: vec![Vec::new(); rule.steps.len()],
+            named: Vec::new(),
             components: vec![None; rule.components.len()],
             preset: vec![None; rule.components.len()],
             low,

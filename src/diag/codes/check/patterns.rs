@@ -150,4 +150,14 @@ codes! {
         "`pick pending` keeps one pending match per step and key, as EQL does: an event moves the match of the step before, over what was there. So it takes single steps under one key, and neither repetitions, groups, deadlines nor `after match`.",
         wrong "rule r {\n  by user\n  match { a: at least 3 of login then b: download } within 1h\n  pick pending\n}",
         right "rule r {\n  by user\n  match { a: login then b: download } within 1h\n  pick pending\n}";
+
+    NAMED_LOOK_BACK "E0344" "a name for what is looked back at cannot stand here",
+        "`Y if q: X in last d` names the newest such X. It needs one kind of event that must be there, and a step that looks back once for each match.",
+        wrong "rule r {\n  by symbol\n  match { t: trade where price > q.ask unless q: quote in last 5s }\n}",
+        right "rule r {\n  by symbol\n  match { t: trade where price > q.ask if q: quote in last 5s }\n}";
+
+    FOUND_OUT_OF_SCOPE "E0345" "what is looked back at is read where it is not known",
+        "The name that `Y if q: X in last d` gives can be read in Y's own `where` and by what comes after Y. A repeated step looks back for each of its events, so there only its own `where` can read it.",
+        wrong "rule r {\n  by symbol\n  match { o: order where price > q.ask then t: trade if q: quote in last 5s } within 1m\n}",
+        right "rule r {\n  by symbol\n  match { o: order then t: trade where price > q.ask if q: quote in last 5s } within 1m\n}";
 }
