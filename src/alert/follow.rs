@@ -43,6 +43,13 @@ struct Open {
     next: Option<Timestamp>,
 }
 
+impl Open {
+    /// Whether it is what is said again now, at this place.
+    fn is_due(&self, now: Timestamp, place: &Order) -> bool {
+        self.next == Some(now) && timer(&self.draft.order, now).1 == *place
+    }
+}
+
 /// The open alerts of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyAlerts {
@@ -143,7 +150,7 @@ impl Followers {
         for (state, keys) in self.states.iter_mut().zip(saved) {
             for (key, alerts) in keys {
                 for open in &alerts.open {
-                    state.timers.extend(open.next.map(|next| (next, open.draft.order.clone())));
+                    state.timers.extend(open.next.map(|next| timer(&open.draft.order, next)));
                 }
                 state.closing.extend(alerts.closed.iter().map(|(_, to)| (*to, key.clone())));
                 state.keys.insert(key, alerts);
@@ -193,6 +200,13 @@ impl Followers {
     }
 }
 
+/// When an alert is said again, and its place among others that are said then.
+fn timer(order: &Order, next: Timestamp) -> (Timestamp, Order) {
+    let mut place = order.clone();
+    place.repeated_at(next);
+    (next, place)
+}
+
 /// One rule at work.
 struct At<'a> {
     state: &'a mut State,
@@ -217,7 +231,7 @@ impl At<'_> {
         }
         let sent = self.admit(&mut draft, stage);
         let next = self.follow.repeat.map(|period| time + period);
-        self.state.timers.extend(next.map(|next| (next, draft.order.clone())));
+        self.state.timers.extend(next.map(|next| timer(&draft.order, next)));
         let alerts = self.state.keys.entry(key).or_default();
         alerts.open.push_back(Open { draft: draft.clone(), sent, said: 0, next });
         while alerts.open.len() > stage.limits.open_alerts_per_key {
@@ -317,11 +331,12 @@ impl At<'_> {
         let Some(period) = self.follow.repeat else { return };
         let limit = time.min(stage.until);
         while self.state.timers.first().is_some_and(|(at, _)| *at < limit) {
-            let Some((now, order)) = self.state.timers.pop_first() else { break };
-            let open = self.state.keys.get_mut(&order.key);
-            let open = open.and_then(|k| k.open.iter_mut().find(|o| o.draft.order == order && o.next == Some(now)));
+            let Some((now, place)) = self.state.timers.pop_first() else { break };
+            let open = self.state.keys.get_mut(&place.key);
+            let open = open.and_then(|k| k.open.iter_mut().find(|o| o.is_due(now, &place)));
             // It has ended meanwhile.
             let Some(open) = open else { continue };
+            let order = open.draft.order.clone();
             open.said += 1;
             let mut again = open.draft.clone();
             again.alert.time = now;
@@ -334,7 +349,7 @@ impl At<'_> {
             if last {
                 again.alert.notes.push("the limit of repeats is reached: the alert is not said again".to_owned());
             }
-            self.state.timers.extend(next.map(|next| (next, order.clone())));
+            self.state.timers.extend(next.map(|next| timer(&order, next)));
             let sent = self.admit(&mut again, stage);
             let resolves = self.resolves();
             if let Some(alerts) = self.state.keys.get_mut(&order.key) {

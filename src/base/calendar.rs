@@ -1,7 +1,7 @@
 //! Time zones and the calendar: local dates and times of instants, working days, and ticks at a local time of day.
 //!
 //! Relies on the tz data that chrono-tz carries in the binary: nothing is read from the machine, so a rule means the
-//! same everywhere. Local times are resolved in one way ([`Zone::instant`]): one that does not exist, because clocks
+//! same everywhere. Local times are resolved in one way (`Zone::instant`): one that does not exist, because clocks
 //! were put forward, is the first instant after the gap; one that exists twice, because they were put back, is the first.
 //! So a [`Ticks`] has exactly one tick on each of its days, the short and the long one included.
 //!

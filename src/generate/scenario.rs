@@ -15,7 +15,8 @@ use super::value::{Bound, Past, View};
 use super::walk::{alert_field, counted_in_having, expects, parts_of, steps_of};
 use crate::base::{Duration, Timestamp, Value};
 use crate::syntax::ast::{
-    Absence, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step, StepGuardKind, Then,
+    Absence, ClauseKind, Count, Element, Expr, ExprKind, Guard, KeyItem, RuleDecl, Sequence, Step, StepGuard,
+    StepGuardKind, Then,
 };
 use crate::syntax::statistic::is_ever;
 
@@ -310,24 +311,45 @@ impl<'b> Builder<'b> {
                 self.view(&frame.bound, None).solve(condition, true, &mut draft, self.rng);
             }
         }
+        for guard in &step.guards {
+            // The step's condition may read it.
+            let Some(name) = &guard.name else { continue };
+            if let Some(mut made) = self.looked_back_at(guard, &items, rule, frame, None) {
+                self.fill(rule, &mut made);
+                made.step = Some(name.name.clone());
+                frame.bound.steps.push((made.step.clone(), made.clone()));
+                self.drafts.push(made);
+            }
+        }
         if let Some(condition) = &step.condition {
             let own = step.name.as_ref().map(|name| name.name.as_str());
             let view = View { past, ..self.view(&frame.bound, own) };
             view.solve(condition, true, &mut draft, self.rng);
         }
-        for guard in step.guards.iter().filter(|guard| guard.kind == StepGuardKind::If) {
-            let length = guard.last.as_ref().and_then(fixed).unwrap_or(self.knobs.pace);
-            let Some(event) = guard.events.first() else { continue };
+        let unnamed = |guard: &&StepGuard| guard.kind == StepGuardKind::If && guard.name.is_none();
+        for guard in step.guards.iter().filter(unnamed) {
             let mut bound = frame.bound.clone();
             bound.steps.push((name_of(step), draft.clone()));
-            let made = self.guard_event(event, &items, rule, frame, Some(&bound));
-            if let Some(mut made) = made {
-                made.ts = self.now - Duration((length.0 / 2).max(1));
-                self.drafts.push(made);
-            }
+            let made = self.looked_back_at(guard, &items, rule, frame, Some(&bound));
+            self.drafts.extend(made);
         }
         frame.bound.steps.push((name_of(step), draft.clone()));
         self.drafts.push(draft);
+    }
+
+    /// An event that an `if … in last d` finds.
+    fn looked_back_at(
+        &mut self,
+        guard: &StepGuard,
+        items: &[KeyItem],
+        rule: &RuleDecl,
+        frame: &mut Frame,
+        bound: Option<&Bound>,
+    ) -> Option<Draft> {
+        let length = guard.last.as_ref().and_then(|last| self.length(last, frame)).unwrap_or(self.knobs.pace);
+        let mut made = self.guard_event(guard.events.first()?, items, rule, frame, bound)?;
+        made.ts = self.now - Duration((length.0 / 2).max(1));
+        Some(made)
     }
 
     /// An event that hits a guard; it stands at the present time.

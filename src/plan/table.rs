@@ -89,11 +89,11 @@ impl Table {
 
     /// The keys of all rows, in the order of the file; rows without a part of their key are left out.
     pub fn keys(&self) -> impl Iterator<Item = Vec<Value>> + '_ {
-        let part = |row: &Value, column: &Box<str>| {
-            let value = member(row.as_ref(), std::slice::from_ref(column)).to_owned();
+        let part = |row: &Value, at: usize| {
+            let value = member(row.as_ref(), &self.key[at..=at]).to_owned();
             (!value.as_ref().is_missing()).then_some(value)
         };
-        self.rows.iter().filter_map(move |row| self.key.iter().map(|column| part(row, column)).collect())
+        self.rows.iter().filter_map(move |row| (0..self.key.len()).map(|at| part(row, at)).collect())
     }
 
     /// The columns that occur, for checks.

@@ -313,7 +313,7 @@ pub enum Pick {
     All,
     /// For every first event the oldest.
     Each,
-    /// What one pending match per step gives, a newer one overwriting it [EQL].
+    /// What one pending match per step gives, a newer one overwriting it (EQL).
     Pending,
 }
 

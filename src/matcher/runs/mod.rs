@@ -352,7 +352,11 @@ impl Runs {
                 // Positions have no gaps between them: what is at or before this lies before the event.
                 Some(id) => {
                     let (ts, seq) = self.buffer.event(*id).at();
-                    (ts, Seq(seq.0.saturating_sub(1)))
+                    match seq.0.checked_sub(1) {
+                        Some(before) => (ts, Seq(before)),
+                        // An expected key's event stands before all others of its time.
+                        None => (Timestamp(ts.0.saturating_sub(1)), Seq(u64::MAX)),
+                    }
                 }
                 None => self.completion(trigger),
             }
