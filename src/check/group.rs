@@ -142,7 +142,7 @@ impl<'a> Checker<'a> {
         if let Some(span) = computed {
             self.out.push(
                 Diagnostic::error(
-                    codes::GROUP_TOO_RICH,
+                    codes::CHOICE_TOO_RICH,
                     "a computed deadline beside `any` of sequences is not built yet",
                     span,
                     "not a fixed duration",
@@ -155,7 +155,7 @@ impl<'a> Checker<'a> {
         if let Some(ends) = closing {
             self.out.push(
                 Diagnostic::error(
-                    codes::GROUP_TOO_RICH,
+                    codes::CHOICE_TOO_RICH,
                     "a repetition that time ends beside `any` of sequences is not built yet",
                     ends.span,
                     "which time ends the pattern depends on the member",
@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
         if let Some(Node { kind: NodeKind::Group(group, _), .. }) = repeated {
             self.out.push(
                 Diagnostic::error(
-                    codes::GROUP_TOO_RICH,
+                    codes::CHOICE_TOO_RICH,
                     "a repeated group inside `any` is not built yet",
                     group.span,
                     "only sequences of steps",

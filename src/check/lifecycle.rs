@@ -92,7 +92,7 @@ impl<'a> Checker<'a> {
         if let (true, Some((choice, _))) = (absent, model.choices.first()) {
             self.out.push(
                 Diagnostic::error(
-                    codes::GROUP_TOO_RICH,
+                    codes::CHOICE_TOO_RICH,
                     "`repeat every` beside `any` of sequences is not built yet",
                     clause.span,
                     "which absence lasts depends on the member",

@@ -15,4 +15,9 @@ codes! {
         "Which keys a later step may rely on would depend on the member that matched.",
         wrong "rule r {\n  match { any { a: x by user then b: y by user, host  c: z by user } then d: x by user } within 1h\n}",
         right "rule r {\n  by user\n  match { any { a: x then b: y  c: z } then d: x } within 1h\n}";
+
+    CHOICE_TOO_RICH "E0383" "`any` of sequences beside what does not go with it",
+        "A pattern with `any` of sequences is searched for on each way through it. A repeated group in a member, a computed deadline, a time that ends a repetition, and `repeat every` are not built for that yet.",
+        wrong "rule r {\n  by user\n  match { a: w then any { b: x then at least 2 of { c: y then d: z }  e: z } } within 1h\n}",
+        right "rule r {\n  by user\n  match { a: w then any { b: x then c: at least 2 of y  e: z } } within 1h\n}";
 }
