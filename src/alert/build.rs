@@ -219,7 +219,8 @@ impl Builder {
         }
         let mut bytes = Vec::new();
         let mut values = Vec::new();
-        let order: Vec<_> = rule.elements.iter().flat_map(crate::plan::ruleset::Element::steps).collect();
+        let elements = rule.ways().iter().flat_map(|way| &way.elements);
+        let order: Vec<_> = elements.flat_map(crate::plan::ruleset::Element::steps).collect();
         for place in &rule.key {
             // The first bound event that brings the component; all that do agree.
             let value = order.iter().find_map(|step| {

@@ -148,6 +148,13 @@ impl Page<'_> {
                     self.line(&format!("{indent}   - {}", step_words(step, wording)));
                 }
             }
+            Element::Choice(choice) => {
+                self.line(&format!("{indent}{n}. {joint}one of these sequences:"));
+                for member in &choice.members {
+                    self.line(&format!("{indent}   -"));
+                    self.sequence(member, depth + 2, wording);
+                }
+            }
             Element::Group(group) => {
                 let within = group.within.as_ref().map(|d| format!("within {}", wording.expr(d)));
                 let what = match (group.quantifier.as_ref().map(|q| count(q.count)), within) {

@@ -203,6 +203,12 @@ impl<'b> Builder<'b> {
                     self.step(member, rule, frame);
                 }
             }
+            Element::Choice(choice) => {
+                let chosen = self.rng.usize(0..choice.members.len().max(1));
+                if let Some(member) = choice.members.get(chosen) {
+                    self.sequence(member, rule, frame);
+                }
+            }
             Element::Group(group) => {
                 let times = group.quantifier.as_ref().map_or(1, |q| self.times(q.count));
                 for n in 0..times {

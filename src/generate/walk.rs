@@ -62,6 +62,7 @@ fn element<'a>(element: &'a Element, seen: &mut dyn FnMut(&'a Expr)) {
             guards(&all.without, seen);
         }
         Element::Any(any) => any.members.iter().for_each(|member| step(member, seen)),
+        Element::Choice(choice) => choice.members.iter().for_each(|member| sequence(member, seen)),
         Element::Group(group) => {
             sequence(&group.body, seen);
             group.within.iter().for_each(&mut *seen);
@@ -95,6 +96,7 @@ pub fn steps_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Step)) {
                 Element::Step(step) => seen(step),
                 Element::All(all) => all.members.iter().for_each(&mut *seen),
                 Element::Any(any) => any.members.iter().for_each(&mut *seen),
+                Element::Choice(choice) => choice.members.iter().for_each(|member| inside(member, seen)),
                 Element::Group(group) => inside(&group.body, seen),
                 Element::Absence(_) => {}
             }
@@ -114,6 +116,7 @@ pub fn guards_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Guard)) {
             match element {
                 Element::Absence(absence) => absence.events.iter().for_each(&mut *seen),
                 Element::All(all) => all.without.iter().for_each(&mut *seen),
+                Element::Choice(choice) => choice.members.iter().for_each(|member| inside(member, seen)),
                 Element::Group(group) => inside(&group.body, seen),
                 Element::Step(_) | Element::Any(_) => {}
             }

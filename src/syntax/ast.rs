@@ -406,6 +406,8 @@ pub enum Element {
     All(All),
     /// `any { a: X  b: Y }`
     Any(Any),
+    /// `any { a: X then b: Y  c: Z }`
+    Choice(Choice),
     /// `{ a: X then b: Y }`, or `at least 3 of { … }`
     Group(Group),
 }
@@ -418,6 +420,7 @@ impl Element {
             Self::Absence(e) => e.span,
             Self::All(e) => e.span,
             Self::Any(e) => e.span,
+            Self::Choice(e) => e.span,
             Self::Group(e) => e.span,
         }
     }
@@ -575,6 +578,15 @@ pub struct All {
 pub struct Any {
     /// The members, in written order.
     pub members: Vec<Step>,
+    /// The whole.
+    pub span: Span,
+}
+
+/// `any { a: X then b: Y  c: Z }`: `any` of which some member is more than a single step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The members, in written order.
+    pub members: Vec<Sequence>,
     /// The whole.
     pub span: Span,
 }
