@@ -187,6 +187,9 @@ impl Tree {
 pub struct Item {
     /// The field; none for keywords, which are looked for in the whole event.
     pub field: Option<Text>,
+    /// Other fields that may hold what is looked for: any of all the fields is enough. Rules write none, pipelines that
+    /// map one field to several do.
+    pub also: Vec<Text>,
     /// The words after the field, in written order.
     pub modifiers: Vec<Text>,
     /// The values; any of them is enough, unless a modifier says otherwise. May be empty (`[]`).

@@ -111,7 +111,7 @@ impl Reader {
             _ => (value(&entry.value).into_iter().collect(), false),
         };
         let field = Some(field).filter(|field| !field.value.is_empty());
-        Some(Item { field, modifiers: words, values, list, span: key.span.to(entry.value.span) })
+        Some(Item { field, also: Vec::new(), modifiers: words, values, list, span: key.span.to(entry.value.span) })
     }
 }
 
@@ -123,7 +123,7 @@ fn flush(words: &mut Vec<Value>, trees: &mut Vec<Tree>) {
 }
 
 fn keywords(values: Vec<Value>, list: bool, span: Span) -> Tree {
-    Tree::All(vec![Item { field: None, modifiers: Vec::new(), values, list, span }], span)
+    Tree::All(vec![Item { field: None, also: Vec::new(), modifiers: Vec::new(), values, list, span }], span)
 }
 
 /// A single value.
