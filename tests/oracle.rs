@@ -23,19 +23,16 @@ fn first_seed() -> u64 {
     std::env::var("PROPTEST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 
-/// Rules with events that time makes are left out of random cases unless `PROPTEST_SKIP` is set, to nothing for
-/// instance: fast clocks over long streams take minutes, and `resolve when` at a tick is not exact yet. The suite and
-/// `tests/clock.rs` hold them.
-const TIMED: &str = "clock |expect start";
-
 /// Tests `fails`, which says what is wrong with a case, on random cases. `PROPTEST_FAILURES` is how many failures
 /// to find before giving up, one unless said; `PROPTEST_SKIP` leaves out rules whose text has one of its words
-/// (separated by `|`), to look past what is known; `PROPTEST_ONLY` keeps only those with one.
+/// (separated by `|`), to look past what is known; `PROPTEST_ONLY` keeps only those with one; `PROPTEST_SLOW` names the
+/// cases that take more than so many milliseconds.
 fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option<String>) {
     let wanted = std::env::var("PROPTEST_FAILURES").ok().and_then(|n| n.parse().ok()).unwrap_or(1usize);
-    let skip = std::env::var("PROPTEST_SKIP").unwrap_or_else(|_| TIMED.to_owned());
+    let skip = std::env::var("PROPTEST_SKIP").unwrap_or_default();
     let skip: Vec<&str> = skip.split('|').filter(|word| !word.is_empty()).collect();
     let only = std::env::var("PROPTEST_ONLY").unwrap_or_default();
+    let slow: Option<u128> = std::env::var("PROPTEST_SLOW").ok().and_then(|ms| ms.parse().ok());
     let mut found: Vec<String> = vec![];
     for seed in first_seed()..first_seed() + budget(percent) {
         let mut r = Random::new(seed ^ (salt << 40));
@@ -44,8 +41,15 @@ fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option
         if skip.iter().any(|word| text.contains(word)) || !only.split('|').any(|word| text.contains(word)) {
             continue;
         }
+        let begun = std::time::Instant::now();
         let events = gen_stream::interesting(&mut r, &rule);
-        if fails(&rule, &events, seed).is_some() {
+        let failed = fails(&rule, &events, seed).is_some();
+        let took = begun.elapsed().as_millis();
+        if slow.is_some_and(|slow| took > slow) {
+            let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
+            eprintln!("{took} ms: PROPTEST_SEED={seed}\n{text}-- {stream}");
+        }
+        if failed {
             let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events, seed).is_some());
             let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
             let why = fails(&rule, &events, seed).expect("it still fails");
@@ -350,7 +354,7 @@ fn the_strategies_agree_on_long_streams() {
     for seed in first_seed()..first_seed() + budget(1) / 4 {
         let mut r = Random::new(seed ^ (10 << 40));
         let rule = gen_rule::rule(&mut r);
-        if matches!(rule.pick, oracle::rule::Pick::All) || TIMED.split('|').any(|w| render::file(&rule).contains(w)) {
+        if matches!(rule.pick, oracle::rule::Pick::All) {
             continue;
         }
         let (mut events, mut start) = (vec![], 0);
@@ -388,10 +392,10 @@ fn the_engine_says_what_the_definition_says_of_streams_made_for_the_rule() {
     for seed in first_seed()..first_seed() + budget(1) / 2 {
         let mut r = Random::new(seed ^ (11 << 40));
         let rule = gen_rule::rule(&mut r);
-        if matches!(rule.pick, oracle::rule::Pick::All) || TIMED.split('|').any(|w| render::file(&rule).contains(w)) {
+        if matches!(rule.pick, oracle::rule::Pick::All) {
             continue;
         }
-        let Some(events) = gen_stream::made_for(&render::file(&rule), seed) else { continue };
+        let Some(events) = gen_stream::made_for(&render::file(&rule), rule.clock, seed) else { continue };
         let settings = settings(seed);
         let outcome = select::run(&rule, &events, settings);
         if ambiguous(&outcome) {

@@ -77,7 +77,7 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     }
     let timed = |until: Ms| with_ticks(rule, &events, start, until);
     let now = timed(watermark - 1);
-    let world = World { rule, events: &now };
+    let world = World { rule, events: &now, key: vec![] };
 
     let mut all: Vec<(Env, Vec<Candidate>, Vec<usize>)> =
         keys(&world).into_iter().map(|key| candidates(&world, key)).collect();
@@ -94,14 +94,14 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
         for (key, found, looks) in &mut all {
             let Some(until) = late_deadline(found) else { continue };
             let later = timed(until);
-            let world = World { rule, events: &later };
+            let world = World { rule, events: &later, key: vec![] };
             (*key, *found, *looks) = candidates(&world, key.clone());
             if later.len() > longest.len() {
                 longest = later;
             }
         }
     }
-    let world = World { rule, events: &longest };
+    let world = World { rule, events: &longest, key: vec![] };
     let mut decided: Vec<Found> = vec![];
     let mut pending = 0;
     for (key, all, looks) in all {
@@ -131,6 +131,7 @@ fn with_ticks(rule: &Rule, events: &[Event], start: Option<Ms>, until: Ms) -> Ve
 
 /// The candidates of a key that are reported, and the looks at which `resolve when` is true.
 fn candidates(world: &World<'_>, key: Env) -> (Env, Vec<Candidate>, Vec<usize>) {
+    let world = &World { key: key.clone(), ..*world };
     let (all, looks) = match world.rule.sliding() {
         Some(step) => sliding::count(world, step, &key),
         None if world.rule.pick == Pick::Pending => (pending::reported(world, &key), vec![]),
