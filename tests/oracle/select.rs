@@ -1,11 +1,14 @@
 //! From candidates to alerts: completions in time order, `pick`, `after match`, pending absences, order, `suppress`.
 
-use super::candidates::{Candidate, Done, Search};
+use super::candidates::{self, Candidate, Done, Search};
 use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
 use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
 use super::{pending, sliding};
+
+/// Places that a small search looks at: some tenths of a second.
+const MOST_WORK: u64 = 200_000;
 
 /// An alert of the oracle. Events are named by their line.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +56,15 @@ pub struct Settings {
     pub lateness: Ms,
     /// At the end, time goes on until everything is decided.
     pub flush: bool,
+}
+
+/// As [`run`], unless there are too many candidates to go through: their number may be exponential in that of events.
+pub fn run_if_small(rule: &Rule, arrivals: &[Event], settings: Settings) -> Option<Outcome> {
+    candidates::bound_work(MOST_WORK);
+    let outcome = run(rule, arrivals, settings);
+    let small = candidates::is_within_work();
+    candidates::bound_work(u64::MAX);
+    small.then_some(outcome)
 }
 
 /// What a rule says to events in order of arrival; `seq` is their line.
