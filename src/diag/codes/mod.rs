@@ -4,4 +4,5 @@ pub mod check;
 pub mod config;
 pub mod sample;
 pub mod second_ring;
+pub mod sigma;
 pub mod syntax;
