@@ -24,6 +24,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeInfo> {
         codes::config::CODES,
         codes::sample::CODES,
         codes::sigma::CODES,
+        codes::sigma_correlation::CODES,
     ]
     .into_iter()
     .flatten()

@@ -5,4 +5,5 @@ pub mod config;
 pub mod sample;
 pub mod second_ring;
 pub mod sigma;
+pub mod sigma_correlation;
 pub mod syntax;
