@@ -35,6 +35,9 @@ impl<'a> Checker<'a> {
         if let Some(group) = model.flattened.first().or(model.parts.first().map(|p| &p.group)) {
             return Some((group.span, "braces", LATEST));
         }
+        if let Some((choice, _)) = model.choices.first() {
+            return Some((choice.span, "`any` of sequences", LATEST));
+        }
         for node in &model.nodes {
             match &node.kind {
                 NodeKind::Step(i) => {

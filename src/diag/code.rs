@@ -23,6 +23,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeInfo> {
         codes::check::CODES,
         codes::config::CODES,
         codes::sample::CODES,
+        codes::sigma::CODES,
         codes::eql::CODES,
     ]
     .into_iter()

@@ -148,6 +148,7 @@ impl Search<'_> {
                 let mut taken = vec![];
                 self.members(i, joint, members, without, part, &mut taken, out);
             }
+            Elem::Choice { .. } => unreachable!("each way is searched by itself"),
             Elem::Absence { events, fewer, end } => self.absence(i, events, *fewer, end.as_ref(), part, out),
             Elem::Group { count, body, within } => self.group(i, joint, *count, body, *within, part, out),
         }

@@ -162,12 +162,16 @@ fn keys(world: &World<'_>) -> Vec<Env> {
 /// The candidates of one key that are reported, completion by completion.
 fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
     let rule = world.rule;
-    let mut search = Search { world, key: key.clone(), used: 0, reported: vec![] };
+    let ways = rule.ways();
+    let worlds: Vec<World<'_>> = ways.iter().map(|rule| World { rule, events: world.events }).collect();
+    let (mut used, mut reported) = (0, vec![]);
     let mut out: Vec<Candidate> = vec![];
-    let mut after: Option<Done> = None;
+    let mut after: Option<(Ms, Done)> = None;
     loop {
-        let all = search.all();
-        let Some(done) = all.iter().map(|c| c.done).filter(|d| after.is_none_or(|a| *d > a)).min() else {
+        let search = |world| Search { world, key: key.clone(), used, reported: reported.clone() }.all();
+        let all: Vec<Candidate> = worlds.iter().flat_map(search).collect();
+        let places = all.iter().map(|c| (time(world, c.done), c.done));
+        let Some((ts, done)) = places.filter(|place| after.is_none_or(|a| *place > a)).min() else {
             return out;
         };
         let mut chosen = pick(rule, all.into_iter().filter(|c| c.done == done).collect());
@@ -176,20 +180,28 @@ fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
         }
         chosen.sort_by(|a, b| older_first(&a.binds, &b.binds));
         match &rule.skip {
-            Skip::PastLast => search.used = search.used.max(past(world, done)),
-            Skip::ToNext => search.reported.extend(chosen.iter().map(|c| c.bound()[0])),
+            Skip::PastLast => used = used.max(past(world, done)),
+            Skip::ToNext => reported.extend(chosen.iter().map(|c| c.bound()[0])),
             Skip::NoSkip => {}
             Skip::ToFirst(name) | Skip::ToLast(name) => {
                 let last = matches!(rule.skip, Skip::ToLast(_));
                 let step = rule.step_named(name).expect("a step").id;
                 for bound in chosen.iter().map(|c| &c.binds[step]) {
                     let to = if last { bound.last() } else { bound.first() };
-                    search.used = search.used.max(to.copied().unwrap_or_else(|| past(world, done)));
+                    used = used.max(to.copied().unwrap_or_else(|| past(world, done)));
                 }
             }
         }
         out.extend(chosen);
-        after = Some(done);
+        after = Some((ts, done));
+    }
+}
+
+/// When a completion is: of one time, events come before deadlines.
+fn time(world: &World<'_>, done: Done) -> Ms {
+    match done {
+        Done::Event(e) => world.events[e].ts,
+        Done::Deadline(t) => t,
     }
 }
 

@@ -5,4 +5,5 @@ pub mod config;
 pub mod eql;
 pub mod sample;
 pub mod second_ring;
+pub mod sigma;
 pub mod syntax;
