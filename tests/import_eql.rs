@@ -84,3 +84,23 @@ fn the_corpus_loads() {
     assert!(failures.is_empty(), "of {all}:\n{failures}");
     println!("{all} queries load");
 }
+
+/// The text of a fenced block after a heading of an explanation, if it is a query.
+fn example<'t>(explanation: &'t str, heading: &str) -> Option<&'t str> {
+    let (_, after) = explanation.split_once(&format!("{heading}:\n\n```eql\n"))?;
+    Some(after.split_once("\n```").expect("the fence is closed").0)
+}
+
+#[test]
+fn examples_of_codes_give_their_code_and_no_other() {
+    for info in tripline::diag::codes::eql::CODES {
+        for (heading, wanted) in [("Wrong", &[info.code][..]), ("Right", &[])] {
+            let Some(text) = example(info.explanation, heading) else { continue };
+            let (_, problems, sources) = read(text, &Options::default());
+            let mut codes: Vec<&str> = problems.iter().map(|d| d.code.0).collect();
+            codes.dedup();
+            assert_eq!(codes, wanted, "{}: {text}\n{}", info.code, render_text(&problems, &sources, false));
+            assert!(problems.iter().all(|d| d.help.is_some()), "{}: no way out", info.code);
+        }
+    }
+}
