@@ -7,14 +7,19 @@ use tripline::base::Limits;
 use tripline::compile::{CompileOptions, compile};
 use tripline::diag::render::render_text;
 use tripline::diag::{Diagnostic, Level};
-use tripline::import::eql::{Options, parse};
+use tripline::import::eql::{Kind, Options, parse};
 use tripline::syntax::ast::File;
 use tripline::syntax::source::{SourceId, SourceMap};
 
 fn read(text: &str, options: &Options) -> (File, Vec<Diagnostic>, SourceMap) {
+    read_as(text, "hunt.eql", options)
+}
+
+fn read_as(text: &str, name: &str, options: &Options) -> (File, Vec<Diagnostic>, SourceMap) {
     let mut sources = SourceMap::new();
-    let id = sources.add("hunt.eql", text);
-    let (file, problems) = parse(id, "hunt.eql", text, options, &Limits::default(), &mut BTreeSet::new());
+    let id = sources.add(name, text);
+    let kind = Kind::of(name).expect("a kind");
+    let (file, problems) = parse(id, name, text, kind, options, &Limits::default(), &mut BTreeSet::new());
     (file, problems, sources)
 }
 
@@ -85,18 +90,19 @@ fn the_corpus_loads() {
     println!("{all} queries load");
 }
 
-/// The text of a fenced block after a heading of an explanation, if it is a query.
-fn example<'t>(explanation: &'t str, heading: &str) -> Option<&'t str> {
-    let (_, after) = explanation.split_once(&format!("{heading}:\n\n```eql\n"))?;
-    Some(after.split_once("\n```").expect("the fence is closed").0)
+/// The text of a fenced block after a heading of an explanation, and its language.
+fn example<'t>(explanation: &'t str, heading: &str) -> (&'t str, &'t str) {
+    let (_, after) = explanation.split_once(&format!("{heading}:\n\n```")).expect("the explanation has the heading");
+    let (language, text) = after.split_once('\n').expect("a block");
+    (text.split_once("\n```").expect("the fence is closed").0, language)
 }
 
 #[test]
 fn examples_of_codes_give_their_code_and_no_other() {
     for info in tripline::diag::codes::eql::CODES {
         for (heading, wanted) in [("Wrong", &[info.code][..]), ("Right", &[])] {
-            let Some(text) = example(info.explanation, heading) else { continue };
-            let (_, problems, sources) = read(text, &Options::default());
+            let (text, language) = example(info.explanation, heading);
+            let (_, problems, sources) = read_as(text, &format!("rule.{language}"), &Options::default());
             let mut codes: Vec<&str> = problems.iter().map(|d| d.code.0).collect();
             codes.dedup();
             assert_eq!(codes, wanted, "{}: {text}\n{}", info.code, render_text(&problems, &sources, false));

@@ -8,6 +8,8 @@
 //! docs/eql.md says what is supported, and where the meaning differs from Elasticsearch's.
 
 mod call;
+mod detection;
+mod document;
 mod grammar;
 mod lower;
 mod lower_expr;
@@ -58,52 +60,112 @@ impl Kind {
     }
 }
 
-/// Reads a file of queries. `file_name` names the rules whose queries have no name; `taken` are the names of rules so
-/// far, and grows. The tree holds the queries without errors.
+/// Whether a file holds rules of this kind, as far as a look at it says; others may lie in a folder of rules.
+pub fn holds_rules(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Queries => true,
+        Kind::Toml => text.lines().any(|line| line.trim_end() == "[rule]"),
+        Kind::Json => text.contains("\"rule_id\"") && text.contains("\"query\""),
+    }
+}
+
+/// Reads a file. `file_name` names the rules whose queries have no name; `taken` are the names of rules so far, and
+/// grows. The tree holds the queries without errors.
 pub fn parse(
     source: SourceId,
     file_name: &str,
     text: &str,
+    kind: Kind,
     options: &Options,
     limits: &Limits,
     taken: &mut BTreeSet<String>,
 ) -> (File, Vec<Diagnostic>) {
-    let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let embedded = Embedded::plain(source, body, text.len() - body.len());
-    let scanned = scan::scan(body);
-    let pieces = split::queries(body, &scanned);
-    let mut file = File::default();
-    let mut out = Vec::new();
-    if pieces.is_empty() {
-        lower::refuse_empty(Span::new(source, 0, text.len()), &mut out);
+    let mut reading = Reading { options, limits, taken, file: File::default(), out: Vec::new() };
+    match kind {
+        Kind::Queries => reading.queries(source, file_name, text),
+        Kind::Toml => match document::toml(source, text) {
+            Ok(tree) => reading.detections(&tree),
+            Err(report) => reading.out.push(report),
+        },
+        Kind::Json => match document::json(source, text) {
+            Ok(trees) => trees.iter().for_each(|tree| reading.detections(tree)),
+            Err(report) => reading.out.push(report),
+        },
     }
-    for piece in pieces {
-        let tokens = &scanned.tokens[piece.tokens.clone()];
-        let (query, problems) = parser::query(&embedded, &scanned, tokens, limits);
-        let broken = problems.iter().any(|d| d.level == Level::Error);
-        out.extend(problems);
-        let mut facts = Facts::default();
-        for (key, value, (start, end)) in piece.facts {
-            let said = (value, embedded.span(start, end));
-            match key.as_str() {
-                "name" => facts.title = Some(said),
-                "id" => facts.id = Some(said),
-                "severity" => facts.severity = Some(said),
-                "description" => facts.description = Some(said),
-                _ => facts.tags = said.0.split(',').map(|tag| (tag.trim().to_owned(), said.1)).collect(),
-            }
+    (reading.file, reading.out)
+}
+
+struct Reading<'r> {
+    options: &'r Options,
+    limits: &'r Limits,
+    taken: &'r mut BTreeSet<String>,
+    file: File,
+    out: Vec<Diagnostic>,
+}
+
+impl Reading<'_> {
+    fn queries(&mut self, source: SourceId, file_name: &str, text: &str) {
+        let body = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let embedded = Embedded::plain(source, body, text.len() - body.len());
+        let scanned = scan::scan(body);
+        let pieces = split::queries(body, &scanned);
+        if pieces.is_empty() {
+            lower::refuse_empty(Span::new(source, 0, text.len()), &mut self.out);
         }
         let stem = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
         let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
-        facts.name = unique_name(facts.title.as_ref().map_or(stem, |t| &t.0), taken);
-        facts.place = facts.title.as_ref().map(|t| t.1);
-        if let Some(query) = query.filter(|_| !broken) {
-            let before = out.len();
-            let items = lower::lower(&query, &facts, options, &mut out);
-            if !out[before..].iter().any(|d| d.level == Level::Error) {
-                file.items.extend(items);
+        for piece in pieces {
+            let mut facts = Facts::default();
+            for (key, value, (start, end)) in piece.facts {
+                let said = (value, embedded.span(start, end));
+                match key.as_str() {
+                    "name" => facts.title = Some(said),
+                    "id" => facts.id = Some(said),
+                    "severity" => facts.severity = Some(said),
+                    "description" => facts.description = Some(said),
+                    _ => facts.tags = said.0.split(',').map(|tag| (tag.trim().to_owned(), said.1)).collect(),
+                }
             }
+            facts.name = unique_name(facts.title.as_ref().map_or(stem, |t| &t.0), self.taken);
+            facts.place = facts.title.as_ref().map(|t| t.1);
+            self.rule(&embedded, &scanned, piece.tokens, &facts, self.options);
         }
     }
-    (file, out)
+
+    fn detections(&mut self, tree: &document::Value) {
+        for (rule, metadata) in detection::rules(tree) {
+            let Some(found) = detection::detection(rule, metadata, self.taken, &mut self.out) else { continue };
+            let scanned = scan::scan(&found.query.text);
+            let all = 0..scanned.tokens.len();
+            if all.is_empty() {
+                lower::refuse_empty(found.query.span(0, found.query.text.len()), &mut self.out);
+                continue;
+            }
+            let mut options = self.options.clone();
+            if let Some(field) = found.event_category {
+                options.event_category = field;
+            }
+            self.rule(&found.query, &scanned, all, &found.facts, &options);
+        }
+    }
+
+    /// One query, of some of the tokens of a text.
+    fn rule(
+        &mut self,
+        text: &Embedded,
+        scanned: &scan::Tokens,
+        tokens: std::ops::Range<usize>,
+        facts: &Facts,
+        options: &Options,
+    ) {
+        let (query, problems) = parser::query(text, scanned, &scanned.tokens[tokens], self.limits);
+        let broken = problems.iter().any(|d| d.level == Level::Error);
+        self.out.extend(problems);
+        let Some(query) = query.filter(|_| !broken) else { return };
+        let before = self.out.len();
+        let items = lower::lower(&query, facts, options, &mut self.out);
+        if !self.out[before..].iter().any(|d| d.level == Level::Error) {
+            self.file.items.extend(items);
+        }
+    }
 }

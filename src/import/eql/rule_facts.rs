@@ -37,6 +37,8 @@ pub(super) struct Facts {
     pub(super) references: Vec<Said>,
     /// What else it may be.
     pub(super) false_positives: Vec<Said>,
+    /// It is switched off, and where that stands.
+    pub(super) disabled: Option<Span>,
     /// Alerts of one key in so many nanoseconds are one.
     pub(super) suppress: Option<super::suppression::Suppression>,
 }
@@ -94,7 +96,8 @@ impl Facts {
 
     /// The clauses that stand behind the pattern.
     pub(super) fn clauses_after(&self, query: &Query, out: &mut Vec<Diagnostic>) -> Vec<Clause> {
-        self.suppress.as_ref().and_then(|s| s.clause(query, out)).into_iter().collect()
+        let off = self.disabled.map(|span| Clause { kind: ClauseKind::Enabled(false), span });
+        self.suppress.as_ref().and_then(|s| s.clause(query, out)).into_iter().chain(off).collect()
     }
 }
 
