@@ -25,6 +25,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeInfo> {
         codes::sample::CODES,
         codes::sigma::CODES,
         codes::sigma_correlation::CODES,
+        codes::eql::CODES,
     ]
     .into_iter()
     .flatten()
