@@ -176,7 +176,8 @@ fn keys(world: &World<'_>) -> Vec<Env> {
 fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
     let rule = world.rule;
     let ways = rule.ways();
-    let worlds: Vec<World<'_>> = ways.iter().map(|rule| World { rule, events: world.events, key: key.clone() }).collect();
+    let worlds: Vec<World<'_>> =
+        ways.iter().map(|rule| World { rule, events: world.events, key: key.clone() }).collect();
     let (mut used, mut reported) = (0, vec![]);
     let mut out: Vec<Candidate> = vec![];
     let mut after: Option<(Ms, Done)> = None;
