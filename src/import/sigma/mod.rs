@@ -11,6 +11,7 @@ pub mod lower;
 pub mod model;
 mod modifier;
 mod pattern;
+pub mod pipeline;
 mod read;
 mod read_correlation;
 mod read_detection;
