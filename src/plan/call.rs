@@ -218,6 +218,17 @@ pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
     }
 }
 
+/// What `f` makes of a value, or of each element of a list; elements for which it is missing are left out.
+fn each_of(v: ValueRef<'_>, f: impl Fn(ValueRef<'_>) -> Value) -> Value {
+    match v {
+        ValueRef::List(items) => {
+            let made = items.iter().map(|item| f(item.as_ref()));
+            Value::List(made.filter(|value| *value != Value::Missing).collect())
+        }
+        one => f(one),
+    }
+}
+
 /// The characters `start..end`; negative places count from the end, and what lies outside is cut off.
 fn slice(s: &str, start: i64, end: Option<i64>) -> Value {
     let count = s.chars().count() as i64;
@@ -246,17 +257,6 @@ fn number_in(s: &str, base: i64) -> Value {
         return Value::Missing;
     }
     i128::from_str_radix(digits, base).map_or(Value::Missing, |n| Value::integer(if minus { -n } else { n }))
-}
-
-/// What `f` makes of a value, or of each element of a list; elements for which it is missing are left out.
-fn each_of(v: ValueRef<'_>, f: impl Fn(ValueRef<'_>) -> Value) -> Value {
-    match v {
-        ValueRef::List(items) => {
-            let made = items.iter().map(|item| f(item.as_ref()));
-            Value::List(made.filter(|value| *value != Value::Missing).collect())
-        }
-        one => f(one),
-    }
 }
 
 fn any_text(a: ValueRef<'_>, b: ValueRef<'_>, test: impl Fn(&str, &str) -> bool + Copy) -> Value {
