@@ -117,9 +117,13 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     None => without.extend(&absence.events),
                     Some(within) => {
                         let previous = ways.first().and_then(|w| w.elements.last()?.steps().last().copied());
-                        let guards =
+                        let mut guards =
                             absence.events.iter().map(|g| self.guard(g, previous, None, low)).collect::<Vec<_>>();
-                        let ahead = Ahead { guards, fewer: absence.fewer.unwrap_or(1), within };
+                        let group = absence.group.as_ref().map(|group| {
+                            let steps = std::mem::take(&mut guards);
+                            Box::new(self.absent_group(absence, group, steps, previous, low))
+                        });
+                        let ahead = Ahead { guards, group, fewer: absence.fewer.unwrap_or(1), within };
                         ways.iter_mut().for_each(|way| way.ahead.push(ahead.clone()));
                     }
                 },
@@ -348,6 +352,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let finders: Vec<(StepId, StepId)> = (0..self.steps.len())
             .map(StepId::from)
             .flat_map(|step| self.steps[step.index()].naming().map(move |(_, name)| (name, step)).collect::<Vec<_>>())
+            .chain(self.absent.iter().copied())
             .collect();
         for (at, name) in std::mem::take(&mut self.found).into_iter().enumerate() {
             let id = StepId::from(self.step_asts.len() + at);
@@ -469,7 +474,7 @@ pub(super) fn bound(d: Option<&ast::Expr>, low: &mut Lowering<'_>) -> (Option<Du
     }
 }
 
-fn link(then: &ast::Then, low: &mut Lowering<'_>) -> Link {
+pub(super) fn link(then: &ast::Then, low: &mut Lowering<'_>) -> Link {
     let after = then.after.as_ref().map(|d| low.duration(d));
     let (within, computed) = bound(then.within.as_ref(), low);
     Link { directly: then.directly, after, within, computed }

@@ -38,6 +38,8 @@ pub(super) struct RuleBuilder<'s, 'a> {
     pub(super) step_asts: Vec<ast::Step>,
     /// Names that look-backs give to what they find, in written order.
     pub(super) found: Vec<Arc<str>>,
+    /// Names inside absences of groups that have been lowered, with the step before the absence.
+    pub(super) absent: Vec<(StepId, StepId)>,
     pub(super) pending_roles: Vec<PendingRole>,
     pub(super) reads: Vec<RuleId>,
     /// How often predicates ask for the whole event: they are decided before events are kept.
@@ -73,6 +75,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             step_keys: Vec::new(),
             step_asts: Vec::new(),
             found: Vec::new(),
+            absent: Vec::new(),
             pending_roles: Vec::new(),
             reads: reads.to_vec(),
             whole_in_predicates: 0,
@@ -99,6 +102,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             first: Box::new(ast::Element::Absence(ast::Absence {
                 fewer: None,
                 events: Vec::new(),
+                group: None,
                 within: None,
                 until: None,
                 span: decl.span,
@@ -114,6 +118,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         // Names first: a condition may only read earlier names, but which are names must be known.
         self.declare_steps(body, &mut low);
         self.declare_found(&mut low);
+        self.declare_absent(body, &mut low);
         for (step, at) in self.step_asts.clone().iter().zip(0..) {
             self.step_keys[at] = self.step_components(step, &mut low);
         }

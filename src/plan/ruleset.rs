@@ -439,7 +439,8 @@ pub struct Step {
     pub reads: Vec<StepId>,
     /// [`Step::cross`] reads `prev`.
     pub reads_prev: bool,
-    /// It is no step of the pattern: it holds what the `if q: X in last d` of this step has found, and is never bound.
+    /// It is no step of the pattern and is never bound: it holds what the `if q: X in last d` of this step has found, or
+    /// what the search for an absent group behind this step stands at.
     pub found_by: Option<StepId>,
 }
 
@@ -624,12 +625,44 @@ pub struct Link {
 /// `no X within d`, `fewer than 3 of X until T`.
 #[derive(Clone, Debug)]
 pub struct Ahead {
-    /// Events of these.
+    /// Events of these; none for a group.
     pub guards: Vec<GuardId>,
+    /// A sequence that must not lie wholly before the deadline.
+    pub group: Option<Box<AbsentGroup>>,
     /// So many of them break it: 1 for `no`.
     pub fewer: u64,
     /// From the previous element's last event on, closed.
     pub within: Span,
+}
+
+/// `no { a: X then b: Y } within d`.
+#[derive(Clone, Debug)]
+pub struct AbsentGroup {
+    /// Its steps, in order; never empty.
+    pub steps: Vec<AbsentStep>,
+    /// Events of the steps' classes, whatever their conditions: beside those that the pattern names they break
+    /// `directly` inside. Empty if no joint asks for that.
+    pub between: Vec<GuardId>,
+}
+
+impl AbsentGroup {
+    /// Whether each step can be decided by itself: nothing inside reads what another one has found.
+    pub fn is_separable(&self) -> bool {
+        self.steps.iter().all(|step| !step.reads_inside)
+    }
+}
+
+/// A step of an absent group.
+#[derive(Clone, Debug)]
+pub struct AbsentStep {
+    /// Its class, key and condition.
+    pub guard: GuardId,
+    /// Where the event is put that it has found, after the steps of the pattern in [`Rule::steps`]; for named steps.
+    pub name: Option<StepId>,
+    /// The joint to the step before; nothing for the first.
+    pub link: Link,
+    /// Its condition or joint reads an event found by a step of the group.
+    pub reads_inside: bool,
 }
 
 /// A length of time, or what it is computed from: an expression over the events that are bound where it stands.

@@ -1,6 +1,6 @@
 //! Patterns and tests back to text.
 
-use super::ast::{All, ClassRef, Group};
+use super::ast::{Absence, AbsentGroup, All, ClassRef, Group};
 use super::ast::{
     Any, Count, Element, ExpectAlert, MatchClause, Path, Quantifier, Sequence, Step, StepGuardKind, TestDecl,
     TestEvent, TestItem, TestValue, Then,
@@ -123,7 +123,10 @@ impl Printer<'_> {
                     None => Doc::text("no "),
                     Some(n) => Doc::text(format!("fewer than {n} of ")),
                 };
-                let mut parts = vec![head, self.guards(&absence.events).nest(4).group()];
+                let mut parts = match &absence.group {
+                    None => vec![head, self.guards(&absence.events).nest(4).group()],
+                    Some(group) => vec![head, self.absent_group(absence, group)],
+                };
                 if let Some(within) = &absence.within {
                     parts.extend([Doc::text(" within "), self.written.expr(within)]);
                 }
@@ -163,6 +166,21 @@ impl Printer<'_> {
                 Doc::Concat(parts)
             }
         }
+    }
+
+    fn absent_group(&self, absence: &Absence, group: &AbsentGroup) -> Doc {
+        let mut parts = vec![Doc::text("{ ")];
+        for (i, guard) in absence.events.iter().enumerate() {
+            if let Some(then) = i.checked_sub(1).and_then(|i| group.joints.get(i)) {
+                parts.extend([Doc::text(" "), self.then(then), Doc::text(" ")]);
+            }
+            if let Some(Some(name)) = group.names.get(i) {
+                parts.push(Doc::text(format!("{}: ", self.written.ident(name))));
+            }
+            parts.push(self.guard(guard, false));
+        }
+        parts.push(Doc::text(" }"));
+        Doc::Concat(parts)
     }
 
     fn member_list(&self, members: &[Step]) -> Doc {

@@ -3,5 +3,4 @@
 pub mod check;
 pub mod config;
 pub mod sample;
-pub mod second_ring;
 pub mod syntax;

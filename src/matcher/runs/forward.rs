@@ -114,6 +114,9 @@ impl<'s> Search<'s> {
     /// Whether too few of an absence's events come after `last` up to its deadline.
     fn is_silent(&self, ahead: &Ahead, last: Id, deadline: Timestamp) -> bool {
         let end = self.buffer.after(deadline);
+        if let Some(group) = &ahead.group {
+            return !self.occurs(group, last + 1, end);
+        }
         if ahead.fewer == 1 {
             return !self.any_hit(&ahead.guards, last + 1, end, &[]);
         }
