@@ -161,6 +161,12 @@ impl<'a> Checker<'a> {
         match plain {
             None => {
                 let at = model.steps.first().map_or(clause.span, |s| s.step.span);
+                let choice = model.nodes.first().is_some_and(|n| !n.branch.is_empty());
+                let why = if choice {
+                    "one of several first steps"
+                } else {
+                    "the first step binds more than one event, or has guards"
+                };
                 self.out.push(
                     Diagnostic::error(
                         codes::EXPECT_FIRST,
@@ -168,7 +174,7 @@ impl<'a> Checker<'a> {
                         clause.span,
                         "begins each key as if its first step had happened",
                     )
-                    .label(at, "the first step binds more than one event, or has guards")
+                    .label(at, why)
                     .help("begin with one step that binds one event: `last: heartbeat then no heartbeat within 5m`"),
                 );
             }

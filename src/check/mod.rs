@@ -33,7 +33,7 @@ mod statistic;
 mod suggest;
 mod test_block;
 mod values;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
 //! `tripline generate`: a stream of events that fires a rule, and the alerts to expect from it.
 #![expect(clippy::disallowed_methods, reason = "the stream and its alerts are written here")]
 
+use super::number::counted;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -77,8 +78,4 @@ fn contents(generated: &Generated) -> String {
         }
     }
     format!("{text}, {} of noise", counted(generated.noise, "event"))
-}
-
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

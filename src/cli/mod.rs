@@ -13,6 +13,7 @@ mod explain;
 mod fmt;
 mod generate;
 mod graph;
+mod number;
 mod paths;
 mod rules;
 mod run;

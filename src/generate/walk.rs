@@ -1,8 +1,8 @@
 //! Every expression of a rule, and every part of an expression; what single clauses say.
 
+use crate::check::walk::expressions;
 use crate::syntax::ast::{
-    AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, InSet, RuleDecl, Sequence, Step, StepGuardKind,
-    TemplatePart,
+    AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, RuleDecl, Sequence, Step, StepGuardKind, TemplatePart,
 };
 
 /// Calls `seen` with every expression that stands in a rule.
@@ -137,36 +137,10 @@ pub fn guards_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Guard)) {
 
 /// Calls `seen` with an expression and all its parts.
 pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
-    seen(expr);
-    match &expr.kind {
-        ExprKind::Call(call) => {
-            call.args.iter().for_each(|arg| parts_of(arg, seen));
-            call.condition.iter().for_each(|condition| parts_of(condition, seen));
-            call.by.iter().for_each(|item| parts_of(&item.value, seen));
-        }
-        ExprKind::Not(inner)
-        | ExprKind::Neg(inner)
-        | ExprKind::Below(inner)
-        | ExprKind::Index(inner, _)
-        | ExprKind::Member(inner, _) => {
-            parts_of(inner, seen);
-        }
-        ExprKind::Binary(_, left, right) => {
-            parts_of(left, seen);
-            parts_of(right, seen);
-        }
-        ExprKind::In { value, set, .. } => {
-            parts_of(value, seen);
-            if let InSet::List(items) = set {
-                items.iter().for_each(|item| parts_of(item, seen));
-            }
-        }
-        ExprKind::Like { value, .. } | ExprKind::Matches { value, .. } => parts_of(value, seen),
-        ExprKind::List(items) | ExprKind::Lookup { key: items, .. } => {
-            items.iter().for_each(|item| parts_of(item, seen))
-        }
-        _ => {}
-    }
+    expressions(expr, &mut |part| {
+        seen(part);
+        true
+    });
 }
 
 /// Whether a rule watches for keys that were not seen.

@@ -305,6 +305,10 @@ pub struct Meta {
     pub title: Option<Arc<str>>,
     /// Tags.
     pub tags: Vec<Arc<str>>,
+    /// Its id where it came from.
+    pub id: Option<Arc<str>>,
+    /// How far it is trusted.
+    pub status: Option<Arc<str>>,
     /// Description.
     pub description: Option<Arc<str>>,
     /// What to do.
@@ -313,6 +317,8 @@ pub struct Meta {
     pub author: Option<Arc<str>>,
     /// References.
     pub references: Vec<Arc<str>>,
+    /// What else fires it.
+    pub false_positives: Vec<Arc<str>>,
 }
 
 /// A severity, or how to find it.
