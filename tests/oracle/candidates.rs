@@ -3,6 +3,7 @@
 //! Elements take events from left to right. Whatever depends on the whole candidate (`within`, reach-back,
 //! `cancel on`, `having`) is tested when the last element has been placed. Repetition stands in `repeat.rs`.
 
+use super::absent::Absent;
 use super::eval::{At, Binds, Env, World, join};
 use super::event::{Ms, Val};
 use super::expr::Expr;
@@ -149,7 +150,17 @@ impl Search<'_> {
                 self.members(i, joint, members, without, part, &mut taken, out);
             }
             Elem::Choice { .. } => unreachable!("each way is searched by itself"),
-            Elem::Absence { events, fewer, end } => self.absence(i, events, *fewer, end.as_ref(), part, out),
+            Elem::Absence { events, inner, end: Some(end), .. } if !inner.is_empty() => {
+                let Some(deadline) = self.deadline(end, part) else { return };
+                let after = part.last.expect("an absence follows a step");
+                let group = Absent { events, inner, after, deadline };
+                if !self.occurs(&group, part, 0, None, &part.binds) {
+                    let mut next = part.clone();
+                    next.waits.push(deadline);
+                    self.go(i + 1, &next, out);
+                }
+            }
+            Elem::Absence { events, fewer, end, .. } => self.absence(i, events, *fewer, end.as_ref(), part, out),
             Elem::Group { count, body, within } => self.group(i, joint, *count, body, *within, part, out),
         }
     }
