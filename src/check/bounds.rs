@@ -63,7 +63,9 @@ impl<'a> Checker<'a> {
             let scope = Scope::before(Place::Bound, model, at + 1);
             let gap = node.then.map(|then| self.gap(then, Some(&scope))).unwrap_or_default();
             if let NodeKind::Absence(absence) = &node.kind {
-                if let (Some(d), Some(within)) = (self.absence_end(model, at, absence), &absence.within) {
+                let length = self.absence_end(model, at, absence);
+                self.absent_bounds(model, at, absence, length);
+                if let (Some(d), Some(within)) = (length, &absence.within) {
                     waiting = waiting.max(Some((d, within.span)));
                 }
                 gaps.push(NodeGap::default());
@@ -256,6 +258,11 @@ impl<'a> Checker<'a> {
         Gap { after, within }
     }
 
+    /// The least constant time that a joint takes.
+    pub(super) fn least_gap(&mut self, then: &Then, scope: &Scope<'_, 'a>) -> Option<i64> {
+        self.gap(then, Some(scope)).after.map(|(d, _)| d)
+    }
+
     fn dead_gap(&mut self, most: Option<(i64, Span)>, around: Option<(i64, Span)>, what: &str) {
         if let (Some((most, span)), Some((total, whole))) = (most, around)
             && most >= total
@@ -374,6 +381,6 @@ fn within(diagnostic: &Diagnostic, span: Span) -> bool {
 }
 
 /// A duration as a literal.
-fn show(nanoseconds: i64) -> String {
+pub(super) fn show(nanoseconds: i64) -> String {
     Duration(nanoseconds).to_string()
 }

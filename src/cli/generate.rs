@@ -26,8 +26,9 @@ pub fn run(args: &GenerateArgs, options: &CompileOptions, time: TimeConfig, term
             names.join(", ")
         )));
     };
-    let wanted = with_rules_below(std::slice::from_ref(rule), &selection.files);
-    let narrow = CompileOptions { only: Some(wanted), ..options.clone() };
+    let wanted = with_rules_below([rule.clone()], &selection.files);
+    let silent = wanted.iter().filter(|name| *name != rule).cloned().collect();
+    let narrow = CompileOptions { only: Some(wanted), silent, ..options.clone() };
     let Some(ruleset) = compile_texts(&selection.texts, &narrow).ruleset else { return Err(Stop::shown()) };
     let wish = Options {
         seed: args.seed,

@@ -3,4 +3,5 @@
 pub mod check;
 pub mod config;
 pub mod sample;
+pub mod sigma;
 pub mod syntax;
