@@ -59,6 +59,36 @@ fn choices() {
 }
 
 #[test]
+fn absent_groups() {
+    expect(&[
+        ("a: w then no { b: x then c: y } within 5m", "", &[]),
+        ("a: w then no { b: x where v == a.v then c: y where v == b.v } within 5m then d: z", " within 1h", &[]),
+        ("a: w then no { b: x then within b.v * 1s y } until a.@ts + a.v * 1h", "", &[]),
+        // Names inside.
+        ("a: w then no { b: x where v == c.v then c: y } within 5m", "", &["E0384"]),
+        ("a: w then no { b: x where v == b.v then c: y } within 5m", "", &["E0384"]),
+        ("a: w then no { b: x then c: y } within 5m then d: z where v == b.v", " within 1h", &["E0384"]),
+        ("a: w then no { b: x then c: y } within 5m", "\n  alert { v = b.v }", &["E0384"]),
+        ("a: w then no { b: x then c: y } within 5m then no { d: x where v == b.v then y } within 6m", "", &["E0384"]),
+        ("a: w then no { a: x then c: y } within 5m", "", &["E0204"]),
+        ("a: w then no { b: x then y where v == prev.v } within 5m", "", &["E0219"]),
+        ("a: w then no { b: x then y where v == d.v } within 5m then d: z", " within 1h", &["E0216"]),
+        // Bounds.
+        ("a: w then no { b: x then c: y }", "", &["E0385"]),
+        ("a: w then no { b: x then c: y } then d: z", " within 1h", &["E0385"]),
+        ("a: w then no { b: x then after 10m c: y } within 5m", "", &["E0306"]),
+        ("a: w then no { b: x then after 10m within 1m c: y } within 1h", "", &["E0305"]),
+        ("a: w then no { b: x } within 5m", "", &["W0509"]),
+        ("no { b: x then c: y } within 5m then a: w", " within 1h", &["E0310"]),
+        // What does not go with it.
+        ("a: w then no { b: x then c: y } within 5m", "\n  repeat every 5m", &["E0385"]),
+        ("a: w then no { b: x then c: y } within 5m then d: z", " within 1h\n  pick pending", &["E0343"]),
+        ("a: w then no { b: x by host then c: y } within 5m", "", &["E0233"]),
+        ("a: w then b: x by host, user then no { c: y then directly d: z } within 5m", " within 1h", &["E0316"]),
+    ]);
+}
+
+#[test]
 fn parts() {
     expect(&[
         ("{ a: x then b: y } within 5m then c: z", " within 1h", &[]),

@@ -10,8 +10,8 @@ use super::lower::{SetBuilder, fingerprint};
 use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
 use super::lower_pattern::{Way, bound};
 use super::ruleset::{
-    AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
-    Severity, SeverityRule, Step, Suppress, TemplatePiece,
+    AfterMatch, Ahead, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind,
+    Rule, Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
 use super::sliding::Sliding;
 use super::strategy;
@@ -223,7 +223,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
         let events = clause.and_then(|m| m.events).map(|e| e.count);
         let all_elements = elements.iter().chain(ways.iter().flat_map(|way| &way.elements));
-        let contiguous = all_elements.into_iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        let ends = trailing.iter().chain(ways.iter().flat_map(|way| &way.ahead));
+        let contiguous = all_elements.into_iter().any(is_contiguous)
+            || ends.into_iter().any(is_contiguous_inside)
+            || self.steps.iter().any(consecutive);
         // A window of so many events is over the class, whatever the step's `where`.
         let named = contiguous || events.is_some();
         self.statistics_and_named(&stats, named);
@@ -464,8 +467,14 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
     }
 }
 
+/// Whether a group that must not come has a contiguous joint.
+fn is_contiguous_inside(ahead: &Ahead) -> bool {
+    ahead.group.as_ref().is_some_and(|group| group.steps.iter().any(|step| step.link.directly))
+}
+
 fn is_contiguous(element: &Element) -> bool {
     element.link.directly
+        || element.ahead.iter().any(is_contiguous_inside)
         || match &element.kind {
             ElementKind::Group(group) => group.body.iter().any(|(_, link)| link.directly),
             _ => false,

@@ -729,6 +729,12 @@ impl Rule {
         }
     }
 
+    /// The groups that must not come.
+    pub fn absent_groups(&self) -> impl Iterator<Item = &AbsentGroup> {
+        let ahead = self.ways().iter().flat_map(|w| w.trailing.iter().chain(w.elements.iter().flat_map(|e| &e.ahead)));
+        ahead.filter_map(|ahead| ahead.group.as_deref())
+    }
+
     /// The ways through the pattern.
     pub fn ways(&self) -> &[Self] {
         if self.alternatives.is_empty() { std::slice::from_ref(self) } else { &self.alternatives }
