@@ -70,7 +70,7 @@ fn absent_groups() {
         ("a: w then no { b: x then c: y } within 5m then d: z where v == b.v", " within 1h", &["E0384"]),
         ("a: w then no { b: x then c: y } within 5m", "\n  alert { v = b.v }", &["E0384"]),
         ("a: w then no { b: x then c: y } within 5m then no { d: x where v == b.v then y } within 6m", "", &["E0384"]),
-        ("a: w then no { a: x then c: y } within 5m", "", &["E0204"]),
+        ("a: w then no { a: x then c: y } within 5m", "", &["E0202"]),
         ("a: w then no { b: x then y where v == prev.v } within 5m", "", &["E0219"]),
         ("a: w then no { b: x then y where v == d.v } within 5m then d: z", " within 1h", &["E0216"]),
         // Bounds.
@@ -83,8 +83,8 @@ fn absent_groups() {
         // What does not go with it.
         ("a: w then no { b: x then c: y } within 5m", "\n  repeat every 5m", &["E0385"]),
         ("a: w then no { b: x then c: y } within 5m then d: z", " within 1h\n  pick pending", &["E0343"]),
-        ("a: w then no { b: x by host then c: y } within 5m", "", &["E0233"]),
-        ("a: w then b: x by host, user then no { c: y then directly d: z } within 5m", " within 1h", &["E0316"]),
+        ("a: w then no { b: x by host then c: y } within 5m", "", &["E0240"]),
+        ("a: w then b: x by host, user then no { c: y then directly d: z } within 5m", " within 1h", &["E0242"]),
     ]);
 }
 
