@@ -3,14 +3,15 @@
 //! A condition is a conjunction. Its stateless parts become the predicate that finds the event; parts that read
 //! statistics are decided when it arrives; the rest is decided by the matcher, against bound events.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::expr::{Attr, Expr};
 use super::lower_expr::{Lowering, Place};
 use super::lower_rule::{PendingRole, RuleBuilder};
 use super::ruleset::{
-    Ahead, Element, ElementKind, Ends, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Part,
-    Quantifier, RoleKind, Span, Step,
+    Ahead, ComputedPart, Element, ElementKind, Ends, Group, Guard, Join, KeyComponent as Component, Link, Lookback,
+    OpenGuard, Part, Quantifier, RoleKind, Span, Step,
 };
 use crate::base::id::GuardId;
 use crate::base::limits::MAX_WAYS;
@@ -22,6 +23,7 @@ use crate::syntax::ast::{self, Count, StepGuardKind};
 pub(super) struct Way {
     pub(super) elements: Vec<Element>,
     pub(super) parts: Vec<Part>,
+    pub(super) computed_parts: Vec<ComputedPart>,
     /// Absences after its last element.
     pub(super) ahead: Vec<Ahead>,
 }
@@ -40,8 +42,10 @@ impl Way {
                 ahead.append(&mut first.ahead);
                 first.ahead = ahead;
             }
-            let place = |part: &Part| part.elements.start + at..part.elements.end + at;
-            way.parts.extend(more.parts.iter().map(|p| Part { within: p.within, elements: place(p) }));
+            let place = |elements: &Range<usize>| elements.start + at..elements.end + at;
+            way.parts.extend(more.parts.iter().map(|p| Part { within: p.within, elements: place(&p.elements) }));
+            let computed = |p: &ComputedPart| ComputedPart { within: p.within.clone(), elements: place(&p.elements) };
+            way.computed_parts.extend(more.computed_parts.iter().map(computed));
             all.push(way);
         }
         all
@@ -131,9 +135,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     // A plain group is its content; its first joint is the one before the group.
                     let mut inner = self.sequence(&group.body, low);
                     if let Some(bound) = &group.within {
-                        let within = low.duration(bound);
+                        let within = span(bound, low);
                         for way in &mut inner {
-                            way.parts.insert(0, Part { elements: 0..way.elements.len(), within });
+                            let elements = 0..way.elements.len();
+                            match &within {
+                                Span::Fixed(within) => way.parts.insert(0, Part { elements, within: *within }),
+                                Span::Computed(within) | Span::Until(within) => {
+                                    way.computed_parts.insert(0, ComputedPart { elements, within: within.clone() });
+                                }
+                            }
                         }
                     }
                     ways = Way::joined(&ways, &inner, &link);

@@ -133,7 +133,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .map(|g| self.guard(g, None, None, &mut low))
             .collect();
         let mut ways = self.sequence(body, &mut low);
-        let Way { elements, parts, ahead: trailing } = ways.first().cloned().unwrap_or_default();
+        let Way { elements, parts, computed_parts, ahead: trailing } = ways.first().cloned().unwrap_or_default();
         if ways.len() == 1 {
             ways.clear();
         }
@@ -294,6 +294,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             trailing,
             within,
             parts,
+            computed_parts,
             alternatives: Vec::new(),
             computed_within,
             cancel,
@@ -317,8 +318,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             expect,
             reads_whole: low_whole_reads > 0,
         };
-        for Way { elements, parts, ahead } in ways {
-            let mut way = Rule { elements, parts, trailing: ahead, alternatives: Vec::new(), ..rule.clone() };
+        for Way { elements, parts, computed_parts, ahead } in ways {
+            let mut way =
+                Rule { elements, parts, computed_parts, trailing: ahead, alternatives: Vec::new(), ..rule.clone() };
             way.horizon = strategy::horizon(&way);
             way.hints = strategy::hints(&way);
             rule.alternatives.push(way);

@@ -160,7 +160,9 @@ pub struct Rule {
     pub within: Option<Duration>,
     /// Bounds on parts of the pattern.
     pub parts: Vec<Part>,
-    /// The same over the match, if it is not.
+    /// Those of which the bound is not constant.
+    pub computed_parts: Vec<ComputedPart>,
+    /// The bound of the match, if it is not constant.
     pub computed_within: Option<Box<Expr>>,
     /// For a pattern with `any` of sequences: a rule for each way through it, with the same steps, guards and roles,
     /// and the elements of that way. Empty for all other patterns, whose one way is the rule's own.
@@ -613,6 +615,15 @@ pub struct Part {
     pub elements: Range<usize>,
     /// First to last event bound by them.
     pub within: Duration,
+}
+
+/// `{ … } within a.minutes * 1m`: tested when everything is bound.
+#[derive(Clone, Debug)]
+pub struct ComputedPart {
+    /// The elements, by place.
+    pub elements: Range<usize>,
+    /// A duration over the whole match; the bound does not hold if it is missing.
+    pub within: Expr,
 }
 
 /// A joint between two elements.

@@ -404,7 +404,13 @@ impl Search<'_> {
         let part_holds = |p: &super::rule::Part| {
             let bound: Vec<usize> = rule.steps_of(p).iter().flat_map(|s| part.binds[s.id].clone()).collect();
             let ends = bound.iter().min().zip(bound.iter().max());
-            ends.is_none_or(|(&a, &b)| p.within.holds(events[b].ts - events[a].ts))
+            ends.is_none_or(|(&a, &b)| {
+                let length = events[b].ts - events[a].ts;
+                match &p.computed {
+                    None => p.within.holds(length),
+                    Some(d) => self.length(d, &part.binds).is_some_and(|d| length <= d),
+                }
+            })
         };
         if !rule.parts.iter().all(part_holds) {
             return;
@@ -465,7 +471,7 @@ impl Search<'_> {
         let empty = Part { binds: vec![vec![]; part.binds.len()], env: self.key.clone(), last: None, ..part.clone() };
         // Bounds of parts that the repetition stands in reach back no further than their last events let them.
         let in_parts = |s: usize| {
-            rule.parts.iter().filter(|p| (p.from..p.to).contains(&elem)).all(|p| {
+            rule.parts.iter().filter(|p| p.computed.is_none() && (p.from..p.to).contains(&elem)).all(|p| {
                 let newest = rule.steps_of(p).iter().flat_map(|s| &part.binds[s.id]).max().copied();
                 newest.is_none_or(|n| p.within.holds(self.world.events[n].ts - self.world.events[s].ts))
             })

@@ -181,7 +181,7 @@ impl Maker<'_> {
             for _ in 0..1 + self.r.weighted(&[85, 15]) {
                 let from = self.r.below(rule.body.len());
                 let to = from + 1 + self.r.below(rule.body.len() - from);
-                rule.parts.push(Part { from, to, within: self.bound(1, 5) });
+                rule.parts.push(Part { from, to, within: self.bound(1, 5), computed: None });
             }
             rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
         }

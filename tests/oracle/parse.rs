@@ -328,8 +328,9 @@ impl Parser {
                 let mut inner = self.sequence(from);
                 self.symbol("}");
                 if self.take_word("within") {
-                    let within = self.bound();
-                    self.parts.push(Part { from, to: from + inner.len(), within });
+                    let (within, computed) = self.length();
+                    let within = within.unwrap_or(Bound::closed(0));
+                    self.parts.push(Part { from, to: from + inner.len(), within, computed });
                 }
                 inner[0].0 = joint;
                 out.append(&mut inner);

@@ -52,7 +52,8 @@ pub fn text(rule: &Rule) -> String {
         }
         out += &elem_text(elem);
         for part in rule.parts.iter().rev().filter(|p| p.to == i + 1) {
-            out += &format!(" }} within {}", bound(part.within));
+            let within = part.computed.as_ref().map_or_else(|| bound(part.within), expr);
+            out += &format!(" }} within {within}");
         }
     }
     out += " }";

@@ -53,11 +53,13 @@ impl Bound {
 }
 
 /// A bound on the elements `from..to` of a body.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     pub from: usize,
     pub to: usize,
     pub within: Bound,
+    /// `within a.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]

@@ -242,7 +242,8 @@ fn names(rule: &Rule) -> Option<&'static str> {
             return Some("a name out of scope");
         }
     }
-    if !rule.computed.as_ref().is_none_or(|d| reads(d, &bound)) {
+    let lengths = rule.computed.iter().chain(rule.parts.iter().filter_map(|p| p.computed.as_ref()));
+    if !lengths.into_iter().all(|d| reads(d, &bound)) {
         return Some("a name out of scope");
     }
     if let Skip::ToFirst(name) | Skip::ToLast(name) = &rule.skip
@@ -546,7 +547,14 @@ fn parts(rule: &Rule) -> Option<&'static str> {
         {
             return Some("braces beside an absence");
         }
-        if gaps_of(&rule.body[part.from..part.to], Some(part.within), true) {
+        let first = &rule.body[0].1;
+        if part.computed.is_some()
+            && part.from == 0
+            && (matches!(first, Elem::Group { .. }) || first.steps().iter().any(|s| s.quant.is_some()))
+        {
+            return Some("a computed part that begins with a repetition");
+        }
+        if part.computed.is_none() && gaps_of(&rule.body[part.from..part.to], Some(part.within), true) {
             return Some("gaps longer than the part");
         }
     }

@@ -213,6 +213,9 @@ impl<'s> Search<'s> {
         {
             return;
         }
+        if !rule.computed_parts.is_empty() && !self.computed_parts_hold() {
+            return;
+        }
         if self.buffer.first_used(first) {
             return;
         }
