@@ -263,52 +263,52 @@ fn everything_wrong_is_said_with_its_place() {
     for (text, expected) in [
         (
             "title: [a]\nlogsource: {}\ndetection:\n  s: {a: 1}\n",
-            &["E0702 1:1 `title` is no single value", "E0702 3:1 there is no `condition`"][..],
+            &["E0802 1:1 `title` is no single value", "E0802 3:1 there is no `condition`"][..],
         ),
         (
             "title: a\ndetection:\n  s: {a: {b: 1}}\n  t: {}\n  condition: s\n",
             &[
-                "E0702 1:1 the rule has no `logsource`",
-                "E0702 3:7 `a` has values inside values",
-                "E0702 4:3 the selection `t` is empty",
+                "E0802 1:1 the rule has no `logsource`",
+                "E0802 3:7 `a` has values inside values",
+                "E0802 4:3 the selection `t` is empty",
             ],
         ),
         (
             "title: a\nlogsource: {prodct: x}\ndetection: {s: {a: 1}, condition: s}\n",
-            &["E0703 2:13 `logsource` has no part `prodct`"],
+            &["E0803 2:13 `logsource` has no part `prodct`"],
         ),
         (
             "title: a\ntitle: b\nlogsource: {}\ndetection: {s: {a: 1}, condition: s}\n",
-            &["E0704 2:1 the key `title` is written twice"],
+            &["E0804 2:1 the key `title` is written twice"],
         ),
-        ("a: &x [1]\nb: *y\n", &["E0701 2:4 this is not YAML: while parsing node, found unknown anchor"]),
-        ("a: !foo b\n", &["E0701 1:4 a tag that rules have no use for"]),
-        ("a:\n  <<: {b: 1}\n", &["E0701 2:3 merge keys are not part of YAML 1.2"]),
-        ("- a\n", &["E0702 1:1 this is no Sigma rule"]),
+        ("a: &x [1]\nb: *y\n", &["E0801 2:4 this is not YAML: while parsing node, found unknown anchor"]),
+        ("a: !foo b\n", &["E0801 1:4 a tag that rules have no use for"]),
+        ("a:\n  <<: {b: 1}\n", &["E0801 2:3 merge keys are not part of YAML 1.2"]),
+        ("- a\n", &["E0802 1:1 this is no Sigma rule"]),
         (
             "title: a\ndetections: {s: {a: 1}, condition: s}\n",
             &[
-                "E0702 2:1 the document says nothing to look for",
-                "W0701 2:1 `detections` is no part of Sigma, and `detection` is",
+                "E0802 2:1 the document says nothing to look for",
+                "W0801 2:1 `detections` is no part of Sigma, and `detection` is",
             ],
         ),
         (
             "title: a\nlevel: hihg\ncorrelation: {type: event_cuont, rules: [a], timespan: 5}\n",
-            &["E0702 2:8 `hihg` is no level", "E0702 3:21 `event_cuont` is no type of correlation"],
+            &["E0802 2:8 `hihg` is no level", "E0802 3:21 `event_cuont` is no type of correlation"],
         ),
         (
             "correlation: {type: temporal, timespan: 2M, within: 3}\n",
             &[
-                "E0702 1:1 the correlation names no `rules`",
-                "E0702 1:41 `2M` is no timespan",
-                "E0703 1:45 `correlation` has no part `within`",
+                "E0802 1:1 the correlation names no `rules`",
+                "E0802 1:41 `2M` is no timespan",
+                "E0803 1:45 `correlation` has no part `within`",
             ],
         ),
         (
             "filter: {selection: {a: 1}, condition: selection}\nlogsource: {}\n",
-            &["E0702 1:1 the filter names no `rules`"],
+            &["E0802 1:1 the filter names no `rules`"],
         ),
-        ("action: repeat\ntitle: x\n", &["E0702 1:9 there is no rule before it to repeat"]),
+        ("action: repeat\ntitle: x\n", &["E0802 1:9 there is no rule before it to repeat"]),
     ] {
         let mut found = problems(text);
         found.sort();
@@ -321,7 +321,7 @@ fn everything_wrong_is_said_with_its_place() {
 #[test]
 fn hostile_yaml_is_bounded() {
     let bomb = "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e]\n";
-    assert_eq!(problems(bomb), ["E0701 5:29 aliases add more than 100000 values"]);
+    assert_eq!(problems(bomb), ["E0801 5:29 aliases add more than 100000 values"]);
     let deep = format!("a: {}", "[".repeat(100));
     assert!(problems(&deep)[0].contains("levels of nesting"), "{:?}", problems(&deep));
     let deeper = format!("a: {}", "[".repeat(100_000));

@@ -52,7 +52,7 @@ impl Reader {
             }
         }
         let Some((kind, kind_span)) = kind else {
-            let help = "add `type: event_count`, or another one: `tripline rule E0702` lists them";
+            let help = "add `type: event_count`, or another one: `tripline rule E0802` lists them";
             self.error(codes::WRONG_PART, "the correlation has no `type`", part.key.span, help);
             return None;
         };
