@@ -6,7 +6,7 @@ use super::rule::*;
 
 /// Makes groups of some timed absences.
 pub fn absent_groups(r: &mut Random, rule: &mut Rule) {
-    if !r.percent(25) {
+    if !r.percent(25) || rule.pick == Pick::Pending {
         return;
     }
     let handed = rule.handed_over();
