@@ -148,7 +148,7 @@ impl Search<'_, '_> {
             times.extend(scenario.windows(2).map(|pair| pair[0].ts + Duration((pair[1].ts - pair[0].ts).0 / 2)));
             times.truncate(24);
             for ts in times {
-                let forbidden = Builder::forbidden(self.scope, guard, self.rule, scenario, ts, self.rng);
+                let forbidden = Builder::forbidden(self.scope, guard, self.rule, scenario, ts, false, self.rng);
                 let Some(event) = forbidden else { continue };
                 let mut more = scenario.to_vec();
                 more.push(event);
@@ -174,7 +174,7 @@ impl Search<'_, '_> {
             let mut ts = more[at].ts;
             for (place, guard) in absence.events.iter().enumerate() {
                 ts = ts + gap(place.checked_sub(1).and_then(|before| group.joints.get(before)));
-                let mut event = Builder::forbidden(self.scope, guard, self.rule, &more, ts, self.rng)?;
+                let mut event = Builder::forbidden(self.scope, guard, self.rule, &more, ts, true, self.rng)?;
                 event.step = group.names.get(place).and_then(|name| Some(name.as_ref()?.name.clone()));
                 more.push(event);
             }
