@@ -577,8 +577,14 @@ impl Lowering<'_, '_> {
                 Element::All(All { members, without: guards.clone(), span: self.span })
             }
         };
-        let absence =
-            Absence { fewer: None, events: guards, within: Some(self.timespan()), until: None, span: self.span };
+        let absence = Absence {
+            fewer: None,
+            events: guards,
+            within: Some(self.timespan()),
+            until: None,
+            group: None,
+            span: self.span,
+        };
         let body = self.sequence(first, vec![(then(self.span), Element::Absence(absence))]);
         let within = several.then(|| self.timespan());
         let by = if same_keys { keys[wanted[0]].clone() } else { Vec::new() };
