@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use tripline::compile::CompileOptions;
 use tripline::config::Config;
 use tripline::decode::timefield::TimeConfig;
+use tripline::import::eql;
 use tripline::syntax::source::SourceMap;
 
-use super::args::TimeArgs;
+use super::args::{ImportArgs, TimeArgs};
 use super::exit::Stop;
 use super::rules::show;
 use super::terminal::Terminal;
@@ -23,6 +24,8 @@ const DEFAULT_FILE: &str = "tripline.yaml";
 pub struct Settings {
     /// What it says.
     pub config: Config,
+    /// How imported rules are taken, from the command line.
+    pub import: ImportArgs,
     /// Where it lies: its paths are relative to this directory.
     directory: PathBuf,
 }
@@ -41,7 +44,7 @@ impl Settings {
         match Config::parse(source, &sources.get(source).text) {
             Ok(config) => {
                 let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-                Ok(Self { config, directory })
+                Ok(Self { config, import: ImportArgs::default(), directory })
             }
             Err(problems) => {
                 show(&problems, &sources, terminal);
@@ -57,6 +60,11 @@ impl Settings {
         CompileOptions {
             type_field: type_field.map_or(default.type_field, |field| field_path(field)),
             limits: self.config.limits.clone(),
+            strict: self.import.strict,
+            eql: eql::Options {
+                event_category: self.import.event_category.as_deref().map_or(default.eql.event_category, field_path),
+                complete: self.import.eql_complete,
+            },
             ..CompileOptions::default()
         }
     }
