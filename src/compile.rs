@@ -13,6 +13,7 @@ use crate::base::id::TableId;
 use crate::check::has_errors;
 use crate::diag::{Code, Diagnostic, Level};
 use crate::import::eql;
+use crate::import::sigma::pipeline::Pipelines;
 use crate::plan::Ruleset;
 use crate::plan::lower::{Input, lower};
 use crate::plan::lower_expr::Declarations;
@@ -50,6 +51,8 @@ pub struct CompileOptions {
     pub strict: bool,
     /// How EQL is read.
     pub eql: eql::Options,
+    /// What Sigma rules are mapped by.
+    pub pipelines: Pipelines,
 }
 
 impl Default for CompileOptions {
@@ -62,6 +65,7 @@ impl Default for CompileOptions {
             silent: BTreeSet::new(),
             strict: false,
             eql: eql::Options::default(),
+            pipelines: Pipelines::default(),
         }
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn read(sources: &SourceMap, options: &CompileOptions) -> Trees {
             _ => {}
         }
     }
-    let rules = sigma::assemble(documents, names.clone(), &hidden);
+    let rules = sigma::assemble(documents, names.clone(), &hidden, &options.pipelines);
     trees.imported.extend(rules.problems);
     trees.refused += rules.refused;
     for (id, file) in rules.files {
