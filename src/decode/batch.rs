@@ -17,9 +17,11 @@ use super::timefield::{EventTime, OnMissing, TimeConfig, TimeReader};
 use crate::base::id::KeySpecId;
 use crate::base::{FieldId, RuleId, Timestamp, ValueRef};
 use crate::plan::Ruleset;
+use crate::plan::classify;
 use crate::plan::eval::unary;
 use crate::plan::event::{EventView, Seq};
 use crate::plan::expr::Attr;
+use crate::plan::fold::FoldMemo;
 use crate::plan::key::{self, KeySpec, NoKey};
 
 /// Keys that one event may have for one rule by `each(…)`.
@@ -40,6 +42,8 @@ pub struct LineView<'a> {
     pub arrival: Timestamp,
     /// Position.
     pub seq: Seq,
+    /// Keeps what is folded, while many conditions are asked of the event.
+    pub folds: Option<&'a FoldMemo>,
 }
 
 impl EventView for LineView<'_> {
@@ -54,6 +58,12 @@ impl EventView for LineView<'_> {
             Attr::Seq => ValueRef::Int(self.seq.line() as i64),
             Attr::Stat(_) => ValueRef::Missing,
         }
+    }
+
+    #[inline]
+    fn folded(&self, field: FieldId) -> Option<(&str, &str)> {
+        let text = self.attr(Attr::Field(field)).as_str()?;
+        Some((text, self.folds?.fold(field, text)?))
     }
 }
 
@@ -187,6 +197,7 @@ impl Batch {
             ts: record.ts,
             arrival: self.arrival,
             seq: self.seq(record),
+            folds: None,
         }
     }
 
@@ -249,6 +260,8 @@ pub struct Decoder {
     /// By rule: the one key spec of all its roles, if there is just one.
     uniform: Vec<Option<KeySpecId>>,
     slots: Vec<Slot>,
+    folds: FoldMemo,
+    classify: classify::Scratch,
     scratch: Scratch,
 }
 
@@ -297,6 +310,8 @@ impl Decoder {
             .collect();
         Self {
             slots: vec![Slot::Missing; paths.len()],
+            folds: FoldMemo::new(rules.fields.len()),
+            classify: classify::Scratch::default(),
             scratch: Scratch {
                 masks: vec![0; ids],
                 touched: Vec::new(),
@@ -385,6 +400,7 @@ impl Decoder {
                 ts,
                 arrival: origin.arrival,
                 seq,
+                folds: Some(&self.folds),
             };
             let at = batch.records.len() as u32;
             let mut found = Found {
@@ -396,8 +412,9 @@ impl Decoder {
                 keys: &mut batch.keys,
             };
             let context = unary(&view, &[], &self.rules.tables);
-            self.rules.classes.classify(&context, |pred| found.mark(&pred.subscribers));
+            self.rules.classes.classify(&context, &mut self.classify, |pred| found.mark(&pred.subscribers));
             found.collect(&view, at);
+            self.folds.clear();
             record.end_hit = batch.hits.len() as u32;
             if record.end_hit > record.first_hit {
                 batch.slots.extend_from_slice(&self.slots[..batch.stride]);
@@ -441,6 +458,7 @@ impl Decoder {
             ts,
             arrival: ts,
             seq: Seq::default(),
+            folds: None,
         };
         let mut found = Found {
             rules: &self.rules,

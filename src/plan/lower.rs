@@ -78,7 +78,7 @@ pub fn lower(
     }
     super::lower_follow::open_keys(&mut rules);
     let clocks = super::lower_clock::clocks(declarations, input.limits);
-    set.classes.finish();
+    set.classes.finish(set.fields.find(&super::lower_expr::WHOLE_EVENT));
     let mut fingerprint = Vec::new();
     for rule in &rules {
         fingerprint.extend_from_slice(&rule.fingerprint.to_le_bytes());

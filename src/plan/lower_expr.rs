@@ -9,9 +9,13 @@ use hashbrown::HashMap;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Glob, Lookup, Which, fold_case};
+use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Lookup, Which};
+use super::fold::fold_case;
+use super::glob::Glob;
+use super::glob_set::{GlobSet, TextTest};
 use super::key::encode_scalar;
 use super::net::{CidrSet, parse_network};
+use super::pattern::Pattern;
 use super::ruleset::Stat;
 use super::table::Table;
 use crate::base::function::{Aggregate, Function};
@@ -225,14 +229,14 @@ impl<'a> Lowering<'a> {
             }
             ExprKind::Like { value, patterns, negated } => {
                 let globs: Vec<Glob> = patterns.iter().map(|p| Glob::new(&p.value, p.fold)).collect();
-                let found = Expr::Like(self.boxed(value, place), globs.into());
+                let found = Expr::Like(self.boxed(value, place), Arc::new(GlobSet::new(globs)));
                 if *negated { Expr::Not(Box::new(found)) } else { found }
             }
             ExprKind::Matches { value, patterns } => {
                 let mut regexes = Vec::new();
                 for p in patterns {
                     match compile_regex(&p.pattern, p.fold, self.limits) {
-                        Ok(regex) => regexes.push(regex),
+                        Ok(regex) => regexes.push(Pattern::new(&p.pattern, p.fold, regex)),
                         Err(why) => return self.problem(p.span, why),
                     }
                 }
@@ -504,42 +508,50 @@ impl<'a> Lowering<'a> {
             }
             return Expr::InNets(self.boxed(&call.args[0], place), Arc::new(nets));
         }
-        // `contains(x, ("a"i, "b"))`: folded and exact parts are two calls.
-        if matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith) && call.args.len() == 2 {
-            let literals: Vec<&ast::StrLit> = match &call.args[1].kind {
-                ExprKind::Str(s) => vec![s],
-                ExprKind::List(items) => items
-                    .iter()
-                    .filter_map(|item| match &item.kind {
-                        ExprKind::Str(s) => Some(s),
-                        _ => None,
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            };
-            if literals.iter().any(|s| s.fold) {
-                let list = |fold: bool| -> Vec<Value> {
-                    literals
-                        .iter()
-                        .filter(|s| s.fold == fold)
-                        .map(|s| Value::Str(if fold { fold_case(&s.value).into() } else { s.value.as_str().into() }))
-                        .collect()
-                };
-                let value = self.expr(&call.args[0], place);
-                let (folds, exact) = (list(true), list(false));
-                let constant = |values: Vec<Value>| Expr::Const(Value::List(values.into()));
-                let fold = Expr::Call(function, vec![folded(value.clone()), constant(folds)]);
-                return if exact.is_empty() {
-                    fold
-                } else {
-                    self.whole_reads += self.whole_reads_in(&value);
-                    Expr::Or(vec![fold, Expr::Call(function, vec![value, constant(exact)])])
-                };
-            }
+        if matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith)
+            && let [value, texts] = call.args.as_slice()
+            && let Some(found) = self.text_test(function, value, texts, place)
+        {
+            return found;
         }
         let args: Vec<Expr> = call.args.iter().map(|a| self.expr(a, place)).collect();
         let e = Expr::Call(function, args);
         fold_constant(&e).map_or(e, Expr::Const)
+    }
+
+    /// `contains(x, ("a"i, "b"))`: folded and exact texts are two tests. `None` if the texts are not constant.
+    fn text_test(&mut self, function: Function, value: &ast::Expr, texts: &ast::Expr, place: Place) -> Option<Expr> {
+        let literal = |item: &'_ ast::Expr| match &item.kind {
+            ExprKind::Str(s) => Some((s.value.clone(), s.fold)),
+            _ => None,
+        };
+        let (literals, single): (Vec<(String, bool)>, bool) = match &texts.kind {
+            ExprKind::Str(_) => (literal(texts).into_iter().collect(), true),
+            ExprKind::List(items) => {
+                let literals: Vec<_> = items.iter().filter_map(literal).collect();
+                // Beside folded texts only texts count; without them a list may hold anything.
+                if literals.len() < items.len() && !literals.iter().any(|(_, fold)| *fold) {
+                    return None;
+                }
+                (literals, false)
+            }
+            _ => return None,
+        };
+        let value = self.expr(value, place);
+        let mut tests = Vec::new();
+        for fold in [true, false] {
+            let texts: Vec<&str> = literals.iter().filter(|(_, f)| *f == fold).map(|(text, _)| &**text).collect();
+            if texts.is_empty() {
+                continue;
+            }
+            if !tests.is_empty() {
+                self.whole_reads += self.whole_reads_in(&value);
+            }
+            // A single folded text has always compared as a list of one.
+            let test = TextTest::new(function, &texts, fold, single && !fold)?;
+            tests.push(Expr::HasText(Box::new(value.clone()), Arc::new(test)));
+        }
+        if tests.len() > 1 { Some(Expr::Or(tests)) } else { tests.pop() }
     }
 
     /// What an aggregate is over: `a`, `a.f`, `(a, b)` or `(a, b).f`.
