@@ -7,13 +7,12 @@ use fastrand::Rng;
 use proptest::prelude::*;
 use tripline::base::Timestamp;
 use tripline::compile::compile_str;
-use tripline::decode::batch::LineView;
+use tripline::decode::view::{Lazy, LineMemo, LineView};
 use tripline::decode::{Arena, PathTrie, ScanStats, Slot, extract};
 use tripline::plan::Ruleset;
 use tripline::plan::classify::{Pred, Scratch};
 use tripline::plan::eval::unary;
 use tripline::plan::event::Seq;
-use tripline::plan::fold::FoldMemo;
 
 /// Pieces that texts are made of: cases that fold into each other, into two characters, and not at all.
 const PIECES: &[&str] = &[
@@ -22,6 +21,9 @@ const PIECES: &[&str] = &[
 ];
 
 const FIELDS: &[&str] = &["a", "b", "c", "n", "xs", "o.p"];
+
+/// Fields, and the texts of the whole event.
+const TEXTS: &[&str] = &["a", "a", "b", "b", "c", "n", "xs", "o.p", "any_value()"];
 
 fn pick<'t>(rng: &mut Rng, from: &[&'t str]) -> &'t str {
     from[rng.usize(..from.len())]
@@ -66,6 +68,7 @@ fn regex(rng: &mut Rng) -> String {
 
 fn atom(rng: &mut Rng) -> String {
     let field = pick(rng, FIELDS);
+    let text = pick(rng, TEXTS);
     let number = |rng: &mut Rng| rng.i32(-1..12).to_string();
     let scalar = |rng: &mut Rng| if rng.bool() { rng.i32(-1..12).to_string() } else { literal(rng) };
     match rng.u8(..18) {
@@ -74,15 +77,15 @@ fn atom(rng: &mut Rng) -> String {
         3 => format!("{field} {} {}", pick(rng, &["<", "<=", ">", ">="]), number(rng)),
         4 => format!("{field} in {}", list(rng, scalar)),
         5 => format!("{field} not in {}", list(rng, literal)),
-        6 | 7 => format!("{field} like {}", glob(rng)),
-        8 => format!("{field} like {}", list(rng, glob)),
-        9 => format!("{field} not like {}", list(rng, glob)),
+        6 | 7 => format!("{text} like {}", glob(rng)),
+        8 => format!("{text} like {}", list(rng, glob)),
+        9 => format!("{text} not like {}", list(rng, glob)),
         10..=12 => {
             let function = pick(rng, &["contains", "starts_with", "ends_with"]);
             let texts = if rng.bool() { literal(rng) } else { list(rng, literal) };
-            format!("{function}({field}, {texts})")
+            format!("{function}({text}, {texts})")
         }
-        13 => format!("{field} =~ {}", regex(rng)),
+        13 => format!("{text} =~ {}", regex(rng)),
         14 => format!("exists({field})"),
         15 => format!("some(xs as x where x == {})", scalar(rng)),
         16 => format!("lower({field}) == {}", literal(rng)),
@@ -152,10 +155,13 @@ fn event(rng: &mut Rng) -> String {
 }
 
 /// What holds by the index and by asking everything, as sorted lists of rules.
-fn both(rules: &Ruleset, scratch: &mut Scratch, memo: &mut FoldMemo, line: &str) -> (Vec<u32>, Vec<u32>) {
+fn both(rules: &Ruleset, scratch: &mut Scratch, memo: &mut LineMemo, line: &str) -> (Vec<u32>, Vec<u32>) {
     let trie = PathTrie::new(&rules.fields);
     let (mut slots, mut arena) = (vec![Slot::Missing; rules.fields.len()], Arena::default());
     extract(line, 0, &trie, &mut slots, &mut arena, &mut ScanStats::default()).expect("the line is JSON");
+    let mut without_whole = slots.clone();
+    extract(line, 0, &trie.without_whole(), &mut without_whole, &mut arena, &mut ScanStats::default())
+        .expect("the line is JSON");
     let view = LineView {
         slots: &slots,
         text: line,
@@ -163,12 +169,12 @@ fn both(rules: &Ruleset, scratch: &mut Scratch, memo: &mut FoldMemo, line: &str)
         ts: Timestamp(0),
         arrival: Timestamp(0),
         seq: Seq::default(),
-        folds: None,
+        lazy: None,
     };
     let ids = |pred: &Pred| pred.subscribers.iter().map(|(rule, _)| rule.0).collect::<Vec<_>>();
     let mut plain = Vec::new();
     rules.classes.classify_plainly(&unary(&view, &[], &rules.tables), |pred| plain.extend(ids(pred)));
-    let view = LineView { folds: Some(memo), ..view };
+    let view = LineView { slots: &without_whole, lazy: Some(Lazy { memo, line }), ..view };
     let mut indexed = Vec::new();
     rules.classes.classify(&unary(&view, &[], &rules.tables), scratch, |pred| indexed.extend(ids(pred)));
     memo.clear();
@@ -189,7 +195,7 @@ proptest! {
             Err(problems) => panic!("{text}\n{problems:?}"),
         };
         let mut scratch = Scratch::default();
-        let mut memo = FoldMemo::new(rules.fields.len());
+        let mut memo = LineMemo::new(&rules.fields, 64);
         for _ in 0..60 {
             let line = event(&mut rng);
             let (indexed, plain) = both(&rules, &mut scratch, &mut memo, &line);

@@ -99,7 +99,7 @@ impl Random {
     fn rare(&mut self) -> String {
         const SYLLABLES: [&str; 16] =
             ["ka", "lo", "mi", "ne", "ru", "ta", "vo", "xi", "Za", "Bel", "dor", "Fin", "gar", "Hul", "jin", "pex"];
-        (0..2 + self.below(4)).map(|_| SYLLABLES[self.below(16)]).collect()
+        (0..3 + self.below(5)).map(|_| SYLLABLES[self.below(16)]).collect()
     }
 
     fn source(&mut self, share: impl Fn(&Source) -> u32) -> &'static Source {
@@ -120,20 +120,24 @@ pub fn rules(count: usize) -> String {
     for n in 0..count {
         let source = random.source(|s| s.rules);
         let mut parts = vec![format!("EventID in ({0}, \"{0}\") and Channel == \"{1}\"i", source.id, source.channel)];
-        for _ in 0..1 + random.below(3) {
-            parts.push(texts(&mut random, source));
+        parts.push(texts(&mut random, source, false));
+        for _ in 0..random.below(3) {
+            parts.push(texts(&mut random, source, true));
         }
         if random.below(3) == 0 {
-            parts.push(format!("not (({}) ?? false)", texts(&mut random, source)));
+            parts.push(format!("not (({}) ?? false)", texts(&mut random, source, true)));
         }
         let _ = writeln!(text, "rule r{n} {{\n  match {{ e: any where {} }}\n}}", parts.join("\n    and "));
     }
     text
 }
 
-/// A comparison of a field with a few texts.
-fn texts(random: &mut Random, source: &Source) -> String {
-    let field = source.fields[random.below(source.fields.len())];
+/// A comparison of a field with a few texts: any field, or one whose texts say much.
+fn texts(random: &mut Random, source: &Source, any: bool) -> String {
+    let mut field = source.fields[random.below(source.fields.len())];
+    if !any && is_program(field) {
+        field = source.fields[1];
+    }
     let count = if random.below(20) == 0 { 40 } else { 1 + random.below(6) };
     let mut list = |from: &str, to: &str| {
         let one = |random: &mut Random| match random.below(4) {
@@ -143,13 +147,17 @@ fn texts(random: &mut Random, source: &Source) -> String {
         (0..count).map(|_| one(random)).collect::<Vec<_>>().join(", ")
     };
     match field {
-        "Image" | "ParentImage" | "SourceImage" | "TargetImage" | "NewProcessName" => {
+        field if is_program(field) => {
             let programs: Vec<String> = (0..count.min(4)).map(|_| format!("\"*\\\\{}.exe\"i", random.word())).collect();
             format!("{field} like ({})", programs.join(", "))
         }
         "OriginalFileName" | "User" => format!("{field} in ({})", list("", ".EXE")),
         _ => format!("{field} like ({})", list("*", "*")),
     }
+}
+
+fn is_program(field: &str) -> bool {
+    matches!(field, "Image" | "ParentImage" | "SourceImage" | "TargetImage" | "NewProcessName")
 }
 
 /// So many events, one a line, in time order.

@@ -4,8 +4,9 @@
 //! list of thousands costs one pass over the text.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use hashbrown::{HashMap, HashSet};
 
 use super::fold::fold_case;
@@ -101,9 +102,12 @@ impl Shape {
 struct Many {
     wholes: HashSet<Box<str>, foldhash::fast::FixedState>,
     /// Literals of the patterns with a star at the start, the end, or both.
-    literals: Option<AhoCorasick>,
+    literals: Vec<Box<[u8]>>,
     /// By literal: where it may stand.
     places: Vec<Places>,
+    /// The literals' automaton, made when a text is first held against it: most lists never are. `None` if they are
+    /// too many for one.
+    automaton: OnceLock<Option<AhoCorasick>>,
     others: Vec<Glob>,
 }
 
@@ -135,9 +139,14 @@ impl Matcher {
 
 impl Many {
     fn new(shapes: Vec<Shape>) -> Self {
-        let mut many = Self { wholes: HashSet::default(), literals: None, places: Vec::new(), others: Vec::new() };
+        let mut many = Self {
+            wholes: HashSet::default(),
+            literals: Vec::new(),
+            places: Vec::new(),
+            automaton: OnceLock::new(),
+            others: Vec::new(),
+        };
         let mut known: HashMap<Box<[u8]>, usize, foldhash::fast::FixedState> = HashMap::default();
-        let mut literals: Vec<Box<[u8]>> = Vec::new();
         for shape in shapes {
             let (literal, place): (Box<[u8]>, _) = match shape {
                 Shape::Whole(text) => {
@@ -152,9 +161,9 @@ impl Many {
                 Shape::End(text) => (text.as_bytes().into(), Places { end: true, ..Places::default() }),
                 Shape::Inner(finder) => (finder.needle().into(), Places { inner: true, ..Places::default() }),
             };
-            let at = *known.entry(literal.clone()).or_insert(literals.len());
-            if at == literals.len() {
-                literals.push(literal);
+            let at = *known.entry(literal.clone()).or_insert(many.literals.len());
+            if at == many.literals.len() {
+                many.literals.push(literal);
                 many.places.push(Places::default());
             }
             let places = &mut many.places[at];
@@ -164,19 +173,6 @@ impl Many {
                 inner: places.inner | place.inner,
             };
         }
-        match AhoCorasick::new(&literals) {
-            _ if literals.is_empty() => {}
-            Ok(automaton) => many.literals = Some(automaton),
-            // Too many for one automaton: they are tried one by one.
-            Err(_) => {
-                for (literal, places) in literals.iter().zip(&many.places) {
-                    let text = String::from_utf8_lossy(literal);
-                    let forms = [(places.start, true, false), (places.end, false, true), (places.inner, false, false)];
-                    let forms = forms.iter().filter(|(is, ..)| *is);
-                    many.others.extend(forms.map(|(_, starts, ends)| Glob::around(&text, *starts, *ends, false)));
-                }
-            }
-        }
         many
     }
 
@@ -184,12 +180,31 @@ impl Many {
         if self.wholes.contains(text) {
             return true;
         }
-        let stands = |found: aho_corasick::Match| {
-            let places = self.places[found.pattern().as_usize()];
-            places.inner || (places.start && found.start() == 0) || (places.end && found.end() == text.len())
+        if self.others.iter().any(|glob| glob.is_match_folded(text)) {
+            return true;
+        }
+        let automaton = self.automaton.get_or_init(|| {
+            let kind = Some(AhoCorasickKind::ContiguousNFA);
+            if self.literals.is_empty() {
+                return None;
+            }
+            AhoCorasick::builder().kind(kind).prefilter(false).build(&self.literals).ok()
+        });
+        let stands = |literal: usize, start: bool, end: bool| {
+            let places = self.places[literal];
+            places.inner || (places.start && start) || (places.end && end)
         };
-        self.literals.as_ref().is_some_and(|literals| literals.find_overlapping_iter(text).any(stands))
-            || self.others.iter().any(|glob| glob.is_match_folded(text))
+        match automaton {
+            Some(automaton) => automaton
+                .find_overlapping_iter(text)
+                .any(|found| stands(found.pattern().as_usize(), found.start() == 0, found.end() == text.len())),
+            None => self.literals.iter().enumerate().any(|(at, literal)| {
+                let (places, text) = (self.places[at], text.as_bytes());
+                (places.start && text.starts_with(literal))
+                    || (places.end && text.ends_with(literal))
+                    || (places.inner && memchr::memmem::find(text, literal).is_some())
+            }),
+        }
     }
 }
 

@@ -137,6 +137,11 @@ impl ClassIndex {
     pub fn finish(&mut self, whole: Option<FieldId>) {
         self.interned = Map::default();
         self.interned_tests = Map::default();
+        // What is asked quickly comes first; nothing that a test reads changes with the others.
+        let efforts: Vec<u32> = self.tests.iter().map(|test| effort(&test.condition)).collect();
+        for pred in &mut self.preds {
+            pred.tests.sort_by_key(|test| efforts[*test as usize]);
+        }
         let mut uses = vec![0_u32; self.tests.len()];
         let mut candidates = Vec::new();
         for (i, pred) in self.preds.iter().enumerate() {
@@ -184,6 +189,12 @@ impl ClassIndex {
         self.preds.iter().filter(input).filter(|pred| self.holds(pred, c)).for_each(&mut hit);
     }
 
+    /// The conditions of a predicate, by its place.
+    #[cfg(test)]
+    fn conditions(&self, pred: usize) -> impl Iterator<Item = &Expr> {
+        self.preds[pred].tests.iter().map(|test| &self.tests[*test as usize].condition)
+    }
+
     fn holds<'a, E: EventView>(&'a self, pred: &Pred, c: &Ctx<'a, E>) -> bool {
         pred.tests.iter().all(|test| passes(&self.tests[*test as usize].condition, c))
     }
@@ -218,6 +229,23 @@ impl ClassIndex {
     pub fn reads_alerts(&self) -> bool {
         !self.alerts.is_empty()
     }
+}
+
+/// About how long it takes to evaluate a condition, for the order in which parts are tried.
+fn effort(condition: &Expr) -> u32 {
+    let mut effort = 0_u32;
+    condition.walk(&mut |e| {
+        effort = effort.saturating_add(match e {
+            Expr::Const(_) | Expr::This(_) => 0,
+            Expr::Compare(..) | Expr::InSet(..) => 1,
+            Expr::Like(_, set) => 2 + set.globs().len().min(8) as u32,
+            Expr::HasText(_, test) => 2 + test.texts.len().min(8) as u32,
+            Expr::Matches(..) | Expr::Extract(..) => 20,
+            Expr::Fold(_) => 2,
+            _ => 4,
+        });
+    });
+    effort
 }
 
 /// One event on its way through the index.

@@ -6,8 +6,9 @@
 //!
 //! Invariant: for every event that a predicate holds for, the way along the clause chosen for it is lit.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::witness::{Atom, Clause};
 use crate::base::FieldId;
@@ -74,8 +75,8 @@ pub(super) struct Candidate {
 /// Builds an index.
 pub(super) struct IndexBuilder<'a> {
     candidates: &'a [Candidate],
-    /// By candidate and clause: its atoms by number.
-    numbered: Vec<Vec<Vec<u32>>>,
+    /// By candidate and clause.
+    numbered: Vec<Vec<Numbered>>,
     atoms: Vec<&'a Atom>,
     /// The field that holds the whole event.
     whole: Option<FieldId>,
@@ -83,6 +84,17 @@ pub(super) struct IndexBuilder<'a> {
     /// By atom: how many of a node's predicates could use it.
     usage: Vec<u32>,
 }
+
+/// A clause as the builder sees it.
+struct Numbered {
+    /// Its atoms by number.
+    atoms: Vec<u32>,
+    /// Fields that have to be searched or folded for it.
+    searched: SmallVec<[FieldId; 2]>,
+}
+
+/// What it costs to search one more field, where asking one predicate costs 1.
+const FIELD: f64 = 2.0;
 
 /// A candidate on its way down, with what is known on the way.
 #[derive(Clone, Copy)]
@@ -107,7 +119,17 @@ impl<'a> IndexBuilder<'a> {
                     })
                 };
                 let mut number = number;
-                candidate.clauses.iter().map(|(_, clause)| clause.atoms.iter().map(&mut number).collect()).collect()
+                let mut numbered = |clause: &'a Clause| {
+                    let of_text = |atom: &&Atom| matches!(atom, Atom::Holds(..) | Atom::EqualsFolded(..));
+                    let mut searched: SmallVec<[FieldId; 2]> = SmallVec::new();
+                    for field in clause.atoms.iter().filter(of_text).map(Atom::field) {
+                        if !searched.contains(&field) {
+                            searched.push(field);
+                        }
+                    }
+                    Numbered { atoms: clause.atoms.iter().map(&mut number).collect(), searched }
+                };
+                candidate.clauses.iter().map(|(_, clause)| numbered(clause)).collect()
             })
             .collect();
         let usage = vec![0; atoms.len()];
@@ -124,23 +146,24 @@ impl<'a> IndexBuilder<'a> {
         let few = passing.len() < WORTH_SEARCHING;
         for p in &passing {
             for clause in &self.numbered[p.candidate] {
-                clause.iter().for_each(|atom| self.usage[*atom as usize] += 1);
+                clause.atoms.iter().for_each(|atom| self.usage[*atom as usize] += 1);
             }
         }
         let mut chosen: Vec<(Passing, Option<usize>)> =
-            passing.iter().map(|p| (*p, self.choose(p, at == 0, few))).collect();
+            passing.iter().map(|p| (*p, self.choose(p, at == 0, few, &|_| true).map(|(clause, _)| clause))).collect();
+        self.spare_fields(&mut chosen, at == 0);
         // A search pays if it saves asking many.
         let searched = chosen.iter().filter(|(p, clause)| clause.is_some_and(|at| self.searches(p.candidate, at)));
         if searched.count() < WORTH_SEARCHING {
             for (p, clause) in &mut chosen {
                 if clause.is_some_and(|at| self.searches(p.candidate, at)) {
-                    *clause = self.choose(p, at == 0, true);
+                    *clause = self.choose(p, at == 0, true, &|_| true).map(|(clause, _)| clause);
                 }
             }
         }
         for p in &passing {
             for clause in &self.numbered[p.candidate] {
-                clause.iter().for_each(|atom| self.usage[*atom as usize] = 0);
+                clause.atoms.iter().for_each(|atom| self.usage[*atom as usize] = 0);
             }
         }
         let mut always = Vec::new();
@@ -154,7 +177,7 @@ impl<'a> IndexBuilder<'a> {
             let (test, of) = &self.candidates[p.candidate].clauses[clause];
             let known = if of.exact && *test < 64 { 1 << test } else { 0 };
             let next = Passing { known: p.known | known, used: p.used | 1 << clause, ..p };
-            for atom in &self.numbered[p.candidate][clause] {
+            for atom in &self.numbered[p.candidate][clause].atoms {
                 lit.entry(*atom)
                     .or_insert_with(|| {
                         order.push(*atom);
@@ -208,7 +231,7 @@ impl<'a> IndexBuilder<'a> {
         }
         if !literals.is_empty() {
             let first = self.index.targets.len() as u32;
-            match AhoCorasick::new(&literals) {
+            match automaton(&literals) {
                 Ok(automaton) => {
                     self.index.targets.append(&mut held);
                     node.held = Some((automaton, first));
@@ -257,20 +280,61 @@ impl<'a> IndexBuilder<'a> {
         !clause.atoms.iter().all(|atom| matches!(atom, Atom::Equals(..)))
     }
 
-    /// The clause that is lit least often, as far as can be told. At the root values come first: whatever else is
-    /// looked for then concerns only events with the value.
-    fn choose(&self, p: &Passing, root: bool, few: bool) -> Option<usize> {
+    /// Takes another clause, or none, for the predicates that alone need a field searched.
+    fn spare_fields(&self, chosen: &mut [(Passing, Option<usize>)], root: bool) {
+        let mut users: Map<FieldId, Vec<usize>> = Map::default();
+        for (n, (p, clause)) in chosen.iter().enumerate() {
+            for field in clause.iter().flat_map(|at| &self.numbered[p.candidate][*at].searched) {
+                users.entry(*field).or_default().push(n);
+            }
+        }
+        let mut fields: Vec<FieldId> = users.keys().copied().collect();
+        fields.sort_by_key(|field| (users[field].len(), *field));
+        let mut left: Vec<FieldId> = fields.clone();
+        for field in fields {
+            let still = |n: &usize| {
+                let (p, clause) = &chosen[*n];
+                clause.is_some_and(|at| self.numbered[p.candidate][at].searched.contains(&field))
+            };
+            let using: Vec<usize> = users[&field].iter().copied().filter(still).collect();
+            let among = |other: &FieldId| *other != field && left.contains(other);
+            let mut worse = 0.0;
+            let mut moved = Vec::new();
+            for n in using {
+                let (p, clause) = &chosen[n];
+                let now = clause.map_or(1.0, |at| self.clause_cost(p.candidate, at));
+                let other = self.choose(p, root, false, &|numbered| numbered.searched.iter().all(among));
+                worse += other.map_or(1.0, |(_, cost)| cost) - now;
+                moved.push((n, other.map(|(clause, _)| clause)));
+                if worse > FIELD {
+                    break;
+                }
+            }
+            if worse <= FIELD {
+                left.retain(|other| *other != field);
+                moved.into_iter().for_each(|(n, clause)| chosen[n].1 = clause);
+            }
+        }
+    }
+
+    /// The clause that is lit least often, as far as can be told, and how often. At the root values come first:
+    /// whatever else is looked for then concerns only events with the value.
+    fn choose(&self, p: &Passing, root: bool, few: bool, may: &dyn Fn(&Numbered) -> bool) -> Option<(usize, f64)> {
         let clauses = &self.candidates[p.candidate].clauses;
         let usable = clauses.iter().enumerate().take(64).filter(|(at, (_, clause))| {
             p.used & (1 << at) == 0
+                && may(&self.numbered[p.candidate][*at])
                 && !(few && self.searches(p.candidate, *at))
                 && !clause.atoms.iter().any(|atom| matches!(atom, Atom::Present(f) if Some(*f) == self.whole))
         });
-        let costs = usable.map(|(at, (_, clause))| {
-            let cost: f64 = self.numbered[p.candidate][at].iter().map(|atom| self.cost(*atom)).sum();
-            ((root && !clause.is_of_values(), cost), at)
-        });
-        costs.min_by(|((a, x), _), ((b, y), _)| a.cmp(b).then(x.total_cmp(y))).map(|(_, at)| at)
+        let costs =
+            usable.map(|(at, (_, clause))| ((root && !clause.is_of_values(), self.clause_cost(p.candidate, at)), at));
+        costs.min_by(|((a, x), _), ((b, y), _)| a.cmp(b).then(x.total_cmp(y))).map(|((_, cost), at)| (at, cost))
+    }
+
+    fn clause_cost(&self, candidate: usize, clause: usize) -> f64 {
+        let atoms = &self.numbered[candidate][clause].atoms;
+        atoms.iter().map(|atom| self.cost(*atom)).sum::<f64>().min(1.0)
     }
 
     /// What many predicates look for is common.
@@ -279,4 +343,15 @@ impl<'a> IndexBuilder<'a> {
         let everything = if Some(of.field()) == self.whole { 50.0 } else { 1.0 };
         of.cost() * f64::from(self.usage[atom as usize].max(1)).sqrt() * everything
     }
+}
+
+/// Literals of up to so many bytes together get the fastest automaton, which takes about a quarter of a kilobyte for
+/// each byte.
+const FASTEST: usize = 32 * 1024;
+
+fn automaton(literals: &[&str]) -> Result<AhoCorasick, BuildError> {
+    let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
+    let kind = (bytes <= FASTEST).then_some(AhoCorasickKind::DFA);
+    // Every occurrence counts, so there is nothing that a search for rare bytes could skip.
+    AhoCorasick::builder().kind(kind).prefilter(false).build(literals)
 }

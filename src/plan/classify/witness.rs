@@ -313,5 +313,73 @@ fn needed(e: &Expr, fields: &mut Vec<FieldId>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compile::compile_str;
+    use crate::plan::fold::fold_case;
+
+    /// The clauses of a condition over the fields a, b, …, as text.
+    fn of(condition: &str) -> Vec<String> {
+        let text = format!("rule r {{ match {{ e: any where {condition} }} }}");
+        let rules = crate::compile::compile_str(&text).expect("a good rule");
+        let name = |field: FieldId| rules.fields[field.index()].join(".");
+        let shown = |atom: &Atom| match atom {
+            Atom::Equals(field, value) => format!("{}=={}", name(*field), shown_value(value)),
+            Atom::EqualsFolded(field, text) => format!("{}=={text}~", name(*field)),
+            Atom::Holds(field, text) => format!("{}:{text}", name(*field)),
+            Atom::Present(field) => format!("{}?", name(*field)),
+        };
+        let clause = |clause: &Clause| {
+            let atoms: Vec<String> = clause.atoms.iter().map(shown).collect();
+            format!("{}{}", atoms.join(" | "), if clause.exact { " !" } else { "" })
+        };
+        let found = rules.classes.conditions(0).flat_map(clauses).collect::<Vec<_>>();
+        found.iter().map(clause).collect()
+    }
+
+    fn shown_value(bytes: &[u8]) -> String {
+        crate::plan::key::decode(bytes, 1)[0].to_json().to_string()
+    }
+
+    #[test]
+    fn values_are_exact() {
+        assert_eq!(of("a == 1"), ["a==1 !"]);
+        assert_eq!(of("a == \"X\"i"), ["a==x~ !"]);
+        assert_eq!(of("a in (1, \"1\", \"Y\"i)"), ["a==1 | a==\"1\" | a==y~ !"]);
+        assert_eq!(of("a == 1 or b == \"x\""), ["a==1 | b==\"x\" !"]);
+        assert_eq!(of("a like (\"Ab\", \"Cd\"i)"), ["a==\"Ab\" | a==cd~ !"]);
+    }
+
+    #[test]
+    fn texts_are_folded() {
+        assert_eq!(of("a like \"*Ab?Cde*\""), ["a:cde"]);
+        assert_eq!(of("contains(a, (\"Ab\", \"C\"i))"), ["a:c | a:ab"]);
+        assert_eq!(of("a =~ /^x+Cmd.*y/"), ["a:cmd"]);
+        assert_eq!(fold_case("Cmd"), "cmd");
+    }
+
+    #[test]
+    fn what_may_be_any_text_must_be_there() {
+        assert_eq!(of("a like (\"*\", \"*x*\")"), ["a?"]);
+        assert_eq!(of("contains(a, \"\")"), ["a?"]);
+        assert_eq!(of("a > 5 and b != \"x\""), ["a?", "b?"]);
+        assert_eq!(of("a == b"), ["a?", "b?"]);
+    }
+
+    #[test]
+    fn negation_keeps_what_cannot_be_missing() {
+        assert_eq!(of("not (a like \"*x*\")"), ["a?"]);
+        assert_eq!(of("not ((a like \"*x*\") ?? false)"), [""; 0]);
+        assert_eq!(of("not ((not (a == 1)) ?? true)"), ["a==1 !"]);
+        assert_eq!(of("not (a == 1 or b == 2)"), ["a?", "b?"]);
+        assert_eq!(of("not exists(a)"), [""; 0]);
+        // Beside a list, `<` with nothing is false and not missing.
+        assert_eq!(of("not (a < b)"), [""; 0]);
+    }
+
+    #[test]
+    fn alternatives_keep_the_fields_that_all_have() {
+        assert_eq!(
+            of("(a == 1 and b == \"x\") or (b == \"y\" and a == 2)"),
+            ["a==1 | a==2", "b==\"x\" | b==\"y\"", "a==1 | b==\"y\""]
+        );
+        assert_eq!(of("a == 1 or not exists(b)"), [""; 0]);
+    }
 }
