@@ -12,7 +12,7 @@ use regex_automata::util::syntax;
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Lookup, Which};
 use super::fold::fold_case;
 use super::glob::Glob;
-use super::glob_set::{GlobSet, TextTest};
+use super::glob_set::GlobSet;
 use super::key::encode_scalar;
 use super::net::{CidrSet, parse_network};
 use super::pattern::Pattern;
@@ -517,41 +517,6 @@ impl<'a> Lowering<'a> {
         let args: Vec<Expr> = call.args.iter().map(|a| self.expr(a, place)).collect();
         let e = Expr::Call(function, args);
         fold_constant(&e).map_or(e, Expr::Const)
-    }
-
-    /// `contains(x, ("a"i, "b"))`: folded and exact texts are two tests. `None` if the texts are not constant.
-    fn text_test(&mut self, function: Function, value: &ast::Expr, texts: &ast::Expr, place: Place) -> Option<Expr> {
-        let literal = |item: &'_ ast::Expr| match &item.kind {
-            ExprKind::Str(s) => Some((s.value.clone(), s.fold)),
-            _ => None,
-        };
-        let (literals, single): (Vec<(String, bool)>, bool) = match &texts.kind {
-            ExprKind::Str(_) => (literal(texts).into_iter().collect(), true),
-            ExprKind::List(items) => {
-                let literals: Vec<_> = items.iter().filter_map(literal).collect();
-                // Beside folded texts only texts count; without them a list may hold anything.
-                if literals.len() < items.len() && !literals.iter().any(|(_, fold)| *fold) {
-                    return None;
-                }
-                (literals, false)
-            }
-            _ => return None,
-        };
-        let value = self.expr(value, place);
-        let mut tests = Vec::new();
-        for fold in [true, false] {
-            let texts: Vec<&str> = literals.iter().filter(|(_, f)| *f == fold).map(|(text, _)| &**text).collect();
-            if texts.is_empty() {
-                continue;
-            }
-            if !tests.is_empty() {
-                self.whole_reads += self.whole_reads_in(&value);
-            }
-            // A single folded text has always compared as a list of one.
-            let test = TextTest::new(function, &texts, fold, single && !fold)?;
-            tests.push(Expr::HasText(Box::new(value.clone()), Arc::new(test)));
-        }
-        if tests.len() > 1 { Some(Expr::Or(tests)) } else { tests.pop() }
     }
 
     /// What an aggregate is over: `a`, `a.f`, `(a, b)` or `(a, b).f`.

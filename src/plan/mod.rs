@@ -19,6 +19,7 @@ mod lower_follow;
 mod lower_pattern;
 mod lower_rule;
 mod lower_statistic;
+mod lower_text;
 pub mod net;
 pub mod pattern;
 pub mod polygon;
