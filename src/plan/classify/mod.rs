@@ -8,6 +8,7 @@
 //! Invariant: the index never changes what holds. It leaves out only predicates that could not.
 
 mod node;
+mod search;
 mod witness;
 
 use smallvec::SmallVec;
@@ -312,10 +313,8 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
         if let Some(target) = look.folded.get(&*folded) {
             self.reach(*target);
         }
-        if let Some((automaton, first)) = &look.held {
-            for found in automaton.find_overlapping_iter(&*folded) {
-                self.reach(first + found.pattern().as_u32());
-            }
+        if let Some((search, first)) = &look.held {
+            search.each(&folded, |literal| self.reach(first + literal));
         }
     }
 

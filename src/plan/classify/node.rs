@@ -6,10 +6,10 @@
 //!
 //! Invariant: for every event that a predicate holds for, the way along the clause chosen for it is lit.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::search::Search;
 use super::witness::{Atom, Clause};
 use crate::base::FieldId;
 use crate::base::id::PredId;
@@ -43,8 +43,8 @@ pub(super) struct FieldNode {
     pub(super) equal: Map<Box<[u8]>, u32>,
     /// Targets by folded text.
     pub(super) folded: Map<Box<str>, u32>,
-    /// Targets of literals: those of the automaton's patterns begin at a number.
-    pub(super) held: Option<(AhoCorasick, u32)>,
+    /// Targets of literals: they begin at a number.
+    pub(super) held: Option<(Search, u32)>,
     /// If there is any value.
     pub(super) present: Option<u32>,
 }
@@ -231,10 +231,10 @@ impl<'a> IndexBuilder<'a> {
         }
         if !literals.is_empty() {
             let first = self.index.targets.len() as u32;
-            match automaton(&literals) {
-                Ok(automaton) => {
+            match Search::new(&literals) {
+                Ok(search) => {
                     self.index.targets.append(&mut held);
-                    node.held = Some((automaton, first));
+                    node.held = Some((search, first));
                 }
                 // More text than an automaton can hold: the field has to be there, at least.
                 Err(_) => {
@@ -343,15 +343,4 @@ impl<'a> IndexBuilder<'a> {
         let everything = if Some(of.field()) == self.whole { 50.0 } else { 1.0 };
         of.cost() * f64::from(self.usage[atom as usize].max(1)).sqrt() * everything
     }
-}
-
-/// Literals of up to so many bytes together get the fastest automaton, which takes about a quarter of a kilobyte for
-/// each byte.
-const FASTEST: usize = 32 * 1024;
-
-fn automaton(literals: &[&str]) -> Result<AhoCorasick, BuildError> {
-    let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
-    let kind = (bytes <= FASTEST).then_some(AhoCorasickKind::DFA);
-    // Every occurrence counts, so there is nothing that a search for rare bytes could skip.
-    AhoCorasick::builder().kind(kind).prefilter(false).build(literals)
 }
