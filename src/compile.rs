@@ -38,11 +38,19 @@ pub struct CompileOptions {
     pub force_strategy: Option<StrategyKind>,
     /// Only these rules come into the rule set; all if `None`. All are checked.
     pub only: Option<BTreeSet<String>>,
+    /// These rules do not notify, as if they were `internal`.
+    pub silent: BTreeSet<String>,
 }
 
 impl Default for CompileOptions {
     fn default() -> Self {
-        Self { type_field: vec!["type".to_owned()], limits: Limits::default(), force_strategy: None, only: None }
+        Self {
+            type_field: vec!["type".to_owned()],
+            limits: Limits::default(),
+            force_strategy: None,
+            only: None,
+            silent: BTreeSet::new(),
+        }
     }
 }
 
@@ -80,7 +88,12 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
         let input = Input { sources, type_field, limits, force: options.force_strategy };
         let kept = only(&files, options.only.as_ref());
         match lower(kept.as_deref().unwrap_or(&files), &declarations, &input) {
-            Ok(lowered) => ruleset = Some(Arc::new(lowered)),
+            Ok(mut lowered) => {
+                for rule in &mut lowered.rules {
+                    rule.internal |= options.silent.contains(&*rule.name);
+                }
+                ruleset = Some(Arc::new(lowered));
+            }
             Err(problems) => {
                 let slipped = problems.into_iter().map(|(span, text)| Diagnostic::error(NOT_LOWERED, text, span, ""));
                 diagnostics.extend(slipped);

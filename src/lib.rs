@@ -64,6 +64,7 @@ pub mod decode;
 pub mod diag;
 pub mod engine;
 pub mod generate;
+pub mod import;
 pub mod io;
 pub mod matcher;
 pub mod plan;

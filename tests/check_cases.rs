@@ -34,6 +34,31 @@ fn lets_through_only_what_compiles(text: &str, found: &[&str], failures: &mut St
 }
 
 #[test]
+fn choices() {
+    expect(&[
+        ("any { a: x then b: y  c: z } then d: w", " within 1h", &[]),
+        ("any { a: x then b: y  c: z }", " within 1h", &[]),
+        ("any { a: x then b: y where v == a.v  c: z } then d: w where v == b.v or v == c.v", " within 1h", &[]),
+        ("any { a: x then b: y  c: z where v == a.v } then d: w", " within 1h", &["E0217"]),
+        ("any { a: x where v == c.v then b: y  c: z } then d: w", " within 1h", &["E0217"]),
+        ("a: w then any { b: x then no y within 5m  c: z }", " within 1h", &[]),
+        ("a: w then any { b: x then no y  c: z } then d: w", " within 1h", &["E0325"]),
+        ("a: w then no y then any { b: x then c: z  d: z }", " within 1h", &["E0325"]),
+        ("a: w then any { b: x then at least 2 of { c: z then d: y }  e: z } then f: w", " within 1h", &["E0383"]),
+        ("a: w then any { b: x then no y until b.@ts + b.d * 1s  c: z }", " within 1h", &["E0383"]),
+        ("a: w then any { b: x then c: one or more of y until silent 1m  d: z }", " within 1h", &["E0383"]),
+        ("any { a: x then b: y  c: z } then d: w", " within 1h\n  expect user from @users", &["E0369", "E0206"]),
+        ("any { a: x then b: y without w  c: z without w } then d: w", " within 1h", &["E0315"]),
+        ("a: w then any { b: x then c: y  no z within 1m then d: z }", " within 1h", &["E0325"]),
+        // What all ways share is reported once.
+        ("a: w then after 2h b: w then any { c: x then d: y  e: z }", " within 1h", &["E0306"]),
+        ("any { a: x then b: y  c: z } then d: w", "", &["W0501"]),
+        ("any { a: x then b: y  c: z } then d: w", " within 1h\n  pick pending", &["E0343"]),
+        ("any { a: x then b: y  c: z } then no w within 1m", " within 1h\n  repeat every 1m", &["E0383"]),
+    ]);
+}
+
+#[test]
 fn parts() {
     expect(&[
         ("{ a: x then b: y } within 5m then c: z", " within 1h", &[]),

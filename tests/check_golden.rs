@@ -119,6 +119,8 @@ fn the_documentation_lists_every_code() {
         ("E04", "Tables and configuration"),
         ("W05", "Rules that run, but perhaps not as meant"),
         ("W06", "Rules against sample data"),
+        ("E08", "Sigma rules"),
+        ("W08", "Sigma rules that run, but perhaps not as meant"),
     ];
     let mut listed = 0;
     for (prefix, title) in ranges {

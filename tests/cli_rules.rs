@@ -138,3 +138,28 @@ fn a_sample_shows_what_rules_would_never_see() {
     assert!(ended.err.contains("1 lines of the sample are not JSON"), "{}", ended.err);
     place.run(&["check", "r.trip", "--sample", "none.ndjson"]).expect(4);
 }
+
+#[test]
+fn attack_lists_techniques_and_writes_a_layer() {
+    let place = Place::new("attack");
+    place.file(
+        "r.trip",
+        r#"
+        rule a { tags "attack.t1110.001", "attack.credential_access" match { e: login } }
+        rule b { severity high tags "attack.t1110.001", "attack.T1078" match { e: login } }
+        rule c { match { e: login } }
+        "#,
+    );
+    let listed = place.run(&["attack", "r.trip"]);
+    assert_eq!(listed.expect(0).out, "T1078          1  b\nT1110.001      2  a, b\n");
+    assert!(listed.err.contains("2 techniques by 3 rules; 1 without one"), "{}", listed.err);
+    let layer = place.run(&["attack", "r.trip", "--min-level", "high", "--format", "navigator"]);
+    let layer: serde_json::Value = serde_json::from_str(&layer.expect(0).out).expect("JSON");
+    assert_eq!(layer["domain"], "enterprise-attack");
+    assert_eq!(layer["versions"]["layer"], "4.5");
+    let techniques = layer["techniques"].as_array().expect("a list");
+    assert_eq!(techniques.len(), 2);
+    assert_eq!(techniques[1]["techniqueID"], "T1110.001");
+    assert_eq!(techniques[1]["score"], 1);
+    assert_eq!(techniques[1]["comment"], "b");
+}

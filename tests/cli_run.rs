@@ -130,7 +130,7 @@ fn a_rule_can_be_written_on_the_command_line() {
 }
 
 #[test]
-fn only_runs_the_named_rules_and_what_they_build_on() {
+fn only_runs_the_named_rules_on_what_they_build_on_in_silence() {
     let place = place("run-only");
     place.file("more.trip", "rule twice { by user = key.user match { a: alert.brute_force } }\n");
     let names = |only: &str| -> Vec<String> {
@@ -138,8 +138,45 @@ fn only_runs_the_named_rules_and_what_they_build_on() {
         ended.expect(0).alerts().iter().map(|a| a["rule"].as_str().unwrap_or("").to_owned()).collect()
     };
     assert_eq!(names("sil*"), ["silent"]);
-    assert_eq!(names("twice"), ["brute_force", "twice"]);
+    assert_eq!(names("twice"), ["twice"]);
     assert!(place.run(&["run", "r.trip", "e.ndjson", "--only", "slient"]).expect(2).err.contains("`silent`"));
+}
+
+#[test]
+fn rules_are_chosen_by_name_level_status_and_tag() {
+    let place = place("run-filter");
+    place.file(
+        "many.trip",
+        r#"
+        rule a { severity low tags "attack.t1110.001" status "stable" match { e: login } }
+        rule b { severity high tags "attack.T1078", "windows" status "test" match { e: login } }
+        rule c { match { e: login } }
+        rule d { severity if(e.ok == true, "critical", "low") match { e: login } }
+        rule e { severity high match { x: alert.a } }
+        "#,
+    );
+    let rules = |flags: &[&str]| -> Vec<String> {
+        let mut args = vec!["run", "many.trip", "e.ndjson"];
+        args.extend(flags);
+        let alerts = place.run(&args).expect(0).alerts();
+        let mut names: Vec<String> = alerts.iter().map(|a| a["rule"].as_str().unwrap_or("").to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    assert_eq!(rules(&["--status", "stable"]), ["a"]);
+    assert_eq!(rules(&["--status", "stable,test"]), ["a", "b"]);
+    assert_eq!(rules(&["--tag", "attack.t1*"]), ["a", "b"]);
+    assert_eq!(rules(&["--tag", "attack.*", "--exclude-tag", "Windows"]), ["a"]);
+    assert_eq!(rules(&["--exclude", "a", "--exclude", "e"]), ["b", "c", "d"]);
+    // What `e` builds on runs, but is below the level; `d` decides its level match by match.
+    assert_eq!(rules(&["--min-level", "high"]), ["b", "d", "e"]);
+    let high = place.run(&["run", "many.trip", "e.ndjson", "--min-level", "high"]).alerts();
+    assert!(high.iter().all(|alert| alert["severity"] != "low"), "{high:?}");
+    assert!(high.iter().any(|alert| alert["severity"] == "critical"), "{high:?}");
+    let none = place.run(&["run", "many.trip", "e.ndjson", "--status", "experimental"]);
+    assert!(none.expect(2).err.contains("none of the 5 rules"), "{}", none.err);
+    assert!(place.run(&["run", "many.trip", "e.ndjson", "--min-level", "hihg"]).expect(2).err.contains("high"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn help_and_version_are_asked_for() {
     let place = Place::new("help");
     let help = place.run(&["--help"]);
     assert!(help.expect(0).out.contains("Exit codes:"), "{}", help.out);
-    for command in ["run", "check", "test", "fmt", "explain", "graph", "rule", "completions"] {
+    for command in ["run", "check", "test", "fmt", "explain", "graph", "generate", "attack", "rule", "completions"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{command}");
         place.run(&[command, "--help"]).expect(0);
     }

@@ -115,3 +115,36 @@ fn one_rule_must_be_named() {
     assert!(!run.success);
     assert!(run.stderr.contains("name one of them: card_testing"), "{}", run.stderr);
 }
+
+#[test]
+fn either_sequence_of_a_choice_is_made() {
+    let text = r#"
+rule foothold {
+  by account
+  match {
+    any {
+      abroad: logged_in where new_country == true
+      failed: at least 3 of log_in_failed then logged: logged_in then no log_out within 5m
+    }
+    then
+    t: transfer where amount > 10 * count(failed)
+  } within 1h
+}
+"#;
+    let mut members = (false, false);
+    for seed in 1..6 {
+        let generated = of(text, "foothold", seed, true).expect("a stream");
+        assert_eq!((generated.firing, generated.alerts.len()), (2, 2));
+        for bound in generated.alerts.iter().map(|alert| &alert.bound) {
+            let has = |name: &str| bound.iter().any(|step| step.name.as_deref() == Some(name));
+            assert!(has("t") && has("abroad") != has("failed"), "{bound:?}");
+            members = (members.0 || has("abroad"), members.1 || has("failed"));
+        }
+        for kind in NearMiss::ALL {
+            if kind != NearMiss::Broken {
+                assert!(generated.near_misses.contains(&kind), "{kind:?} is not among {:?}", generated.near_misses);
+            }
+        }
+    }
+    assert_eq!(members, (true, true), "one member is never made");
+}

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["base"],
     &["syntax", "diag"],
+    &["import"],
     &["check"],
     &["plan"],
     &["compile", "decode"],

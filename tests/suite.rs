@@ -21,6 +21,7 @@ const FILES: &[&str] = &[
     "behind.txt",
     "bounds.txt",
     "cancel.txt",
+    "choice.txt",
     "clock.txt",
     "conditions.txt",
     "consecutive.txt",

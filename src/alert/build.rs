@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, BoundEvent, BoundStep, Evidence, Origin};
+use super::{About, Alert, BoundEvent, BoundStep, Evidence, Origin};
 use crate::base::{StepId, Timestamp, Value};
 use crate::matcher::shard::Found;
 use crate::plan::call::value_text;
 use crate::plan::eval::{Ctx, eval};
 use crate::plan::event::{Seq, StoredEvent, StoredView};
 use crate::plan::key;
-use crate::plan::ruleset::{AlertExpr, Rule, Severity, SeverityRule, TemplatePiece};
+use crate::plan::ruleset::{AlertExpr, Meta, Rule, Severity, SeverityRule, TemplatePiece};
 use crate::plan::{Expr, Ruleset};
 
 /// The place of an alert among all: time, events before deadlines, the completing event, rule, oldest binding first.
@@ -99,6 +99,7 @@ pub struct Builder {
     /// Names of kept fields, by rule.
     names: Vec<Vec<String>>,
     tags: Vec<Arc<[String]>>,
+    about: Vec<Option<Arc<About>>>,
 }
 
 impl Builder {
@@ -107,7 +108,8 @@ impl Builder {
         let names =
             rules.rules.iter().map(|r| r.kept.iter().map(|f| rules.fields[f.index()].join(".")).collect()).collect();
         let tags = rules.rules.iter().map(|r| r.meta.tags.iter().map(ToString::to_string).collect()).collect();
-        Self { rules, evidence, names, tags }
+        let about = rules.rules.iter().map(|r| about(&r.meta).map(Arc::new)).collect();
+        Self { rules, evidence, names, tags, about }
     }
 
     /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].
@@ -187,6 +189,7 @@ impl Builder {
             title: rule.meta.title.clone(),
             severity,
             tags: Arc::clone(&self.tags[rule.id.index()]),
+            about: self.about[rule.id.index()].clone(),
             time: matched.time,
             key: key.collect(),
             values,
@@ -216,7 +219,8 @@ impl Builder {
         }
         let mut bytes = Vec::new();
         let mut values = Vec::new();
-        let order: Vec<_> = rule.elements.iter().flat_map(crate::plan::ruleset::Element::steps).collect();
+        let elements = rule.ways().iter().flat_map(|way| &way.elements);
+        let order: Vec<_> = elements.flat_map(crate::plan::ruleset::Element::steps).collect();
         for place in &rule.key {
             // The first bound event that brings the component; all that do agree.
             let value = order.iter().find_map(|step| {
@@ -276,6 +280,21 @@ impl Builder {
             })
             .collect()
     }
+}
+
+/// What a rule says about itself, unless that is nothing.
+fn about(meta: &Meta) -> Option<About> {
+    let text = |text: &Option<Arc<str>>| text.as_ref().map(ToString::to_string);
+    let texts = |texts: &[Arc<str>]| texts.iter().map(ToString::to_string).collect();
+    let about = About {
+        id: text(&meta.id),
+        status: text(&meta.status),
+        author: text(&meta.author),
+        runbook: text(&meta.runbook),
+        references: texts(&meta.references),
+        false_positives: texts(&meta.false_positives),
+    };
+    (about != About::default()).then_some(about)
 }
 
 fn alert_value(value: &AlertExpr, context: &Ctx<'_, StoredView<'_>>) -> Value {

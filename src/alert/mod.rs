@@ -30,6 +30,8 @@ pub struct Alert {
     pub severity: Severity,
     /// Tags of the rule.
     pub tags: Arc<[String]>,
+    /// What else people want to know about the rule; `None` if it says nothing.
+    pub about: Option<Arc<About>>,
     /// The completing event's time, or the deadline.
     pub time: Timestamp,
     /// The key's components in order.
@@ -44,6 +46,23 @@ pub struct Alert {
     pub notes: Vec<String>,
     /// What it is if it is not a new alert.
     pub notice: Option<Notice>,
+}
+
+/// What a rule says about itself to whoever gets its alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its id where it came from.
+    pub id: Option<String>,
+    /// How far it is trusted.
+    pub status: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// What to do.
+    pub runbook: Option<String>,
+    /// What to read.
+    pub references: Vec<String>,
+    /// What else fires it.
+    pub false_positives: Vec<String>,
 }
 
 /// What is said of an alert that was sent before. Its id is that of the alert.

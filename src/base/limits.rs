@@ -49,3 +49,6 @@ impl Default for Limits {
         }
     }
 }
+
+/// Ways through one pattern that `any` of sequences may make.
+pub const MAX_WAYS: usize = 64;

@@ -1,5 +1,6 @@
 //! Words everyone uses: ids, time, values, limits. Imports nothing of ours.
 
+pub mod attack;
 pub mod calendar;
 pub mod function;
 pub mod id;

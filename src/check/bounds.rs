@@ -35,7 +35,7 @@ impl<'a> Checker<'a> {
         let mut binding = model.nodes.iter().map(|n| &n.kind).filter(|k| !matches!(k, NodeKind::Absence(_)));
         let only = binding.next().filter(|_| binding.next().is_none());
         let one_event = only.is_some_and(|kind| self.binds_one(model, kind));
-        if let (Some(within), true) = (&matching.within, one_event && begins_with_step) {
+        if let (Some(within), true) = (&matching.within, one_event && begins_with_step && model.choices.is_empty()) {
             self.out.push(
                 Diagnostic::error(
                     codes::WITHIN_WITHOUT_EFFECT,

@@ -35,10 +35,13 @@ fn keyword(kind: &ClauseKind) -> &'static str {
         ClauseKind::Severity(_) => "severity",
         ClauseKind::Tags(_) => "tags",
         ClauseKind::Title(_) => "title",
+        ClauseKind::Id(_) => "id",
+        ClauseKind::Status(_) => "status",
         ClauseKind::Description(_) => "description",
         ClauseKind::Runbook(_) => "runbook",
         ClauseKind::Author(_) => "author",
         ClauseKind::References(_) => "references",
+        ClauseKind::FalsePositives(_) => "false_positives",
         ClauseKind::Risk(_) => "risk",
         ClauseKind::By(_) => "by",
         ClauseKind::Match(_) => "match",
@@ -78,7 +81,7 @@ impl<'a> Checker<'a> {
                     .note("only one of them could act")
                     .help(match word {
                         "having" => "join the conditions with `and`",
-                        "cancel on" | "resolve on" | "tags" | "references" | "by" => {
+                        "cancel on" | "resolve on" | "tags" | "references" | "false_positives" | "by" => {
                             "put them into one list, separated by commas"
                         }
                         "alert" => "put the values into one block",

@@ -2,7 +2,7 @@
 
 use crate::base::calendar::{TimeOfDay, Zone, weekday};
 use crate::check::Checker;
-use crate::check::model::{Model, NodeKind, path_text};
+use crate::check::model::{Model, Node, NodeKind, path_text};
 use crate::check::suggest::closest;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
@@ -111,13 +111,17 @@ impl<'a> Checker<'a> {
                 .help("name an event; `suppress` limits how often an alert is sent"),
             );
         }
-        // The first step that must bind something, and those before it.
-        let first =
-            model.nodes.iter().position(|n| !matches!(&n.kind, NodeKind::Step(i) if model.steps[*i].may_be_empty()));
-        for info in &model.steps {
+        // The first step that must bind something, and those before it, on each way through the pattern.
+        let mut first = Vec::new();
+        for way in model.ways() {
+            let empty = |n: &Node<'a>| matches!(&n.kind, NodeKind::Step(i) if way.steps[*i].may_be_empty());
+            let upto = way.nodes.iter().position(|n| !empty(n)).map_or(way.nodes.len(), |at| at + 1);
+            first.extend(way.nodes[..upto].iter().flat_map(|n| n.kind.steps()));
+        }
+        for (index, info) in model.steps.iter().enumerate() {
             let own = info.step.classes.iter().find(|c| self.is_clock(c)).map(|c| c.span);
             any.extend(own);
-            let begins = own.filter(|_| first.is_none_or(|first| info.node <= first));
+            let begins = own.filter(|_| first.contains(&index));
             let looks = info.step.guards.iter().filter(|g| matches!(g.kind, StepGuardKind::If | StepGuardKind::Unless));
             let back = looks.filter_map(|g| self.clock_in(&g.events)).next();
             if let Some(span) = begins.or(back).filter(|_| keyed && !expects) {
@@ -152,10 +156,17 @@ impl<'a> Checker<'a> {
             Some(NodeKind::Step(i)) => model.steps[*i].step.quantifier.is_none().then(|| model.steps[*i].step),
             _ => None,
         };
+        let single = single.filter(|_| model.nodes[0].branch.is_empty());
         let plain = single.filter(|step| step.guards.is_empty());
         match plain {
             None => {
                 let at = model.steps.first().map_or(clause.span, |s| s.step.span);
+                let choice = model.nodes.first().is_some_and(|n| !n.branch.is_empty());
+                let why = if choice {
+                    "one of several first steps"
+                } else {
+                    "the first step binds more than one event, or has guards"
+                };
                 self.out.push(
                     Diagnostic::error(
                         codes::EXPECT_FIRST,
@@ -163,7 +174,7 @@ impl<'a> Checker<'a> {
                         clause.span,
                         "begins each key as if its first step had happened",
                     )
-                    .label(at, "the first step binds more than one event, or has guards")
+                    .label(at, why)
                     .help("begin with one step that binds one event: `last: heartbeat then no heartbeat within 5m`"),
                 );
             }

@@ -1,10 +1,10 @@
 //! Braces in patterns: plain groups, `all`, `any`, repeated groups, and what they may hold.
 
 use crate::check::Checker;
-use crate::check::model::{Model, NodeKind, Role};
+use crate::check::model::{MAX_WAYS, Model, Node, NodeKind, Role};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Count, Element, Group, Sequence, StepGuardKind, Then};
+use crate::syntax::ast::{Choice, Count, Element, Group, Sequence, StepGuardKind, Then};
 use crate::syntax::source::Span;
 
 impl<'a> Checker<'a> {
@@ -14,6 +14,13 @@ impl<'a> Checker<'a> {
         let joints: Vec<Option<&Then>> =
             std::iter::once(None).chain(sequence.rest.iter().map(|(t, _)| Some(t))).collect();
         for (at, element) in elements.iter().enumerate() {
+            if let Element::Choice(choice) = element {
+                self.choice_borders(
+                    choice,
+                    at.checked_sub(1).and_then(|i| elements.get(i)),
+                    joints.get(at).copied().flatten(),
+                );
+            }
             let Element::Group(group) = element else { continue };
             if group.quantifier.is_some() {
                 continue;
@@ -48,6 +55,126 @@ impl<'a> Checker<'a> {
                     .help(borders_help(group)),
                 );
             }
+        }
+    }
+
+    /// What may stand at the borders of the members of `any`.
+    fn choice_borders(&mut self, choice: &Choice, before: Option<&&Element>, then: Option<&Then>) {
+        let open = |e: &&Element| matches!(e, Element::Absence(a) if a.within.is_none() && a.until.is_none());
+        let mut absent = before.copied().filter(open);
+        for member in &choice.members {
+            self.plain_groups(member);
+            let inner: Vec<&Element> = member.elements().collect();
+            let begins = inner.first().copied().filter(|e| matches!(e, Element::Absence(_)));
+            absent = absent.or(begins).or(inner.last().copied().filter(open));
+        }
+        if let Some(absence) = absent {
+            self.out.push(
+                Diagnostic::error(
+                    codes::ABSENCE_BEFORE_GROUP,
+                    "an absence cannot stand at the border of braces",
+                    absence.span(),
+                    "the step that it belongs to is on the other side",
+                )
+                .label(choice.span, "the braces")
+                .help("write it as `X without Y` at the steps themselves"),
+            );
+        }
+        if let Some(then) = then.filter(|t| t.next) {
+            self.out.push(
+                Diagnostic::error(
+                    codes::WRONG_NEXT,
+                    "`next` takes a step that binds one event",
+                    then.span,
+                    "before braces",
+                )
+                .label(choice.span, "the braces")
+                .help("write `without` at the steps themselves"),
+            );
+        }
+    }
+
+    /// What several ways through a pattern have in common is reported once.
+    pub(crate) fn once_for_all_ways(&mut self, from: usize) {
+        let reported = self.out.split_off(from);
+        for report in reported {
+            let place = |d: &Diagnostic| d.labels.first().map(|l| l.span);
+            let same = |d: &Diagnostic| place(d) == place(&report) || d.code == codes::UNBOUNDED;
+            if !self.out[from..].iter().any(|d| d.code == report.code && same(d)) {
+                self.out.push(report);
+            }
+        }
+    }
+
+    /// `any` of sequences: how many ways there are, and what does not go with it.
+    pub(crate) fn choices(&mut self, model: &Model<'a>) {
+        let Some((choice, _)) = model.choices.first().copied() else { return };
+        if model.ways().len() > MAX_WAYS {
+            self.out.push(
+                Diagnostic::error(
+                    codes::TOO_MANY_WAYS,
+                    format!("there are more than {MAX_WAYS} ways through this pattern"),
+                    choice.span,
+                    "each of them is searched for",
+                )
+                .note("`any { … }` behind `any { … }` multiplies the ways")
+                .help("split the rule, and build a rule on the alerts of its parts"),
+            );
+        }
+        if model.is_handed_over() {
+            self.out.push(
+                Diagnostic::error(
+                    codes::CHOICE_HANDED_OVER,
+                    "`any` of sequences needs one key for all steps",
+                    choice.span,
+                    "the keys of this rule change from step to step",
+                )
+                .note("which keys a later step may rely on would depend on the member that matched")
+                .help("give all steps the same `by`, or write a rule for each sequence"),
+            );
+        }
+        let computed = model.nodes.iter().find_map(|n| match &n.kind {
+            NodeKind::Absence(a) if a.until.is_some() || a.within.as_ref().is_some_and(|w| self.is_computed(w)) => {
+                Some(a.span)
+            }
+            _ => None,
+        });
+        if let Some(span) = computed {
+            self.out.push(
+                Diagnostic::error(
+                    codes::CHOICE_TOO_RICH,
+                    "a computed deadline beside `any` of sequences is not built yet",
+                    span,
+                    "not a fixed duration",
+                )
+                .label(choice.span, "`any` of sequences")
+                .help("write a rule for each sequence, or a fixed duration"),
+            );
+        }
+        let closing = model.steps.iter().find_map(|s| s.step.ends.as_ref());
+        if let Some(ends) = closing {
+            self.out.push(
+                Diagnostic::error(
+                    codes::CHOICE_TOO_RICH,
+                    "a repetition that time ends beside `any` of sequences is not built yet",
+                    ends.span,
+                    "which time ends the pattern depends on the member",
+                )
+                .label(choice.span, "`any` of sequences")
+                .help("write a rule for each sequence, or name the event that ends it: `until X`"),
+            );
+        }
+        let repeated = model.nodes.iter().find(|n| !n.branch.is_empty() && matches!(n.kind, NodeKind::Group(..)));
+        if let Some(Node { kind: NodeKind::Group(group, _), .. }) = repeated {
+            self.out.push(
+                Diagnostic::error(
+                    codes::CHOICE_TOO_RICH,
+                    "a repeated group inside `any` is not built yet",
+                    group.span,
+                    "only sequences of steps",
+                )
+                .help("write a rule for each member, or repeat a single step"),
+            );
         }
     }
 
@@ -109,6 +236,7 @@ impl<'a> Checker<'a> {
                 ("`all` or `any`", "repeat a sequence of single steps; `(X or Y)` takes either class")
             }
             Element::Group(_) => ("a group", "join its steps to the outer group with `then`"),
+            Element::Choice(_) => ("`any` of sequences", "write a rule for each sequence"),
             Element::Step(_) => return,
         };
         self.out.push(

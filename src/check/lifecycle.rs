@@ -89,7 +89,18 @@ impl<'a> Checker<'a> {
     pub(crate) fn repeat(&mut self, period: &Expr, clause: &Clause, model: &Model<'a>) {
         self.duration(period, "`repeat every`");
         let absent = model.nodes.last().is_some_and(|n| matches!(n.kind, NodeKind::Absence(_)));
-        if !absent {
+        if let (true, Some((choice, _))) = (absent, model.choices.first()) {
+            self.out.push(
+                Diagnostic::error(
+                    codes::CHOICE_TOO_RICH,
+                    "`repeat every` beside `any` of sequences is not built yet",
+                    clause.span,
+                    "which absence lasts depends on the member",
+                )
+                .label(choice.span, "`any` of sequences")
+                .help("write a rule for each sequence"),
+            );
+        } else if !absent {
             self.out.push(
                 Diagnostic::error(
                     codes::REPEAT_WITHOUT_ABSENCE,

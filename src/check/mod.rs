@@ -33,7 +33,7 @@ mod statistic;
 mod suggest;
 mod test_block;
 mod values;
-mod walk;
+pub(crate) mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -239,9 +239,18 @@ impl<'a> Checker<'a> {
         self.step_names(&model);
         self.found_names(&model);
         self.keys(&model);
-        self.structure(&model);
+        let reported = self.out.len();
+        for way in model.ways() {
+            self.structure(&way);
+        }
+        self.once_for_all_ways(reported);
         self.step_expressions(&model);
-        self.bounds(&model);
+        let reported = self.out.len();
+        for way in model.ways() {
+            self.bounds(&way);
+        }
+        self.once_for_all_ways(reported);
+        self.choices(&model);
         self.clauses(&model);
         self.unreachable(&model);
         self.parts(&model);

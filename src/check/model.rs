@@ -5,9 +5,12 @@
 use std::ops::Range;
 
 use crate::syntax::ast::{
-    Absence, All, Any, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Ident, KeyItem, MatchClause, Path,
-    RuleDecl, Sequence, Step, StepGuard, Then,
+    Absence, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Ident, KeyItem, MatchClause,
+    Path, RuleDecl, Sequence, Step, StepGuard, Then,
 };
+
+/// Ways through one pattern, at most.
+pub(crate) const MAX_WAYS: usize = crate::base::limits::MAX_WAYS;
 
 /// How a step stands in the pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub(crate) enum Role {
 }
 
 /// A step with its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StepInfo<'a> {
     pub(crate) step: &'a Step,
     /// The index of its element in [`Model::nodes`].
@@ -54,15 +57,24 @@ pub(crate) fn minimum(count: Count) -> u64 {
 }
 
 /// An element of the flattened pattern.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     /// The joint before it; none before the first.
     pub(crate) then: Option<&'a Then>,
     pub(crate) kind: NodeKind<'a>,
+    /// The members of `any` of sequences that it stands in, outer first: the number of the `any`, and of its member.
+    pub(crate) branch: Vec<(usize, usize)>,
+}
+
+impl Node<'_> {
+    /// Whether no way through the pattern takes both.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        self.branch.iter().any(|(any, member)| other.branch.iter().any(|(a, m)| a == any && m != member))
+    }
 }
 
 /// What an element is; numbers are indices into [`Model::steps`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum NodeKind<'a> {
     Step(usize),
     Absence(&'a Absence),
@@ -103,7 +115,7 @@ pub(crate) struct Component<'a> {
 }
 
 /// A rule's pattern and keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Model<'a> {
     pub(crate) rule: &'a RuleDecl,
     pub(crate) matching: Option<&'a MatchClause>,
@@ -119,6 +131,10 @@ pub(crate) struct Model<'a> {
     /// Names that look-backs give to what they find.
     pub(crate) found: Vec<Found<'a>>,
     pub(crate) by: &'a [KeyItem],
+    /// `any` of sequences: how many members each has, in written order.
+    pub(crate) choices: Vec<(&'a Choice, usize)>,
+    /// The members that what is read now stands in.
+    branch: Vec<(usize, usize)>,
 }
 
 /// `if q: X in last d`: the name, and the step that looks back.
@@ -130,6 +146,42 @@ pub(crate) struct Found<'a> {
 }
 
 impl<'a> Model<'a> {
+    /// A model for each way through the pattern: all steps, and the elements of that way.
+    pub(crate) fn ways(&self) -> Vec<Self> {
+        let mut ways: Vec<Vec<(usize, usize)>> = vec![Vec::new()];
+        for (any, (_, members)) in self.choices.iter().enumerate() {
+            // One that stands in a member not taken is not met.
+            ways = ways
+                .into_iter()
+                .flat_map(|way| (0..*members).map(move |m| way.iter().copied().chain([(any, m)]).collect()))
+                .take(MAX_WAYS + 1)
+                .collect();
+        }
+        let mut found: Vec<Self> = Vec::new();
+        let mut taken: Vec<Vec<usize>> = Vec::new();
+        for way in ways {
+            let on = |node: &Node<'a>| node.branch.iter().all(|b| way.contains(b));
+            let places: Vec<usize> = (0..self.nodes.len()).filter(|at| on(&self.nodes[*at])).collect();
+            if taken.contains(&places) {
+                continue;
+            }
+            let before = |at: usize| places.iter().filter(|p| **p < at).count();
+            let parts =
+                self.parts.iter().map(|p| Part { nodes: before(p.nodes.start)..before(p.nodes.end), ..p.clone() });
+            let parts = parts.filter(|p| !p.nodes.is_empty()).collect();
+            let nodes = places.iter().map(|at| self.nodes[*at].clone()).collect();
+            let mut way = Self { nodes, parts, ..self.clone() };
+            // Steps of other members count as before what follows the `any`.
+            for step in &mut way.steps {
+                let taken = places.contains(&step.node);
+                step.node = if taken { before(step.node) } else { before(step.node).saturating_sub(1) };
+            }
+            found.push(way);
+            taken.push(places);
+        }
+        found
+    }
+
     /// Flattens the pattern of a rule.
     pub(crate) fn new(rule: &'a RuleDecl) -> Self {
         let matching = rule.clauses.iter().find_map(|c| match &c.kind {
@@ -150,6 +202,8 @@ impl<'a> Model<'a> {
             parts: Vec::new(),
             found: Vec::new(),
             by: by.unwrap_or_default(),
+            choices: Vec::new(),
+            branch: Vec::new(),
         };
         if let Some(matching) = matching {
             model.sequence(&matching.body, None);
@@ -177,6 +231,16 @@ impl<'a> Model<'a> {
                 let steps = any.members.iter().map(|s| self.step(s, node, Role::AnyMember)).collect();
                 NodeKind::Any(any, steps)
             }
+            Element::Choice(choice) => {
+                let any = self.choices.len();
+                self.choices.push((choice, choice.members.len()));
+                for (member, sequence) in choice.members.iter().enumerate() {
+                    self.branch.push((any, member));
+                    self.sequence(sequence, then);
+                    self.branch.pop();
+                }
+                return;
+            }
             Element::Group(group) if group.quantifier.is_none() => {
                 self.sequence(&group.body, then);
                 match &group.within {
@@ -200,7 +264,8 @@ impl<'a> Model<'a> {
                 NodeKind::Group(group, steps)
             }
         };
-        self.nodes.push(Node { then, kind });
+        let branch = self.branch.clone();
+        self.nodes.push(Node { then, kind, branch });
     }
 
     fn step(&mut self, step: &'a Step, node: usize, role: Role) -> usize {

@@ -473,6 +473,7 @@ fn sequence_classes<'a>(sequence: &'a Sequence, found: &mut Vec<&'a ClassRef>) {
                 guard_classes(&all.without, found);
             }
             Element::Any(any) => any.members.iter().for_each(|s| step_classes(s, found)),
+            Element::Choice(choice) => choice.members.iter().for_each(|member| sequence_classes(member, found)),
             Element::Group(group) => sequence_classes(&group.body, found),
         }
     }

@@ -40,7 +40,7 @@ impl<'a> Checker<'a> {
             let ExprKind::Binary(op, a, b) = &conjunct.kind else { continue };
             let (path, value, op) = match (&a.kind, &b.kind) {
                 (ExprKind::Path(path), _) => (path, fold(b, &self.names), *op),
-                (_, ExprKind::Path(path)) => (path, fold(a, &self.names), flipped(*op)),
+                (_, ExprKind::Path(path)) => (path, fold(a, &self.names), op.mirrored()),
                 _ => continue,
             };
             let Some(value) = value else { continue };
@@ -210,17 +210,6 @@ impl Facts {
 
 fn ordered(a: Span, b: Span) -> (Span, Span) {
     if (a.source, a.start) <= (b.source, b.start) { (a, b) } else { (b, a) }
-}
-
-/// The operator with its sides exchanged.
-pub(crate) fn flipped(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
-    }
 }
 
 /// The fields that an event must have for `expr` to be true, as far as conjuncts show it.

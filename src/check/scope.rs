@@ -142,7 +142,11 @@ impl<'s, 'a> Scope<'s, 'a> {
     pub(crate) fn before(place: Place, model: &'s Model<'a>, node: usize) -> Self {
         let mut scope = Self::after(place, model);
         for (view, step) in scope.views.iter_mut().zip(&model.steps) {
-            if step.node >= node {
+            let excludes =
+                |at: &crate::check::model::Node<'_>| model.nodes.get(step.node).is_some_and(|n| at.excludes(n));
+            if model.nodes.get(node).or(model.nodes.last()).is_some_and(excludes) {
+                *view = View::AnySibling;
+            } else if step.node >= node {
                 *view = View::Later;
             }
         }

@@ -9,6 +9,7 @@ use tripline::alert::Evidence;
 use tripline::base::{Duration, Timestamp};
 use tripline::config::{self, Choice};
 use tripline::decode::timefield::TimeFormat;
+use tripline::plan::ruleset::Severity;
 use tripline::session::AtEnd;
 
 const STYLES: Styles = Styles::styled()
@@ -60,6 +61,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Write a stream of events that fires a rule, and the alerts to expect
     Generate(GenerateArgs),
+    /// List the ATT&CK techniques that rules cover, or write them as a layer of the Navigator
+    Attack(AttackArgs),
     /// Explain a diagnostic code, such as E0201
     Rule(RuleArgs),
     /// Print a completion script for a shell
@@ -83,9 +86,8 @@ pub struct RunArgs {
     /// A rule written here: a sequence, or the text of a rule file
     #[arg(long, value_name = "RULE")]
     pub rule: Vec<String>,
-    /// Only rules whose name matches (* is any run of characters); rules they build on stay
-    #[arg(long, value_name = "NAME")]
-    pub only: Vec<String>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
     #[command(flatten)]
     pub time: TimeArgs,
     /// How much an event may be out of order by event time, such as 30s
@@ -133,6 +135,29 @@ pub struct RunArgs {
     /// Exit with code 1 if there was an alert
     #[arg(long)]
     pub fail_on_alert: bool,
+}
+
+/// Which of the rules are meant. Rules that those build on run too, but do not notify.
+#[derive(Debug, Args, Default)]
+pub struct FilterArgs {
+    /// Only rules whose name matches (* is any run of characters)
+    #[arg(long, value_name = "NAME", help_heading = "Choice of rules")]
+    pub only: Vec<String>,
+    /// No rules whose name matches
+    #[arg(long, value_name = "NAME", help_heading = "Choice of rules")]
+    pub exclude: Vec<String>,
+    /// Only rules and alerts of at least this severity
+    #[arg(long, value_name = "LEVEL", value_parser = level(), help_heading = "Choice of rules")]
+    pub min_level: Option<Severity>,
+    /// Only rules of this status, such as stable; a rule that has none is left out
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', help_heading = "Choice of rules")]
+    pub status: Vec<String>,
+    /// Only rules with a tag that matches, such as attack.t1110*
+    #[arg(long, value_name = "TAG", value_delimiter = ',', help_heading = "Choice of rules")]
+    pub tag: Vec<String>,
+    /// No rules with a tag that matches
+    #[arg(long, value_name = "TAG", value_delimiter = ',', help_heading = "Choice of rules")]
+    pub exclude_tag: Vec<String>,
 }
 
 /// Where the time and the class of an event stand.
@@ -254,6 +279,22 @@ pub struct GenerateArgs {
     pub file: Option<PathBuf>,
 }
 
+/// `tripline attack`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tripline attack rules/ --format navigator > layer.json")]
+pub struct AttackArgs {
+    /// Rule files and directories; a word that is no path is a rule name
+    #[arg(value_name = "RULES… [NAMES…]", required = true)]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// How they are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: AttackFormat,
+}
+
 /// `tripline rule`
 #[derive(Debug, Args)]
 pub struct RuleArgs {
@@ -300,6 +341,15 @@ pub enum CheckFormat {
     Sarif,
 }
 
+/// How `attack` writes techniques.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AttackFormat {
+    /// For people
+    Text,
+    /// A layer file of the ATT&CK Navigator, format 4.5
+    Navigator,
+}
+
 /// How `graph` draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GraphFormat {
@@ -315,6 +365,11 @@ pub enum GraphFormat {
 fn one_of<T: Choice + Send + Sync>() -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(T::WORDS.iter().map(|(word, _)| *word))
         .map(|word| T::from_word(&word).expect("clap lets only the listed words pass"))
+}
+
+fn level() -> impl TypedValueParser<Value = Severity> {
+    PossibleValuesParser::new(Severity::ALL.map(Severity::as_str))
+        .map(|word| Severity::from_word(&word).expect("clap lets only the listed words pass"))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -1,5 +1,6 @@
 //! `tripline check`: all problems of rule files, and with `--sample` of rules against events.
 
+use super::number::counted;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -92,7 +93,6 @@ fn table(report: &SampleReport, color: bool) -> String {
 }
 
 fn verdict(files: usize, rules: usize, errors: usize, warnings: usize, color: bool) -> String {
-    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let found = match (errors, warnings) {
         (0, 0) => paint(color, style::GREEN, "no problems"),
         (0, w) => paint(color, style::YELLOW, &counted(w, "warning")),

@@ -96,10 +96,13 @@ impl Page<'_> {
             ClauseKind::Severity(level) => self.row("severity", &wording.expr(level)),
             ClauseKind::Risk(risk) => self.row("risk", &wording.expr(risk)),
             ClauseKind::Tags(tags) => self.row("tags", &texts(tags)),
+            ClauseKind::Id(text) => self.row("id", &text.value),
+            ClauseKind::Status(text) => self.row("status", &text.value),
             ClauseKind::Description(text) => self.row("about", &text.value),
             ClauseKind::Runbook(text) => self.row("runbook", &text.value),
             ClauseKind::Author(text) => self.row("author", &text.value),
             ClauseKind::References(list) => self.row("see", &texts(list)),
+            ClauseKind::FalsePositives(list) => self.row("also fires on", &texts(list)),
             ClauseKind::Enabled(false) => self.row("state", "disabled: takes no events"),
             ClauseKind::Internal(true) => self.row("state", "internal: never notifies, other rules read its alerts"),
             ClauseKind::Shadow(true) => self.row("state", "shadow: evaluated and counted, never notifies"),
@@ -143,6 +146,13 @@ impl Page<'_> {
                 self.line(&format!("{indent}{n}. {joint}one of these:"));
                 for step in &any.members {
                     self.line(&format!("{indent}   - {}", step_words(step, wording)));
+                }
+            }
+            Element::Choice(choice) => {
+                self.line(&format!("{indent}{n}. {joint}one of these sequences:"));
+                for member in &choice.members {
+                    self.line(&format!("{indent}   -"));
+                    self.sequence(member, depth + 2, wording);
                 }
             }
             Element::Group(group) => {

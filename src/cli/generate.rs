@@ -1,6 +1,7 @@
 //! `tripline generate`: a stream of events that fires a rule, and the alerts to expect from it.
 #![expect(clippy::disallowed_methods, reason = "the stream and its alerts are written here")]
 
+use super::number::counted;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,8 +26,9 @@ pub fn run(args: &GenerateArgs, options: &CompileOptions, time: TimeConfig, term
             names.join(", ")
         )));
     };
-    let wanted = with_rules_below(std::slice::from_ref(rule), &selection.files);
-    let narrow = CompileOptions { only: Some(wanted), ..options.clone() };
+    let wanted = with_rules_below([rule.clone()], &selection.files);
+    let silent = wanted.iter().filter(|name| *name != rule).cloned().collect();
+    let narrow = CompileOptions { only: Some(wanted), silent, ..options.clone() };
     let Some(ruleset) = compile_texts(&selection.texts, &narrow).ruleset else { return Err(Stop::shown()) };
     let wish = Options {
         seed: args.seed,
@@ -77,8 +79,4 @@ fn contents(generated: &Generated) -> String {
         }
     }
     format!("{text}, {} of noise", counted(generated.noise, "event"))
-}
-
-fn counted(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

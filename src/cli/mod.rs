@@ -4,15 +4,18 @@
 //! `rules` finds and compiles rule files, `exit` holds the codes.
 
 mod args;
+mod attack;
 mod check;
 mod code;
 mod completions;
 mod cost;
 mod exit;
 mod explain;
+mod filter;
 mod fmt;
 mod generate;
 mod graph;
+mod number;
 mod paths;
 mod rules;
 mod run;
@@ -57,6 +60,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     let settings = || Settings::load(cli.config.as_deref(), terminal);
     match &cli.command {
+        Command::Attack(args) => attack::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
         Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Fmt(args) => fmt::run(args, terminal),

@@ -88,7 +88,8 @@ pub fn selected<S: AsRef<str>>(name: &str, patterns: &[S]) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern.as_ref(), name))
 }
 
-fn glob(pattern: &str, text: &str) -> bool {
+/// Whether a pattern, in which `*` is any run of characters, matches the whole text.
+pub fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or("");
     let Some(mut rest) = text.strip_prefix(first) else { return false };

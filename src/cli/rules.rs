@@ -1,7 +1,7 @@
 //! Rule files on their way to a rule set: read, compiled, their problems shown.
 #![expect(clippy::disallowed_methods, reason = "rule files and tables are read here")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,19 +138,21 @@ pub fn declared_rules(files: &[File]) -> impl Iterator<Item = &RuleDecl> {
     })
 }
 
-/// The rules that patterns mean, and all rules on whose alerts they build.
-pub fn with_rules_below(patterns: &[String], files: &[File]) -> BTreeSet<String> {
+/// Rules, and all rules on whose alerts they build.
+pub fn with_rules_below(names: impl IntoIterator<Item = String>, files: &[File]) -> BTreeSet<String> {
+    let mut declared: HashMap<&str, Vec<&RuleDecl>> = HashMap::new();
+    for rule in declared_rules(files) {
+        declared.entry(&rule.name.name).or_default().push(rule);
+    }
     let mut wanted: BTreeSet<String> = BTreeSet::new();
-    let mut open: Vec<String> =
-        declared_rules(files).map(|rule| rule.name.name.clone()).filter(|name| selected(name, patterns)).collect();
+    let mut open: Vec<String> = names.into_iter().collect();
     while let Some(name) = open.pop() {
-        if !wanted.insert(name.clone()) {
-            continue;
-        }
-        for rule in declared_rules(files).filter(|rule| rule.name.name == name) {
+        for rule in declared.get(name.as_str()).into_iter().flatten() {
             let classes = classes_of(rule);
-            open.extend(classes.iter().filter_map(|class| class.name.strip_prefix("alert.")).map(str::to_owned));
+            let below = classes.iter().filter_map(|class| class.name.strip_prefix("alert."));
+            open.extend(below.filter(|below| !wanted.contains(*below)).map(str::to_owned));
         }
+        wanted.insert(name);
     }
     wanted
 }

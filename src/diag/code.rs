@@ -17,9 +17,18 @@ pub struct CodeInfo {
 
 /// All codes, range by range.
 pub fn all() -> impl Iterator<Item = &'static CodeInfo> {
-    [codes::syntax::CODES, codes::second_ring::CODES, codes::check::CODES, codes::config::CODES, codes::sample::CODES]
-        .into_iter()
-        .flatten()
+    [
+        codes::syntax::CODES,
+        codes::second_ring::CODES,
+        codes::check::CODES,
+        codes::config::CODES,
+        codes::sample::CODES,
+        codes::sigma::CODES,
+        codes::sigma_correlation::CODES,
+        codes::eql::CODES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The entry of a code, written in any case.

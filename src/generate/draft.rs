@@ -55,6 +55,7 @@ impl Draft {
 pub fn insert(fields: &mut Map<String, Json>, path: &[String], value: Json) {
     let Some((first, rest)) = path.split_first() else { return };
     if rest.is_empty() {
+        // `user: { name: … }` adds to what the class has set below `user`.
         match (fields.get_mut(first), value) {
             (Some(Json::Object(old)), Json::Object(new)) => {
                 for (key, value) in new {

@@ -49,112 +49,115 @@ pub fn miss(
     rng: &mut Rng,
     fires: &mut dyn FnMut(&[Draft]) -> bool,
 ) -> Option<Vec<Draft>> {
+    let mut bounds = Vec::new();
+    exprs_of(rule, &mut |expr| bounds.extend(fixed(expr)));
+    let mut search = Search { scope, rule, scenario, bounds, rng, fires };
     match kind {
-        NearMiss::OneShort => {
-            let mut places: Vec<usize> = (0..scenario.len()).collect();
-            rng.shuffle(&mut places);
-            places.into_iter().find_map(|at| {
-                let mut less = scenario.to_vec();
-                less.remove(at);
-                (!fires(&less)).then_some(less)
-            })
-        }
-        NearMiss::OneLate => one_late(scope, rule, scenario, rng, fires),
-        NearMiss::OtherKey => other_key(scope, rule, scenario, rng, fires),
-        NearMiss::Broken => broken(scope, rule, scenario, rng, fires),
+        NearMiss::OneShort => search.one_short(),
+        NearMiss::OneLate => search.one_late(),
+        NearMiss::OtherKey => search.other_key(),
+        NearMiss::Broken => search.broken(),
     }
 }
 
-/// Moves an event, and all after it, to just past a bound that the rule names.
-fn one_late(
-    scope: &Scope<'_>,
-    rule: &RuleDecl,
-    scenario: &[Draft],
-    rng: &mut Rng,
-    fires: &mut dyn FnMut(&[Draft]) -> bool,
-) -> Option<Vec<Draft>> {
-    let mut bounds = Vec::new();
-    exprs_of(rule, &mut |expr| bounds.extend(fixed(expr)));
-    bounds.extend(scope.durations().iter().map(|d| Duration(*d)));
-    bounds.dedup();
-    let mut pairs: Vec<(usize, usize)> = (1..scenario.len()).flat_map(|to| [(0, to), (to - 1, to)]).collect();
-    pairs.dedup();
-    rng.shuffle(&mut pairs);
-    for bound in bounds {
-        for (from, to) in pairs.iter().copied().take(12) {
-            let moved = |to_gap: Duration| {
-                let shift = (scenario[from].ts + to_gap) - scenario[to].ts;
-                let mut moved = scenario.to_vec();
-                moved[to..].iter_mut().for_each(|draft| draft.ts = draft.ts + shift);
-                moved.sort_by_key(|draft| draft.ts);
-                moved
-            };
-            let late = moved(bound + Duration::from_millis(1));
-            if !fires(&late) && fires(&moved(bound)) {
-                return Some(late);
-            }
-        }
-    }
-    None
+/// A firing scenario, and what its near misses are made with.
+struct Search<'a, 's> {
+    scope: &'a Scope<'s>,
+    rule: &'a RuleDecl,
+    scenario: &'a [Draft],
+    /// Durations that the rule names.
+    bounds: Vec<Duration>,
+    rng: &'a mut Rng,
+    fires: &'a mut dyn FnMut(&[Draft]) -> bool,
 }
 
-fn other_key(
-    scope: &Scope<'_>,
-    rule: &RuleDecl,
-    scenario: &[Draft],
-    rng: &mut Rng,
-    fires: &mut dyn FnMut(&[Draft]) -> bool,
-) -> Option<Vec<Draft>> {
-    let mut items: Vec<KeyItem> = key_of(rule).to_vec();
-    super::walk::steps_of(rule, &mut |step| items.extend(step.by.iter().cloned()));
-    let mut places: Vec<usize> = (0..scenario.len()).collect();
-    rng.shuffle(&mut places);
-    for at in places {
-        for item in &items {
-            let Some(path) = scope.key_field(item) else { continue };
-            let old = scenario[at].get(&path);
-            if old == Value::Missing {
-                continue;
-            }
-            let mut other = scenario.to_vec();
-            let value = scope.plausible(&path, rng.u64(900_000..999_999), rng);
-            other[at].set(&path, &value);
-            if other[at].get(&path) != old && !fires(&other) {
-                return Some(other);
-            }
-        }
+impl Search<'_, '_> {
+    /// Places of the scenario in random order.
+    fn places(&mut self) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.scenario.len()).collect();
+        self.rng.shuffle(&mut places);
+        places
     }
-    None
-}
 
-/// Adds an event that an absence, `unless`, `without` or `cancel on` asks not to come.
-fn broken(
-    scope: &Scope<'_>,
-    rule: &RuleDecl,
-    scenario: &[Draft],
-    rng: &mut Rng,
-    fires: &mut dyn FnMut(&[Draft]) -> bool,
-) -> Option<Vec<Draft>> {
-    let mut found: Vec<&Guard> = Vec::new();
-    guards_of(rule, &mut |guard| found.push(guard));
-    let mut bounds = Vec::new();
-    exprs_of(rule, &mut |expr| bounds.extend(fixed(expr)));
-    let first = scenario.first()?;
-    let last = scenario.last()?;
-    for guard in found {
-        let mut times = vec![last.ts + Duration::from_millis(1), first.ts - Duration::from_millis(1)];
-        times.extend(bounds.iter().map(|d| last.ts + *d));
-        times.extend(scenario.windows(2).map(|pair| pair[0].ts + Duration((pair[1].ts - pair[0].ts).0 / 2)));
-        times.truncate(24);
-        for ts in times {
-            let Some(event) = Builder::forbidden(scope, guard, rule, scenario, ts, rng) else { continue };
-            let mut more = scenario.to_vec();
-            more.push(event);
-            more.sort_by_key(|draft| draft.ts);
-            if !fires(&more) {
-                return Some(more);
+    fn one_short(&mut self) -> Option<Vec<Draft>> {
+        self.places().into_iter().find_map(|at| {
+            let mut less = self.scenario.to_vec();
+            less.remove(at);
+            (!(self.fires)(&less)).then_some(less)
+        })
+    }
+
+    /// Moves an event, and all after it, to just past a bound that the rule names.
+    fn one_late(&mut self) -> Option<Vec<Draft>> {
+        let scenario = self.scenario;
+        let mut bounds = self.bounds.clone();
+        bounds.extend(self.scope.durations().iter().map(|d| Duration(*d)));
+        bounds.dedup();
+        let mut pairs: Vec<(usize, usize)> = (1..scenario.len()).flat_map(|to| [(0, to), (to - 1, to)]).collect();
+        pairs.dedup();
+        self.rng.shuffle(&mut pairs);
+        for bound in bounds {
+            for (from, to) in pairs.iter().copied().take(12) {
+                let moved = |to_gap: Duration| {
+                    let shift = (scenario[from].ts + to_gap) - scenario[to].ts;
+                    let mut moved = scenario.to_vec();
+                    moved[to..].iter_mut().for_each(|draft| draft.ts = draft.ts + shift);
+                    moved.sort_by_key(|draft| draft.ts);
+                    moved
+                };
+                let late = moved(bound + Duration::from_millis(1));
+                if !(self.fires)(&late) && (self.fires)(&moved(bound)) {
+                    return Some(late);
+                }
             }
         }
+        None
     }
-    None
+
+    fn other_key(&mut self) -> Option<Vec<Draft>> {
+        let mut items: Vec<KeyItem> = key_of(self.rule).to_vec();
+        super::walk::steps_of(self.rule, &mut |step| items.extend(step.by.iter().cloned()));
+        for at in self.places() {
+            for item in &items {
+                let Some(path) = self.scope.key_field(item) else { continue };
+                let old = self.scenario[at].get(&path);
+                if old == Value::Missing {
+                    continue;
+                }
+                let mut other = self.scenario.to_vec();
+                let value = self.scope.plausible(&path, self.rng.u64(900_000..999_999), self.rng);
+                other[at].set(&path, &value);
+                if other[at].get(&path) != old && !(self.fires)(&other) {
+                    return Some(other);
+                }
+            }
+        }
+        None
+    }
+
+    /// Adds an event that an absence, `unless`, `without` or `cancel on` asks not to come.
+    fn broken(&mut self) -> Option<Vec<Draft>> {
+        let scenario = self.scenario;
+        let mut found: Vec<&Guard> = Vec::new();
+        guards_of(self.rule, &mut |guard| found.push(guard));
+        let first = scenario.first()?;
+        let last = scenario.last()?;
+        for guard in found {
+            let mut times = vec![last.ts + Duration::from_millis(1), first.ts - Duration::from_millis(1)];
+            times.extend(self.bounds.iter().map(|d| last.ts + *d));
+            times.extend(scenario.windows(2).map(|pair| pair[0].ts + Duration((pair[1].ts - pair[0].ts).0 / 2)));
+            times.truncate(24);
+            for ts in times {
+                let forbidden = Builder::forbidden(self.scope, guard, self.rule, scenario, ts, self.rng);
+                let Some(event) = forbidden else { continue };
+                let mut more = scenario.to_vec();
+                more.push(event);
+                more.sort_by_key(|draft| draft.ts);
+                if !(self.fires)(&more) {
+                    return Some(more);
+                }
+            }
+        }
+        None
+    }
 }

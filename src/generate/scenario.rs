@@ -203,6 +203,12 @@ impl<'b> Builder<'b> {
                     self.step(member, rule, frame);
                 }
             }
+            Element::Choice(choice) => {
+                let chosen = self.rng.usize(0..choice.members.len().max(1));
+                if let Some(member) = choice.members.get(chosen) {
+                    self.sequence(member, rule, frame);
+                }
+            }
             Element::Group(group) => {
                 let times = group.quantifier.as_ref().map_or(1, |q| self.times(q.count));
                 for n in 0..times {
@@ -573,14 +579,9 @@ pub fn fixed(expr: &Expr) -> Option<Duration> {
     }
 }
 
-/// The name of a key component.
+/// The name of a key component; empty for one that `check` refuses.
 pub fn component(item: &KeyItem) -> String {
-    match (&item.name, &item.value.kind) {
-        (Some(name), _) => name.name.clone(),
-        (None, ExprKind::Path(path)) => path.parts.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join("."),
-        (None, ExprKind::Call(call)) => call.name.name.clone(),
-        _ => String::new(),
-    }
+    item.component_name().unwrap_or_default()
 }
 
 /// The rule's key items, with those of the step over them.

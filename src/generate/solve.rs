@@ -31,8 +31,8 @@ impl View<'_> {
                 }
             }
             ExprKind::Binary(op, left, right) => {
-                let op = if want { *op } else { opposite(*op) };
-                if !self.compare(op, left, right, this, rng) && !self.compare(mirrored(op), right, left, this, rng) {
+                let op = if want { *op } else { op.opposite() };
+                if !self.compare(op, left, right, this, rng) && !self.compare(op.mirrored(), right, left, this, rng) {
                     self.shake(expr, want, this, rng);
                 }
             }
@@ -301,26 +301,4 @@ fn fitting(op: BinaryOp, target: &Value, rng: &mut Rng) -> Value {
         _ => return target.clone(),
     };
     if whole { number(moved) } else { Value::number(rounded(moved * 100.0) / 100.0) }
-}
-
-fn opposite(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Eq => BinaryOp::Ne,
-        BinaryOp::Ne => BinaryOp::Eq,
-        BinaryOp::Lt => BinaryOp::Ge,
-        BinaryOp::Le => BinaryOp::Gt,
-        BinaryOp::Gt => BinaryOp::Le,
-        BinaryOp::Ge => BinaryOp::Lt,
-        other => other,
-    }
-}
-
-fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Lt => BinaryOp::Gt,
-        BinaryOp::Le => BinaryOp::Ge,
-        BinaryOp::Gt => BinaryOp::Lt,
-        BinaryOp::Ge => BinaryOp::Le,
-        other => other,
-    }
 }

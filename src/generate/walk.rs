@@ -1,8 +1,8 @@
 //! Every expression of a rule, and every part of an expression; what single clauses say.
 
+use crate::check::walk::expressions;
 use crate::syntax::ast::{
-    AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, InSet, RuleDecl, Sequence, Step, StepGuardKind,
-    TemplatePart,
+    AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, RuleDecl, Sequence, Step, StepGuardKind, TemplatePart,
 };
 
 /// Calls `seen` with every expression that stands in a rule.
@@ -62,6 +62,7 @@ fn element<'a>(element: &'a Element, seen: &mut dyn FnMut(&'a Expr)) {
             guards(&all.without, seen);
         }
         Element::Any(any) => any.members.iter().for_each(|member| step(member, seen)),
+        Element::Choice(choice) => choice.members.iter().for_each(|member| sequence(member, seen)),
         Element::Group(group) => {
             sequence(&group.body, seen);
             group.within.iter().for_each(&mut *seen);
@@ -95,6 +96,7 @@ pub fn steps_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Step)) {
                 Element::Step(step) => seen(step),
                 Element::All(all) => all.members.iter().for_each(&mut *seen),
                 Element::Any(any) => any.members.iter().for_each(&mut *seen),
+                Element::Choice(choice) => choice.members.iter().for_each(|member| inside(member, seen)),
                 Element::Group(group) => inside(&group.body, seen),
                 Element::Absence(_) => {}
             }
@@ -114,6 +116,7 @@ pub fn guards_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Guard)) {
             match element {
                 Element::Absence(absence) => absence.events.iter().for_each(&mut *seen),
                 Element::All(all) => all.without.iter().for_each(&mut *seen),
+                Element::Choice(choice) => choice.members.iter().for_each(|member| inside(member, seen)),
                 Element::Group(group) => inside(&group.body, seen),
                 Element::Step(_) | Element::Any(_) => {}
             }
@@ -134,36 +137,10 @@ pub fn guards_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Guard)) {
 
 /// Calls `seen` with an expression and all its parts.
 pub fn parts_of<'a>(expr: &'a Expr, seen: &mut dyn FnMut(&'a Expr)) {
-    seen(expr);
-    match &expr.kind {
-        ExprKind::Call(call) => {
-            call.args.iter().for_each(|arg| parts_of(arg, seen));
-            call.condition.iter().for_each(|condition| parts_of(condition, seen));
-            call.by.iter().for_each(|item| parts_of(&item.value, seen));
-        }
-        ExprKind::Not(inner)
-        | ExprKind::Neg(inner)
-        | ExprKind::Below(inner)
-        | ExprKind::Index(inner, _)
-        | ExprKind::Member(inner, _) => {
-            parts_of(inner, seen);
-        }
-        ExprKind::Binary(_, left, right) => {
-            parts_of(left, seen);
-            parts_of(right, seen);
-        }
-        ExprKind::In { value, set, .. } => {
-            parts_of(value, seen);
-            if let InSet::List(items) = set {
-                items.iter().for_each(|item| parts_of(item, seen));
-            }
-        }
-        ExprKind::Like { value, .. } | ExprKind::Matches { value, .. } => parts_of(value, seen),
-        ExprKind::List(items) | ExprKind::Lookup { key: items, .. } => {
-            items.iter().for_each(|item| parts_of(item, seen))
-        }
-        _ => {}
-    }
+    expressions(expr, &mut |part| {
+        seen(part);
+        true
+    });
 }
 
 /// Whether a rule watches for keys that were not seen.

@@ -189,6 +189,7 @@ pub fn classes_of(decl: &ast::RuleDecl) -> Vec<&ast::ClassRef> {
                     a.without.iter().for_each(|g| guard(g, out));
                 }
                 ast::Element::Any(a) => a.members.iter().for_each(|s| step(s, out)),
+                ast::Element::Choice(c) => c.members.iter().for_each(|member| sequence(member, out)),
                 ast::Element::Group(g) => sequence(&g.body, out),
             }
         }

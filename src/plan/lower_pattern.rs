@@ -13,8 +13,40 @@ use super::ruleset::{
     Quantifier, RoleKind, Span, Step,
 };
 use crate::base::id::GuardId;
+use crate::base::limits::MAX_WAYS;
 use crate::base::{Duration, StepId, Value};
 use crate::syntax::ast::{self, Count, StepGuardKind};
+
+/// One way through a sequence.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    pub(super) elements: Vec<Element>,
+    pub(super) parts: Vec<Part>,
+    /// Absences after its last element.
+    pub(super) ahead: Vec<Ahead>,
+}
+
+impl Way {
+    /// Every way of `before` followed by every way of `after`.
+    fn joined(before: &[Self], after: &[Self], link: &Link) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (way, more) in before.iter().flat_map(|way| after.iter().map(move |more| (way, more))) {
+            let mut way = way.clone();
+            let at = way.elements.len();
+            let mut ahead = std::mem::replace(&mut way.ahead, more.ahead.clone());
+            way.elements.extend(more.elements.iter().cloned());
+            if let Some(first) = way.elements.get_mut(at) {
+                first.link = link.clone();
+                ahead.append(&mut first.ahead);
+                first.ahead = ahead;
+            }
+            let place = |part: &Part| part.elements.start + at..part.elements.end + at;
+            way.parts.extend(more.parts.iter().map(|p| Part { within: p.within, elements: place(p) }));
+            all.push(way);
+        }
+        all
+    }
+}
 
 impl<'s, 'a> RuleBuilder<'s, 'a> {
     pub(super) fn declare_steps(&mut self, seq: &ast::Sequence, low: &mut Lowering<'_>) {
@@ -23,6 +55,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ast::Element::Step(step) => self.declare_step(step, low),
                 ast::Element::All(all) => all.members.iter().for_each(|s| self.declare_step(s, low)),
                 ast::Element::Any(any) => any.members.iter().for_each(|s| self.declare_step(s, low)),
+                ast::Element::Choice(choice) => choice.members.iter().for_each(|m| self.declare_steps(m, low)),
                 ast::Element::Group(group) => self.declare_steps(&group.body, low),
                 ast::Element::Absence(_) => {}
             }
@@ -70,17 +103,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .collect()
     }
 
-    pub(super) fn sequence(
-        &mut self,
-        seq: &ast::Sequence,
-        low: &mut Lowering<'_>,
-        elements: &mut Vec<Element>,
-        parts: &mut Vec<Part>,
-        trailing: &mut Vec<Ahead>,
-    ) {
+    /// The ways through a sequence: one, but for `any` of sequences.
+    pub(super) fn sequence(&mut self, seq: &ast::Sequence, low: &mut Lowering<'_>) -> Vec<Way> {
         let none = ast::Then { directly: false, next: false, after: None, within: None, span: seq.span };
         let joined = std::iter::once((&none, &*seq.first)).chain(seq.rest.iter().map(|(t, e)| (t, e)));
-        let mut ahead: Vec<Ahead> = Vec::new();
+        let mut ways = vec![Way::default()];
         // `no X` without `within` is `without X` on the next step.
         let mut without: Vec<&ast::Guard> = Vec::new();
         for (then, element) in joined {
@@ -89,28 +116,34 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ast::Element::Absence(absence) => match end(absence, low) {
                     None => without.extend(&absence.events),
                     Some(within) => {
-                        let previous = elements.last().and_then(|e| e.steps().last().copied());
+                        let previous = ways.first().and_then(|w| w.elements.last()?.steps().last().copied());
                         let guards =
                             absence.events.iter().map(|g| self.guard(g, previous, None, low)).collect::<Vec<_>>();
-                        ahead.push(Ahead { guards, fewer: absence.fewer.unwrap_or(1), within });
+                        let ahead = Ahead { guards, fewer: absence.fewer.unwrap_or(1), within };
+                        ways.iter_mut().for_each(|way| way.ahead.push(ahead.clone()));
                     }
                 },
                 ast::Element::Group(group) if group.quantifier.is_none() => {
                     // A plain group is its content; its first joint is the one before the group.
-                    let at = elements.len();
-                    let (mut inner, mut within, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-                    self.sequence(&group.body, low, &mut inner, &mut within, &mut rest);
-                    elements.extend(inner);
+                    let mut inner = self.sequence(&group.body, low);
                     if let Some(bound) = &group.within {
-                        parts.push(Part { elements: at..elements.len(), within: low.duration(bound) });
+                        let within = low.duration(bound);
+                        for way in &mut inner {
+                            way.parts.insert(0, Part { elements: 0..way.elements.len(), within });
+                        }
                     }
-                    let place = |part: Part| part.elements.start + at..part.elements.end + at;
-                    parts.extend(within.into_iter().map(|p| Part { within: p.within, elements: place(p) }));
-                    if let Some(first) = elements.get_mut(at) {
-                        first.link = link;
-                        first.ahead.append(&mut ahead);
+                    ways = Way::joined(&ways, &inner, &link);
+                }
+                ast::Element::Choice(choice) => {
+                    let mut inner = Vec::new();
+                    for member in &choice.members {
+                        inner.extend(self.sequence(member, low));
                     }
-                    ahead.append(&mut rest);
+                    if ways.len() * inner.len() > MAX_WAYS {
+                        low.problems.push((choice.span, format!("more than {MAX_WAYS} ways through a pattern")));
+                        inner.truncate(1);
+                    }
+                    ways = Way::joined(&ways, &inner, &link);
                 }
                 other => {
                     let mut built = self.element(other, then.next, low);
@@ -120,12 +153,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                         let guard = self.guard(guard, guarded, None, low);
                         built.without.push(guard);
                     }
-                    built.ahead.append(&mut ahead);
-                    elements.push(built);
+                    for way in &mut ways {
+                        let mut built = built.clone();
+                        built.ahead.append(&mut way.ahead);
+                        way.elements.push(built);
+                    }
                 }
             }
         }
-        trailing.append(&mut ahead);
+        ways
     }
 
     fn element(&mut self, element: &ast::Element, next: bool, low: &mut Lowering<'_>) -> Element {
@@ -188,7 +224,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 let within = group.within.as_ref().map(|d| low.duration(d));
                 plain(ElementKind::Group(Group { body, quantifier, within }))
             }
-            ast::Element::Absence(_) => plain(ElementKind::All(Vec::new())),
+            ast::Element::Absence(_) | ast::Element::Choice(_) => plain(ElementKind::All(Vec::new())),
         }
     }
 

@@ -8,7 +8,7 @@ use super::expr::{Attr, Expr};
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
 use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
-use super::lower_pattern::bound;
+use super::lower_pattern::{Way, bound};
 use super::ruleset::{
     AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
     Severity, SeverityRule, Step, Suppress, TemplatePiece,
@@ -127,9 +127,11 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .flatten()
             .map(|g| self.guard(g, None, None, &mut low))
             .collect();
-        let mut elements = Vec::new();
-        let (mut parts, mut trailing) = (Vec::new(), Vec::new());
-        self.sequence(body, &mut low, &mut elements, &mut parts, &mut trailing);
+        let mut ways = self.sequence(body, &mut low);
+        let Way { elements, parts, ahead: trailing } = ways.first().cloned().unwrap_or_default();
+        if ways.len() == 1 {
+            ways.clear();
+        }
         self.add_found();
         let follow = self.follow(&cancel, &trailing, &mut low);
         let expect = self.expect(&elements, &mut low);
@@ -158,6 +160,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 ClauseKind::Severity(e) => severity = severity_rule(e, &mut low),
                 ClauseKind::Tags(tags) => meta.tags = tags.iter().map(text).collect(),
                 ClauseKind::Title(t) => meta.title = Some(text(t)),
+                ClauseKind::Id(t) => meta.id = Some(text(t)),
+                ClauseKind::Status(t) => meta.status = Some(text(t)),
+                ClauseKind::FalsePositives(t) => meta.false_positives = t.iter().map(text).collect(),
                 ClauseKind::Description(t) => meta.description = Some(text(t)),
                 ClauseKind::Runbook(t) => meta.runbook = Some(text(t)),
                 ClauseKind::Author(t) => meta.author = Some(text(t)),
@@ -212,7 +217,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
 
         let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
         let events = clause.and_then(|m| m.events).map(|e| e.count);
-        let contiguous = elements.iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        let all_elements = elements.iter().chain(ways.iter().flat_map(|way| &way.elements));
+        let contiguous = all_elements.into_iter().any(is_contiguous) || self.steps.iter().any(consecutive);
         // A window of so many events is over the class, whatever the step's `where`.
         let named = contiguous || events.is_some();
         self.statistics_and_named(&stats, named);
@@ -280,6 +286,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             trailing,
             within,
             parts,
+            alternatives: Vec::new(),
             computed_within,
             cancel,
             having,
@@ -302,6 +309,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             expect,
             reads_whole: low_whole_reads > 0,
         };
+        for Way { elements, parts, ahead } in ways {
+            let mut way = Rule { elements, parts, trailing: ahead, alternatives: Vec::new(), ..rule.clone() };
+            way.horizon = strategy::horizon(&way);
+            way.hints = strategy::hints(&way);
+            rule.alternatives.push(way);
+        }
         let bounded = rule.within.is_some() || events.is_some();
         if bounded && rule.only_repeated().is_some() {
             rule.sliding = Some(Box::new(Sliding::of(&rule, events, lasting)));

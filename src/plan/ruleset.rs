@@ -122,7 +122,7 @@ impl Severity {
 }
 
 /// One compiled rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// Its place in [`Ruleset::rules`].
     pub id: RuleId,
@@ -162,6 +162,9 @@ pub struct Rule {
     pub parts: Vec<Part>,
     /// The same over the match, if it is not.
     pub computed_within: Option<Box<Expr>>,
+    /// For a pattern with `any` of sequences: a rule for each way through it, with the same steps, guards and roles,
+    /// and the elements of that way. Empty for all other patterns, whose one way is the rule's own.
+    pub alternatives: Vec<Rule>,
     /// `cancel on`.
     pub cancel: Vec<GuardId>,
     /// On the whole match.
@@ -244,7 +247,7 @@ pub struct Expect {
 }
 
 /// What becomes of the alerts of a rule: `resolve`, `repeat every`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Follow {
     /// Its place in [`Ruleset::followers`].
     pub follower: usize,
@@ -261,7 +264,7 @@ pub struct Follow {
 }
 
 /// The events that matter to open alerts of one rule. They are found as the events of rules are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Follower {
     /// The rule.
     pub rule: RuleId,
@@ -302,6 +305,10 @@ pub struct Meta {
     pub title: Option<Arc<str>>,
     /// Tags.
     pub tags: Vec<Arc<str>>,
+    /// Its id where it came from.
+    pub id: Option<Arc<str>>,
+    /// How far it is trusted.
+    pub status: Option<Arc<str>>,
     /// Description.
     pub description: Option<Arc<str>>,
     /// What to do.
@@ -310,6 +317,8 @@ pub struct Meta {
     pub author: Option<Arc<str>>,
     /// References.
     pub references: Vec<Arc<str>>,
+    /// What else fires it.
+    pub false_positives: Vec<Arc<str>>,
 }
 
 /// A severity, or how to find it.
@@ -402,7 +411,7 @@ pub struct KeyComponent {
 }
 
 /// A step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// Its name, if written.
     pub name: Option<Arc<str>>,
@@ -504,7 +513,7 @@ pub struct Lookback {
 }
 
 /// An event that must (not) occur.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Guard {
     /// For people.
     pub label: Arc<str>,
@@ -556,7 +565,7 @@ pub enum StatWindow {
 }
 
 /// An element of the pattern with its joint to the one before.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Element {
     /// What it binds.
     pub kind: ElementKind,
@@ -569,7 +578,7 @@ pub struct Element {
 }
 
 /// The kinds of elements.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ElementKind {
     /// One event.
     Single(StepId),
@@ -586,7 +595,7 @@ pub enum ElementKind {
 }
 
 /// A repeated group.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Group {
     /// Single steps with their joints inside one iteration; the first joint is to the iteration before.
     pub body: Vec<(StepId, Link)>,
@@ -676,12 +685,20 @@ impl Rule {
 
     /// The step of a pattern that is nothing but a repeated step without `until`.
     pub(super) fn only_repeated(&self) -> Option<&Step> {
+        if !self.alternatives.is_empty() {
+            return None;
+        }
         match self.elements.as_slice() {
             [Element { kind: ElementKind::Repeat(step), .. }] if self.trailing.is_empty() => {
                 Some(&self.steps[step.index()]).filter(|step| step.until.is_none() && step.ends.is_none())
             }
             _ => None,
         }
+    }
+
+    /// The ways through the pattern.
+    pub fn ways(&self) -> &[Self] {
+        if self.alternatives.is_empty() { std::slice::from_ref(self) } else { &self.alternatives }
     }
 
     /// The last element, if the pattern completes when time has ended its repetition.
@@ -694,7 +711,9 @@ impl Rule {
     /// The step of a pattern that is nothing but a step that binds one event.
     pub fn lone_step(&self) -> Option<&Step> {
         match self.elements.as_slice() {
-            [Element { kind: ElementKind::Single(step), .. }] if self.trailing.is_empty() => {
+            [Element { kind: ElementKind::Single(step), .. }]
+                if self.trailing.is_empty() && self.alternatives.is_empty() =>
+            {
                 Some(&self.steps[step.index()])
             }
             _ => None,

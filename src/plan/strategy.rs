@@ -62,6 +62,9 @@ pub fn choose(rule: &Rule, force: Option<StrategyKind>) -> (StrategyKind, String
 }
 
 fn is_stateless(rule: &Rule) -> bool {
+    if !rule.alternatives.is_empty() {
+        return false;
+    }
     let [Element { kind: ElementKind::Single(step), without, .. }] = rule.elements.as_slice() else { return false };
     let step = &rule.steps[step.index()];
     without.is_empty()
@@ -85,6 +88,9 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
     }
     if rule.having.is_some() {
         return no("`having` looks at the whole match");
+    }
+    if !rule.alternatives.is_empty() {
+        return no("`any` chooses between sequences");
     }
     if !rule.parts.is_empty() {
         return no("a part of the pattern has a bound of its own");
@@ -158,7 +164,8 @@ pub fn hints(rule: &Rule) -> Hints {
     };
     // A window or a chain of states begins with its first step; a search may look back at anything it holds.
     let first = if is_searched(rule) { None } else { rule.elements.first().map(Element::steps) };
-    let (mut named, mut begins) = (0_u64, 0_u64);
+    let mut begins = rule.alternatives.iter().fold(0_u64, |begins, way| begins | way.hints.begins);
+    let mut named = 0_u64;
     for (at, role) in rule.roles.iter().enumerate() {
         match role.kind {
             RoleKind::Named => named |= 1 << at,
@@ -189,6 +196,15 @@ fn is_searched(rule: &Rule) -> bool {
 /// How long after its time an event can still matter to a match; `None` is for ever. For a pattern that ends with
 /// `until`, which may come at any time, it counts from the newest event that may be bound.
 pub fn horizon(rule: &Rule) -> Option<Duration> {
+    if !rule.alternatives.is_empty() {
+        return rule
+            .alternatives
+            .iter()
+            .map(|way| way.horizon)
+            .min()
+            .flatten()
+            .and_then(|_| rule.alternatives.iter().filter_map(|way| way.horizon).max());
+    }
     let span = match rule.within {
         Some(within) => within,
         None => {

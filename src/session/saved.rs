@@ -19,7 +19,7 @@ use crate::plan::{Ruleset, key};
 use crate::time::sequencer::OrderStats;
 
 const MAGIC: &[u8; 8] = b"TRIPSTAT";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why bytes are no usable state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -185,6 +185,10 @@ pub enum ClauseKind {
     Tags(Vec<StrLit>),
     /// `title "…"`
     Title(StrLit),
+    /// `id "…"`: what the rule is called where it came from, kept through renaming.
+    Id(StrLit),
+    /// `status "stable"`: how far the rule is trusted.
+    Status(StrLit),
     /// `description "…"`
     Description(StrLit),
     /// `runbook "…"`
@@ -193,6 +197,8 @@ pub enum ClauseKind {
     Author(StrLit),
     /// `references "…", "…"`
     References(Vec<StrLit>),
+    /// `false_positives "…", "…"`: what else fires it.
+    FalsePositives(Vec<StrLit>),
     /// `risk 70`: a number, or an expression over the match.
     Risk(Expr),
     /// `by source.ip, user = user.name`
@@ -400,6 +406,8 @@ pub enum Element {
     All(All),
     /// `any { a: X  b: Y }`
     Any(Any),
+    /// `any { a: X then b: Y  c: Z }`
+    Choice(Choice),
     /// `{ a: X then b: Y }`, or `at least 3 of { … }`
     Group(Group),
 }
@@ -412,6 +420,7 @@ impl Element {
             Self::Absence(e) => e.span,
             Self::All(e) => e.span,
             Self::Any(e) => e.span,
+            Self::Choice(e) => e.span,
             Self::Group(e) => e.span,
         }
     }
@@ -569,6 +578,15 @@ pub struct All {
 pub struct Any {
     /// The members, in written order.
     pub members: Vec<Step>,
+    /// The whole.
+    pub span: Span,
+}
+
+/// `any { a: X then b: Y  c: Z }`: `any` of which some member is more than a single step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The members, in written order.
+    pub members: Vec<Sequence>,
     /// The whole.
     pub span: Span,
 }
@@ -771,6 +789,30 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// The comparison with its sides exchanged: `a < b` is `b > a`. Other operators stay.
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+            other => other,
+        }
+    }
+
+    /// The comparison that holds for two values where this one does not. Other operators stay.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Eq => Self::Ne,
+            Self::Ne => Self::Eq,
+            Self::Lt => Self::Ge,
+            Self::Le => Self::Gt,
+            Self::Gt => Self::Le,
+            Self::Ge => Self::Lt,
+            other => other,
+        }
+    }
+
     /// The operator as it is written.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use pest::iterators::Pair;
 
-use super::ast::{Absence, All, Any, Element, EventsBound, Expr, ExprKind, Group, MatchClause, Sequence, Then};
+use super::ast::{Absence, All, Any, Choice, Element, EventsBound, Expr, ExprKind, Group, MatchClause, Sequence, Then};
 use super::build::Builder;
 use super::grammar::Rule;
 use super::second_ring;
@@ -213,7 +213,7 @@ impl Builder<'_> {
             Rule::step => Some(Element::Step(self.step(pair, stray)?)),
             Rule::absence | Rule::fewer => self.absence(pair).map(Element::Absence),
             Rule::all => self.all(pair).map(Element::All),
-            Rule::any => self.any(pair).map(Element::Any),
+            Rule::any => self.any(pair),
             Rule::group => self.group(pair).map(Element::Group),
             Rule::compat_named_block => {
                 let mut inner = pair.into_inner();
@@ -308,32 +308,30 @@ impl Builder<'_> {
         Some(all)
     }
 
-    fn any(&mut self, pair: Pair<'_, Rule>) -> Option<Any> {
+    fn any(&mut self, pair: Pair<'_, Rule>) -> Option<Element> {
         let span = self.span(&pair);
-        let mut any = Any { members: Vec::new(), span };
-        let mut refused = false;
+        let mut members = Vec::new();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::member_sequence => {
-                    let at = self.span(&part);
-                    let mut elements = self.member(part);
-                    match (elements.len(), elements.pop()) {
-                        (1, Some(Element::Step(step))) => any.members.push(step),
-                        (0, _) => {}
-                        _ => {
-                            self.later(&second_ring::ANY_OF_SEQUENCES, at);
-                            refused = true;
-                        }
-                    }
+                    let mut stray = None;
+                    members.extend(self.sequence(part, &mut stray));
+                    self.refuse_stray(stray);
                 }
                 Rule::separator => self.separator(&part),
                 _ => {}
             }
         }
-        if !refused {
-            self.not_empty(any.members.is_empty(), "any", span)?;
+        self.not_empty(members.is_empty(), "any", span)?;
+        let single = |s: &Sequence| s.rest.is_empty() && matches!(&*s.first, Element::Step(_));
+        if !members.iter().all(single) {
+            return Some(Element::Choice(Choice { members, span }));
         }
-        (!any.members.is_empty()).then_some(any)
+        let steps = members.into_iter().filter_map(|member| match *member.first {
+            Element::Step(step) => Some(step),
+            _ => None,
+        });
+        Some(Element::Any(Any { members: steps.collect(), span }))
     }
 
     fn not_empty(&mut self, empty: bool, what: &str, span: Span) -> Option<()> {
@@ -347,7 +345,7 @@ impl Builder<'_> {
         Some(())
     }
 
-    /// The elements of a member of `all` or `any`; one, unless `then` stands in it.
+    /// The elements of a member of `all`; one, unless `then` stands in it.
     fn member(&mut self, pair: Pair<'_, Rule>) -> Vec<Element> {
         let mut stray = None;
         let elements = match self.sequence(pair, &mut stray) {

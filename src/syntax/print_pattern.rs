@@ -62,6 +62,14 @@ impl Printer<'_> {
             Element::Any(any) => {
                 self.block(span, &lead(Doc::text("any")), None, |printer| printer.members(&any.members));
             }
+            Element::Choice(choice) => {
+                self.block(span, &lead(Doc::text("any")), None, |printer| {
+                    for member in &choice.members {
+                        let doc = printer.sequence(member);
+                        printer.unit(member.span, &doc);
+                    }
+                });
+            }
             Element::Group(group) => {
                 let head = match &group.quantifier {
                     Some(quantifier) => lead(self.quantifier(quantifier)),
@@ -133,6 +141,15 @@ impl Printer<'_> {
             }
             Element::Any(Any { members, .. }) => {
                 Doc::concat([Doc::text("any { "), self.member_list(members), Doc::text(" }")])
+            }
+            Element::Choice(choice) => {
+                let mut parts = vec![Doc::text("any { ")];
+                for (i, member) in choice.members.iter().enumerate() {
+                    parts.extend((i > 0).then(|| Doc::text("  ")));
+                    parts.push(self.sequence(member));
+                }
+                parts.push(Doc::text(" }"));
+                Doc::Concat(parts)
             }
             Element::Group(Group { quantifier, body, within, .. }) => {
                 let mut parts = Vec::new();

@@ -284,6 +284,9 @@ impl<'t> Printer<'t> {
             }
             ClauseKind::Tags(texts) => strings("tags", texts),
             ClauseKind::References(texts) => strings("references", texts),
+            ClauseKind::FalsePositives(texts) => strings("false_positives", texts),
+            ClauseKind::Id(text) => strings("id", std::slice::from_ref(text)),
+            ClauseKind::Status(text) => strings("status", std::slice::from_ref(text)),
             ClauseKind::Title(text) => strings("title", std::slice::from_ref(text)),
             ClauseKind::Description(text) => strings("description", std::slice::from_ref(text)),
             ClauseKind::Runbook(text) => strings("runbook", std::slice::from_ref(text)),

@@ -24,7 +24,6 @@ macro_rules! later {
 
 later! {
     GROUP_ABSENCE = "E0105", "the absence of a group", "name the single class that must not come: `no X within d`";
-    ANY_OF_SEQUENCES = "E0107", "`any` of sequences", "write a rule for each sequence; members of `any` are single steps";
 }
 
 impl Builder<'_> {

@@ -155,14 +155,17 @@ fn cut(tokens: &[Token], first: usize, end: usize, begins: impl Fn(usize) -> boo
 }
 
 /// Words that begin a clause of a rule.
-pub(super) const CLAUSES: [&str; 23] = [
+pub(super) const CLAUSES: [&str; 26] = [
     "severity",
     "tags",
     "title",
+    "id",
+    "status",
     "description",
     "runbook",
     "author",
     "references",
+    "false_positives",
     "risk",
     "by",
     "match",

@@ -77,6 +77,7 @@ impl Maker<'_> {
         }
         self.clauses(&mut rule);
         self.parts(&mut rule);
+        self.choice(&mut rule);
         self.sliding(&mut rule);
         super::gen_more::spans(self.r, &mut rule);
         super::gen_more::pending(self.r, &mut rule);
@@ -90,6 +91,41 @@ impl Maker<'_> {
         }
         self.follow(&mut rule);
         rule
+    }
+
+    /// Makes one of the elements a member of `any`, beside a new sequence.
+    fn choice(&mut self, rule: &mut Rule) {
+        if self.handed || !self.r.percent(8) {
+            return;
+        }
+        let at = self.r.below(rule.body.len());
+        if !matches!(rule.body[at].1, Elem::Step(_) | Elem::All { .. } | Elem::Any { .. }) {
+            return;
+        }
+        let before: Vec<String> =
+            rule.body[..at].iter().flat_map(|(_, e)| e.steps()).filter_map(|s| s.name.clone()).collect();
+        let mut visible: Vec<Name> = self.names.iter().filter(|n| before.contains(&n.name)).cloned().collect();
+        let mut member = vec![];
+        for i in 0..1 + self.r.weighted(&[20, 65, 15]) {
+            let joint = if i > 0 { self.joint() } else { Joint::default() };
+            let mut step = self.plain(&visible, at == 0 && i == 0);
+            let many = self.r.percent(20);
+            if many {
+                step.quant = Some(Quant { consecutive: self.r.percent(15), count: self.count(), distinct: vec![] });
+                step.cond = None;
+                self.names.last_mut().expect("named").many = true;
+            }
+            visible.extend(self.names.last().cloned());
+            member.push((joint, Elem::Step(step)));
+            if self.r.percent(15) {
+                let events = self.guards_over(&visible);
+                let end = Some(End::After(self.length(1, 4)));
+                member.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
+            }
+        }
+        let own = vec![(Joint::default(), rule.body[at].1.clone())];
+        let members = if self.r.percent(50) { vec![own, member] } else { vec![member, own] };
+        rule.body[at].1 = Elem::Choice { members };
     }
 
     /// A clock in the place of some class, where one may stand.

@@ -381,11 +381,23 @@ impl Parser {
             let all = self.word() == "all";
             self.symbol("{");
             let mut members = vec![];
+            if !all {
+                let mut sequences = vec![];
+                while !self.take_symbol("}") {
+                    sequences.push(self.sequence(0));
+                }
+                let single = |s: &Vec<(Joint, Elem)>| matches!(&s[..], [(_, Elem::Step(_))]);
+                if !sequences.iter().all(single) {
+                    return Elem::Choice { members: sequences };
+                }
+                let step = |(_, elem)| match elem {
+                    Elem::Step(step) => step,
+                    other => panic!("not a step: {other:?}"),
+                };
+                return Elem::Any { members: sequences.into_iter().flatten().map(step).collect() };
+            }
             while !self.take_symbol("}") {
                 members.push(self.step());
-            }
-            if !all {
-                return Elem::Any { members };
             }
             let without = if self.take_word("without") { self.guards() } else { vec![] };
             return Elem::All { members, without };

@@ -159,6 +159,16 @@ fn elem_text(elem: &Elem) -> String {
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),
         Elem::All { members, without } => format!("all {{ {} }} without {}", steps(members), guards(without)),
+        Elem::Choice { members } => {
+            let one = |body: &Vec<(Joint, Elem)>| {
+                let elems = body.iter().enumerate().map(|(i, (joint, elem))| match i {
+                    0 => elem_text(elem),
+                    _ => format!("{} {}", joint_text(joint), elem_text(elem)),
+                });
+                elems.collect::<Vec<_>>().join(" ")
+            };
+            format!("any {{ {} }}", members.iter().map(one).collect::<Vec<_>>().join("  "))
+        }
         Elem::Group { count, body, within } => {
             let mut out = count_text(*count) + "of { ";
             for (i, (joint, s)) in body.iter().enumerate() {

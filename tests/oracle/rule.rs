@@ -12,6 +12,8 @@ pub struct Rule {
     pub body: Vec<(Joint, Elem)>,
     /// `{ … } within d` over elements of the body, outer before inner.
     pub parts: Vec<Part>,
+    /// In one way through a pattern with a choice: the steps of the ways not taken.
+    pub untaken: Vec<Step>,
     pub within: Option<Bound>,
     /// `within a.v * 1s`, in place of the other.
     pub computed: Option<Expr>,
@@ -121,6 +123,10 @@ pub enum Elem {
     },
     Any {
         members: Vec<Step>,
+    },
+    /// `any { … }` of sequences
+    Choice {
+        members: Vec<Vec<(Joint, Elem)>>,
     },
     Group {
         count: Count,
@@ -246,6 +252,7 @@ impl Elem {
             Self::Step(s) => vec![s],
             Self::Absence { .. } => vec![],
             Self::All { members, .. } | Self::Any { members } => members.iter().collect(),
+            Self::Choice { members } => members.iter().flatten().flat_map(|(_, e)| e.steps()).collect(),
             Self::Group { body, .. } => body.iter().map(|(_, s)| s).collect(),
         }
     }
@@ -255,6 +262,7 @@ impl Elem {
             Self::Step(s) => vec![s],
             Self::Absence { .. } => vec![],
             Self::All { members, .. } | Self::Any { members } => members.iter_mut().collect(),
+            Self::Choice { members } => members.iter_mut().flatten().flat_map(|(_, e)| e.steps_mut()).collect(),
             Self::Group { body, .. } => body.iter_mut().map(|(_, s)| s).collect(),
         }
     }
@@ -264,7 +272,7 @@ impl Elem {
         match self {
             Self::Step(s) => s.quant.as_ref().is_some_and(|q| q.count.bounds().0 == 0),
             Self::Absence { .. } => true,
-            Self::All { .. } | Self::Any { .. } => false,
+            Self::All { .. } | Self::Any { .. } | Self::Choice { .. } => false,
             Self::Group { count, .. } => count.bounds().0 == 0,
         }
     }
@@ -272,7 +280,35 @@ impl Elem {
 
 impl Rule {
     pub fn steps(&self) -> Vec<&Step> {
-        self.body.iter().flat_map(|(_, e)| e.steps()).collect()
+        let mut steps: Vec<&Step> = self.body.iter().flat_map(|(_, e)| e.steps()).chain(&self.untaken).collect();
+        if !self.untaken.is_empty() {
+            steps.sort_by_key(|s| s.id);
+        }
+        steps
+    }
+
+    /// The ways through the pattern: one rule for each choice of members, with the same steps.
+    pub fn ways(&self) -> Vec<Self> {
+        let Some(at) = self.body.iter().position(|(_, e)| matches!(e, Elem::Choice { .. })) else {
+            return vec![self.clone()];
+        };
+        let Elem::Choice { members } = &self.body[at].1 else { unreachable!("found above") };
+        let mut out = vec![];
+        for (m, member) in members.iter().enumerate() {
+            let mut way = self.clone();
+            let mut member = member.clone();
+            member[0].0 = self.body[at].0.clone();
+            let more = member.len() - 1;
+            way.body.splice(at..=at, member);
+            for part in &mut way.parts {
+                part.from += if part.from > at { more } else { 0 };
+                part.to += if part.to > at { more } else { 0 };
+            }
+            let others = members.iter().enumerate().filter(|(o, _)| *o != m).flat_map(|(_, b)| b);
+            way.untaken.extend(others.flat_map(|(_, e)| e.steps()).cloned());
+            out.extend(way.ways());
+        }
+        out
     }
 
     /// The steps of a part.

@@ -1,11 +1,14 @@
 //! From candidates to alerts: completions in time order, `pick`, `after match`, pending absences, order, `suppress`.
 
-use super::candidates::{Candidate, Done, Search};
+use super::candidates::{self, Candidate, Done, Search};
 use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
 use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
 use super::{pending, sliding};
+
+/// Places that a small search looks at: some tenths of a second.
+const MOST_WORK: u64 = 200_000;
 
 /// An alert of the oracle. Events are named by their line.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,15 @@ pub struct Settings {
     pub flush: bool,
 }
 
+/// As [`run`], unless there are too many candidates to go through: their number may be exponential in that of events.
+pub fn run_if_small(rule: &Rule, arrivals: &[Event], settings: Settings) -> Option<Outcome> {
+    candidates::bound_work(MOST_WORK);
+    let outcome = run(rule, arrivals, settings);
+    let small = candidates::is_within_work();
+    candidates::bound_work(u64::MAX);
+    small.then_some(outcome)
+}
+
 /// What a rule says to events in order of arrival; `seq` is their line.
 pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     let mut events: Vec<Event> = vec![];
@@ -77,7 +89,7 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     }
     let timed = |until: Ms| with_ticks(rule, &events, start, until);
     let now = timed(watermark - 1);
-    let world = World { rule, events: &now };
+    let world = World { rule, events: &now, key: vec![] };
 
     let mut all: Vec<(Env, Vec<Candidate>, Vec<usize>)> =
         keys(&world).into_iter().map(|key| candidates(&world, key)).collect();
@@ -94,14 +106,14 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
         for (key, found, looks) in &mut all {
             let Some(until) = late_deadline(found) else { continue };
             let later = timed(until);
-            let world = World { rule, events: &later };
+            let world = World { rule, events: &later, key: vec![] };
             (*key, *found, *looks) = candidates(&world, key.clone());
             if later.len() > longest.len() {
                 longest = later;
             }
         }
     }
-    let world = World { rule, events: &longest };
+    let world = World { rule, events: &longest, key: vec![] };
     let mut decided: Vec<Found> = vec![];
     let mut pending = 0;
     for (key, all, looks) in all {
@@ -131,6 +143,7 @@ fn with_ticks(rule: &Rule, events: &[Event], start: Option<Ms>, until: Ms) -> Ve
 
 /// The candidates of a key that are reported, and the looks at which `resolve when` is true.
 fn candidates(world: &World<'_>, key: Env) -> (Env, Vec<Candidate>, Vec<usize>) {
+    let world = &World { key: key.clone(), ..*world };
     let (all, looks) = match world.rule.sliding() {
         Some(step) => sliding::count(world, step, &key),
         None if world.rule.pick == Pick::Pending => (pending::reported(world, &key), vec![]),
@@ -162,12 +175,17 @@ fn keys(world: &World<'_>) -> Vec<Env> {
 /// The candidates of one key that are reported, completion by completion.
 fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
     let rule = world.rule;
-    let mut search = Search { world, key: key.clone(), used: 0, reported: vec![] };
+    let ways = rule.ways();
+    let worlds: Vec<World<'_>> =
+        ways.iter().map(|rule| World { rule, events: world.events, key: key.clone() }).collect();
+    let (mut used, mut reported) = (0, vec![]);
     let mut out: Vec<Candidate> = vec![];
-    let mut after: Option<Done> = None;
+    let mut after: Option<(Ms, Done)> = None;
     loop {
-        let all = search.all();
-        let Some(done) = all.iter().map(|c| c.done).filter(|d| after.is_none_or(|a| *d > a)).min() else {
+        let search = |world| Search { world, key: key.clone(), used, reported: reported.clone() }.all();
+        let all: Vec<Candidate> = worlds.iter().flat_map(search).collect();
+        let places = all.iter().map(|c| (time(world, c.done), c.done));
+        let Some((ts, done)) = places.filter(|place| after.is_none_or(|a| *place > a)).min() else {
             return out;
         };
         let mut chosen = pick(rule, all.into_iter().filter(|c| c.done == done).collect());
@@ -176,20 +194,28 @@ fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
         }
         chosen.sort_by(|a, b| older_first(&a.binds, &b.binds));
         match &rule.skip {
-            Skip::PastLast => search.used = search.used.max(past(world, done)),
-            Skip::ToNext => search.reported.extend(chosen.iter().map(|c| c.bound()[0])),
+            Skip::PastLast => used = used.max(past(world, done)),
+            Skip::ToNext => reported.extend(chosen.iter().map(|c| c.bound()[0])),
             Skip::NoSkip => {}
             Skip::ToFirst(name) | Skip::ToLast(name) => {
                 let last = matches!(rule.skip, Skip::ToLast(_));
                 let step = rule.step_named(name).expect("a step").id;
                 for bound in chosen.iter().map(|c| &c.binds[step]) {
                     let to = if last { bound.last() } else { bound.first() };
-                    search.used = search.used.max(to.copied().unwrap_or_else(|| past(world, done)));
+                    used = used.max(to.copied().unwrap_or_else(|| past(world, done)));
                 }
             }
         }
         out.extend(chosen);
-        after = Some(done);
+        after = Some((ts, done));
+    }
+}
+
+/// When a completion is: of one time, events come before deadlines.
+fn time(world: &World<'_>, done: Done) -> Ms {
+    match done {
+        Done::Event(e) => world.events[e].ts,
+        Done::Deadline(t) => t,
     }
 }
 

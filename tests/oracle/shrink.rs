@@ -117,6 +117,25 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
                 *end = Some(End::After(2000));
             }
         });
+        for m in 0..3 {
+            with(&|r| {
+                if let Elem::Choice { members } = &mut r.body[i].1
+                    && m < members.len()
+                {
+                    let mut member = members.swap_remove(m);
+                    member[0].0 = r.body[i].0.clone();
+                    r.body.splice(i..=i, member);
+                    r.parts.clear();
+                }
+            });
+            with(&|r| {
+                if let Elem::Choice { members } = &mut r.body[i].1
+                    && m < members.len()
+                {
+                    members[m].pop();
+                }
+            });
+        }
         with(&|r| {
             if let Elem::Any { members } | Elem::All { members, .. } = &r.body[i].1 {
                 r.body[i].1 = Elem::Step(members[0].clone());

@@ -5,6 +5,12 @@ use super::rule::*;
 
 /// Why a rule is none; `None` if it is one.
 pub fn refusal(rule: &Rule) -> Option<&'static str> {
+    if let Some(why) = choices(rule) {
+        return Some(why);
+    }
+    if rule.body.iter().any(|(_, e)| matches!(e, Elem::Choice { .. })) {
+        return rule.ways().iter().find_map(refusal);
+    }
     let Some((_, first)) = rule.body.first() else { return Some("no pattern") };
     let (_, last) = rule.body.last().expect("not empty");
     if matches!(first, Elem::Absence { .. }) {
@@ -39,6 +45,7 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
         return Some("an empty gap");
     }
     match elem {
+        Elem::Choice { .. } => {}
         Elem::Absence { events, fewer, end } => {
             if !plain {
                 return Some("a joint before an absence");
@@ -117,7 +124,8 @@ fn names(rule: &Rule) -> Option<&'static str> {
     if (0..steps.len()).any(twice) {
         return Some("two steps of one name");
     }
-    let mut bound: Vec<(String, bool)> = vec![];
+    let untaken = rule.untaken.iter().filter_map(|s| Some((s.name.clone()?, s.repeated())));
+    let mut bound: Vec<(String, bool)> = untaken.collect();
     let reads = |e: &Expr, bound: &[(String, bool)]| {
         let mut fine = true;
         e.walk(&mut |e| {
@@ -450,19 +458,18 @@ fn against_ends(rule: &Rule, i: usize, joint: &Joint, step: &Step, ends: Ends) -
 
 /// `pick pending` takes single steps under one key.
 fn against_pending(rule: &Rule) -> Option<&'static str> {
-    let single = |e: &Elem| match e {
+    let last = rule.body.iter().rposition(|(_, e)| matches!(e, Elem::Step(_)));
+    let single = |(at, e): (usize, &Elem)| match e {
         Elem::Step(s) => s.quant.is_none(),
-        Elem::Absence { end, .. } => end.is_none(),
+        Elem::Absence { end, fewer, .. } => end.is_none() || *fewer == 1 && Some(at) > last,
         _ => false,
     };
     let looks_back = |s: &&Step| {
         let own = |g: &Guard| g.cond.as_ref().is_some_and(|c| c.names().iter().any(|n| Some(n) == s.name.as_ref()));
-        s.without.iter().any(own)
-            || s.last.iter().any(|l| {
-                l.computed.is_some() || l.events.iter().any(|g| g.cond.as_ref().is_some_and(|c| !c.names().is_empty()))
-            })
+        s.without.iter().any(own) || s.last.iter().any(|l| l.computed.is_some() || l.events.iter().any(own))
     };
-    if !rule.parts.is_empty() || !rule.body.iter().all(|(_, e)| single(e)) || rule.steps().iter().any(looks_back) {
+    let singles = rule.body.iter().map(|(_, e)| e).enumerate().all(single);
+    if !rule.parts.is_empty() || !singles || rule.steps().iter().any(looks_back) {
         return Some("`pick pending` over more than single steps");
     }
     let partial = partial_guard(rule) || rule.steps().iter().any(|s| partial_statistic(rule, s));
@@ -506,6 +513,50 @@ fn parts(rule: &Rule) -> Option<&'static str> {
         _ => false,
     };
     rule.body.iter().any(|(_, e)| group(e)).then_some("a bound on an iteration that says nothing")
+}
+
+/// `any` of sequences.
+fn choices(rule: &Rule) -> Option<&'static str> {
+    let open = |e: &Elem| matches!(e, Elem::Absence { end: None, .. });
+    for (i, (joint, elem)) in rule.body.iter().enumerate() {
+        let Elem::Choice { members } = elem else { continue };
+        let single = |m: &Vec<(Joint, Elem)>| matches!(&m[..], [(_, Elem::Step(_))]);
+        if members.len() < 2
+            || members.iter().any(Vec::is_empty)
+            || members.iter().all(single)
+            || joint.next
+            || joint.computed.is_some()
+        {
+            return Some("a choice of one, or of steps");
+        }
+        if rule.handed_over() {
+            return Some("a choice with a handed-over key");
+        }
+        let borders = |m: &Vec<(Joint, Elem)>| {
+            matches!(m[0].1, Elem::Absence { .. })
+                || open(&m[m.len() - 1].1)
+                || m[0].0 != Joint::default()
+                || m.iter().any(|(_, e)| matches!(e, Elem::Group { .. } | Elem::Choice { .. }))
+        };
+        if members.iter().any(borders) || i > 0 && open(&rule.body[i - 1].1) {
+            return Some("borders of a choice");
+        }
+        let computed = |e: &Elem| matches!(e, Elem::Absence { end: Some(end), .. } if end.fixed().is_none());
+        if rule.body.iter().map(|(_, e)| e).chain(members.iter().flatten().map(|(_, e)| e)).any(computed) {
+            return Some("a choice beside a computed deadline");
+        }
+        let closes = |e: &Elem| matches!(e, Elem::Step(s) if s.ends.is_some());
+        if members.iter().flatten().any(|(_, e)| closes(e)) || rule.body.iter().any(|(_, e)| closes(e)) {
+            return Some("a choice beside a repetition that time ends");
+        }
+        if i == 0 && rule.expect_start {
+            return Some("`expect start` before a choice");
+        }
+        if rule.repeat.is_some() || rule.pick == Pick::Pending {
+            return Some("a choice that repeats, or is pending");
+        }
+    }
+    None
 }
 
 /// Whether the least gaps of elements take longer than they have.

@@ -4,7 +4,7 @@
 use super::Formatter;
 use super::json::{self, Object};
 use crate::alert::{Alert, Notice, Severity};
-use crate::base::Value;
+use crate::base::{Value, attack};
 
 /// Appends the alert as one line.
 pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
@@ -38,7 +38,19 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     let mut rule = Object::open(object.key("rule"));
     rule.text("id", &alert.rule_name);
     rule.text("name", alert.title.as_deref().unwrap_or(&alert.rule_name));
+    if let Some(about) = &alert.about {
+        if let Some(id) = &about.id {
+            rule.text("uuid", id);
+        }
+        if let Some(author) = &about.author {
+            rule.texts("author", std::slice::from_ref(author));
+        }
+        if let Some(reference) = about.references.first() {
+            rule.text("reference", reference);
+        }
+    }
     rule.close();
+    threat(&alert.tags, &mut object);
 
     let mut own = Object::open(object.key("tripline"));
     own.text("severity", alert.severity.as_str());
@@ -56,6 +68,9 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
             json::events(alert, formatter, own.key("events"));
         }
     }
+    if let Some(about) = &alert.about {
+        json::write_about(about, own.key("about"));
+    }
     if alert.suppressed > 0 {
         own.number("suppressed", alert.suppressed);
     }
@@ -66,6 +81,42 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
 
     object.close();
     out.push('\n');
+}
+
+/// Tactics and techniques that the tags name.
+fn threat(tags: &[String], object: &mut Object<'_>) {
+    let tactics: Vec<String> = tags.iter().filter_map(|tag| attack::tactic(tag)).collect();
+    let named: Vec<String> = tags.iter().filter_map(|tag| attack::technique(tag)).collect();
+    if tactics.is_empty() && named.is_empty() {
+        return;
+    }
+    // A sub-technique is listed under its technique, which a rule seldom names beside it.
+    let mut techniques: Vec<String> = Vec::new();
+    for id in &named {
+        let technique = id.split('.').next().unwrap_or(id);
+        if !techniques.iter().any(|known| known == technique) {
+            techniques.push(technique.to_owned());
+        }
+    }
+    let parts: Vec<String> = named.iter().filter(|id| id.contains('.')).cloned().collect();
+    let mut threat = Object::open(object.key("threat"));
+    threat.text("framework", "MITRE ATT&CK");
+    if !tactics.is_empty() {
+        let mut tactic = Object::open(threat.key("tactic"));
+        tactic.texts("name", &tactics);
+        tactic.close();
+    }
+    if !techniques.is_empty() {
+        let mut technique = Object::open(threat.key("technique"));
+        technique.texts("id", &techniques);
+        if !parts.is_empty() {
+            let mut part = Object::open(technique.key("subtechnique"));
+            part.texts("id", &parts);
+            part.close();
+        }
+        technique.close();
+    }
+    threat.close();
 }
 
 /// The alert's own message, else the title.

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::Formatter;
-use crate::alert::{Alert, BoundEvent, BoundStep, Notice, Origin, Seq};
+use crate::alert::{About, Alert, BoundEvent, BoundStep, Notice, Origin, Seq};
 use crate::base::Value;
 
 /// Appends the alert as one line.
@@ -34,6 +34,9 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
         object.values("values", &alert.values);
         events(alert, formatter, object.key("events"));
     }
+    if let Some(about) = &alert.about {
+        write_about(about, object.key("about"));
+    }
     if alert.suppressed > 0 {
         object.number("suppressed", alert.suppressed);
     }
@@ -42,6 +45,23 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     }
     object.close();
     out.push('\n');
+}
+
+/// Appends what the rule says about itself.
+pub(super) fn write_about(about: &About, out: &mut String) {
+    let mut object = Object::open(out);
+    let texts = [("id", &about.id), ("status", &about.status), ("author", &about.author), ("runbook", &about.runbook)];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            object.text(name, value);
+        }
+    }
+    for (name, values) in [("references", &about.references), ("false_positives", &about.false_positives)] {
+        if !values.is_empty() {
+            object.texts(name, values);
+        }
+    }
+    object.close();
 }
 
 /// Appends the place of the event that closed an alert.

@@ -1,7 +1,7 @@
 //! The three renderings of one alert, and of one with hostile content.
 
 use super::*;
-use crate::alert::{BoundEvent, BoundStep, Seq, Severity};
+use crate::alert::{About, BoundEvent, BoundStep, Seq, Severity};
 use crate::base::{Duration, RuleId, StepId, Timestamp, Value};
 
 fn event(input: u64, line: u64, fields: &[(&str, Value)], raw: Option<&str>) -> BoundEvent {
@@ -22,6 +22,7 @@ fn alert() -> Alert {
         title: Some("Brute force".into()),
         severity: Severity::High,
         tags: vec!["attack.t1110".to_owned()].into(),
+        about: None,
         time: Timestamp::from_millis(3000),
         key: vec![("source.ip".to_owned(), Value::Str("192.0.2.7".into())), ("n".to_owned(), Value::Int(1))],
         values: vec![
@@ -139,4 +140,35 @@ fn many_events_are_cut_for_people_only() {
     assert!(pretty.contains("… 94 more"), "{pretty}");
     assert!(pretty.contains("line 100\n"), "{pretty}");
     assert!(render(Format::Json, &[], &alert).contains("\"seq\":50"));
+}
+
+#[test]
+fn what_a_rule_says_of_itself_goes_with_its_alerts() {
+    let mut alert = alert();
+    alert.tags = vec!["attack.t1110.001".to_owned(), "attack.credential_access".to_owned()].into();
+    alert.about = Some(
+        About {
+            id: Some("8d7a".to_owned()),
+            status: Some("test".to_owned()),
+            references: vec!["https://example.org/a".to_owned()],
+            false_positives: vec!["A changed \"password\"".to_owned()],
+            ..About::default()
+        }
+        .into(),
+    );
+    let json = render(Format::Json, &["a"], &alert);
+    assert!(
+        json.contains(concat!(
+            r#""about":{"id":"8d7a","status":"test","references":["https://example.org/a"],"#,
+            r#""false_positives":["A changed \"password\""]},"suppressed":2}"#
+        )),
+        "{json}"
+    );
+    let ecs: serde_json::Value = serde_json::from_str(&render(Format::Ecs, &[], &alert)).expect("one JSON object");
+    assert_eq!(ecs["rule"]["uuid"], "8d7a");
+    assert_eq!(ecs["rule"]["reference"], "https://example.org/a");
+    assert_eq!(ecs["threat"]["tactic"]["name"][0], "credential-access");
+    assert_eq!(ecs["threat"]["technique"]["id"][0], "T1110");
+    assert_eq!(ecs["threat"]["technique"]["subtechnique"]["id"][0], "T1110.001");
+    assert_eq!(ecs["tripline"]["about"]["false_positives"][0], "A changed \"password\"");
 }

@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use crate::base::Value;
 use crate::check::literal::compile_regex;
 use crate::check::names::Names;
-use crate::check::predicate::flipped;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, InSet, StrLit};
 
 /// A `let` may name another one; more than this is a cycle.
@@ -191,7 +190,7 @@ fn any_text(value: &Value, test: &dyn Fn(&str) -> bool) -> bool {
 
 fn compare(op: BinaryOp, a: &Value, b: &Value, fold: bool) -> Result<Value, Unknown> {
     if matches!(b, Value::List(_)) && !matches!(a, Value::List(_)) {
-        return compare(flipped(op), b, a, fold);
+        return compare(op.mirrored(), b, a, fold);
     }
     if let (Value::List(items), false) = (a, matches!(b, Value::List(_))) {
         let positive = if op == BinaryOp::Ne { BinaryOp::Eq } else { op };

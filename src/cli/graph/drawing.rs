@@ -140,6 +140,17 @@ impl Builder<'_> {
                 }
                 self.exits = vec![(node, Vec::new())];
             }
+            Element::Choice(choice) => {
+                let (before, bounds) = (self.exits.clone(), std::mem::take(&mut self.bounds));
+                let mut exits = Vec::new();
+                for member in &choice.members {
+                    self.exits.clone_from(&before);
+                    self.bounds.clone_from(&bounds);
+                    self.sequence(member);
+                    exits.append(&mut self.exits);
+                }
+                self.exits = exits;
+            }
             Element::Group(group) => self.group(group),
         }
     }

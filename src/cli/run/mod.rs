@@ -30,6 +30,7 @@ use tripline::engine::{self, EngineConfig, Handler, Live, Source, SourceFailure}
 use tripline::io::sink::SinkError;
 use tripline::io::source::{BlockOptions, FollowOptions, Position, STDIN, follow, open};
 use tripline::plan::Ruleset;
+use tripline::plan::ruleset::Severity;
 use tripline::session::{Rejected, SessionConfig};
 
 use super::args::{self, RunArgs};
@@ -67,6 +68,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         progress: Progress::new(shown, total_bytes(&inputs)),
         names: inputs,
         alerts: 0,
+        min_level: args.filter.min_level,
         reached: None,
         input_failed: false,
         error: None,
@@ -159,6 +161,7 @@ struct Writer<'a> {
     progress: Progress,
     names: Vec<String>,
     alerts: u64,
+    min_level: Option<Severity>,
     reached: Option<Timestamp>,
     input_failed: bool,
     error: Option<SinkError>,
@@ -190,6 +193,15 @@ impl Writer<'_> {
 
 impl Handler for Writer<'_> {
     fn alerts(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
+        // A level that the match decides is known only now.
+        let high: Vec<Alert>;
+        let alerts = match self.min_level {
+            Some(least) if alerts.iter().any(|alert| alert.severity < least) => {
+                high = alerts.iter().filter(|alert| alert.severity >= least).cloned().collect();
+                &high
+            }
+            _ => alerts,
+        };
         self.alerts += alerts.len() as u64;
         let outputs = &mut self.outputs;
         let result = self.progress.aside(|| outputs.deliver(alerts));

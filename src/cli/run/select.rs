@@ -9,7 +9,7 @@ use tripline::plan::Ruleset;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
 use crate::cli::paths::{rule_files, rules_and_inputs};
-use crate::cli::rules::{self, RuleTexts, accept, compile_texts, with_rules_below};
+use crate::cli::rules::{RuleTexts, accept, compile_texts};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
@@ -57,7 +57,7 @@ pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
     Ok(Chosen { rules, inputs: names })
 }
 
-/// Compiles the rules; with `--only`, those and the rules whose alerts they read.
+/// Compiles the rules; with filters, those that they leave and the rules whose alerts these read.
 pub fn compile(
     args: &RunArgs,
     paths: &[PathBuf],
@@ -73,11 +73,8 @@ pub fn compile(
     if ruleset.rules.is_empty() {
         return Err(Stop::usage("no rules: the files declare none"));
     }
-    if args.only.is_empty() {
-        return Ok(ruleset);
-    }
-    rules::require_names(&args.only, &compiled.files)?;
-    let options = CompileOptions { only: Some(with_rules_below(&args.only, &compiled.files)), ..options.clone() };
+    let Some(chosen) = args.filter.choose(&compiled.files)? else { return Ok(ruleset) };
+    let options = CompileOptions { only: Some(chosen.names), silent: chosen.silent, ..options.clone() };
     let narrowed = compile_texts(&texts, &options);
     accept(narrowed.ruleset, &[], &texts.sources, terminal)
 }

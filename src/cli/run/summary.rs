@@ -1,5 +1,6 @@
 //! The summary at the end of a run, on stderr.
 
+use crate::cli::number::{counted, grouped};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -188,24 +189,6 @@ fn width(rules: &[RuleTotals], column: usize) -> usize {
     numbers.map(|(name, value)| name.chars().count().max(grouped(*value).len())).max().unwrap_or(0)
 }
 
-/// `1,234,567`
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 event`, `2,000 events`
-fn counted(n: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(n), if n == 1 { "" } else { "s" })
-}
-
 fn bytes(n: u64) -> String {
     if n < 10_000 { format!("{n} bytes") } else { format!("{:.1} MB", n as f64 / 1e6) }
 }
@@ -217,14 +200,6 @@ fn line(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-    }
 
     #[test]
     fn the_table_leaves_out_columns_without_numbers() {

@@ -61,6 +61,7 @@ fn steps(element: &Element) -> Vec<&Step> {
         Element::Step(step) => vec![step],
         Element::All(all) => all.members.iter().collect(),
         Element::Any(any) => any.members.iter().collect(),
+        Element::Choice(choice) => choice.members.iter().flat_map(|m| m.elements()).flat_map(steps).collect(),
         Element::Group(group) => group.body.elements().flat_map(steps).collect(),
         Element::Absence(_) => Vec::new(),
     }

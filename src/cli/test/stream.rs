@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
+use tripline::generate::draft::insert;
 use tripline::syntax::ast::{
     BinaryOp, ClassRef, Expr, ExprKind, File, InSet, Item, Path, TestDecl, TestEvent, TestItem, TestValue,
 };
@@ -105,32 +106,6 @@ fn set(path: &Path, value: &Expr, fields: &mut Map<String, Value>) {
 
 fn parts(path: &Path) -> Vec<String> {
     path.parts.iter().map(|part| part.name.clone()).collect()
-}
-
-/// Sets a field; the parts of its path are nested objects.
-fn insert(fields: &mut Map<String, Value>, path: &[String], value: Value) {
-    let Some((first, rest)) = path.split_first() else { return };
-    if rest.is_empty() {
-        // `user: { name: … }` adds to what the class has set below `user`.
-        match (fields.get_mut(first), value) {
-            (Some(Value::Object(old)), Value::Object(new)) => {
-                for (key, value) in new {
-                    insert(old, &[key], value);
-                }
-            }
-            (_, value) => {
-                fields.insert(first.clone(), value);
-            }
-        }
-        return;
-    }
-    let inner = fields.entry(first.clone()).or_insert_with(|| Value::Object(Map::new()));
-    if !inner.is_object() {
-        *inner = Value::Object(Map::new());
-    }
-    if let Value::Object(inner) = inner {
-        insert(inner, rest, value);
-    }
 }
 
 fn json(value: &TestValue) -> Value {

@@ -130,6 +130,9 @@ impl<'a> Original<'a> {
                 }
             }
             Element::Any(any) => any.members.iter().for_each(|step| self.step_parts(step, parts)),
+            Element::Choice(choice) => {
+                choice.members.iter().flat_map(|m| m.elements()).for_each(|inner| self.element_parts(inner, parts));
+            }
             Element::Group(group) => {
                 group.body.elements().for_each(|inner| self.element_parts(inner, parts));
                 if let Some(within) = &group.within {

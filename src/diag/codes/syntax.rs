@@ -56,7 +56,7 @@ table! {
 
     "E0008", "unknown clause",
     "The inside of a rule is a list of clauses, each of which begins with its keyword: `severity`, `tags`, `title`, \
-     `description`, `runbook`, `author`, `references`, `risk`, `by`, `match`, `having`, `pick`, `after match`, \
+     `id`, `status`, `description`, `runbook`, `author`, `references`, `false_positives`, `risk`, `by`, `match`, `having`, `pick`, `after match`, \
      `cancel on`, `alert`, `suppress`, `enabled`, `shadow`, `internal`, `resolve`, `repeat` and `limits`.",
     "rule a {\n  group by source.ip\n  match { x: login }\n}",
     "rule a {\n  by source.ip\n  match { x: login }\n}";

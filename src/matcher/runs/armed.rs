@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::buffer::Id;
 use super::search::{Search, Trigger};
-use super::{RuleEnv, Runs};
+use super::{RuleEnv, Runs, ways};
 use crate::base::Timestamp;
 use crate::matcher::arrived::Match;
 
@@ -61,8 +61,9 @@ impl Runs {
             let Some(armed) = &mut self.armed else { return };
             let later = armed.0.split_off(&(Timestamp(deadline.0.saturating_add(1)), Timestamp::MIN));
             let due = std::mem::replace(&mut armed.0, later);
-            let triggers: Vec<Trigger> =
-                due.into_iter().map(|(_, last)| Trigger::Deadline(deadline, deadline - last)).collect();
+            let of = |(_, last)| Trigger::Deadline(deadline, deadline - last);
+            let triggers: Vec<(RuleEnv<'_>, Trigger)> =
+                due.into_iter().flat_map(|due| ways(env).map(move |way| (way, of(due)))).collect();
             self.search(env, &triggers, out);
             if self.armed.as_ref().is_some_and(|a| a.0.is_empty()) {
                 self.armed = None;

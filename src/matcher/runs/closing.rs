@@ -69,7 +69,7 @@ impl Runs {
             Ends::Silent(d) => Trigger::Deadline(deadline, d),
             Ends::After(_) => Trigger::Closing(deadline),
         };
-        self.search(env, &[trigger], out);
+        self.search(env, &[(*env, trigger)], out);
         let rule = env.rule;
         let looked_back_at = rule.steps.iter().any(|s| !s.cross_lookback.is_empty());
         if rule.elements.len() > 1 || looked_back_at {

@@ -79,6 +79,12 @@ fn tails(env: &RuleEnv<'_>) -> SmallVec<[(u64, Duration); 2]> {
     tails
 }
 
+/// The ways through the pattern, each as a rule of its own to a search.
+fn ways<'a>(env: &RuleEnv<'a>) -> impl Iterator<Item = RuleEnv<'a>> + use<'a> {
+    let RuleEnv { rule, tables, limits, key } = *env;
+    rule.ways().iter().map(move |rule| RuleEnv { rule, tables, limits, key })
+}
+
 fn may_be_empty(env: &RuleEnv<'_>, kind: &ElementKind) -> bool {
     match kind {
         ElementKind::Optional(_) => true,
@@ -116,7 +122,7 @@ impl Runs {
     pub fn wakes(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
         let armed = self.armed.as_ref().and_then(|a| a.next());
         self.deadlines.front().copied().or(armed).or_else(|| {
-            let horizon = env.rule.horizon.filter(|_| !is_session(env))?;
+            let horizon = env.rule.horizon.filter(|_| !ways(env).any(|way| is_session(&way)))?;
             self.buffer.newest().map(|ts| ts + horizon)
         })
     }
@@ -125,14 +131,16 @@ impl Runs {
     pub fn prune(&mut self, env: &RuleEnv<'_>, now: Timestamp) {
         let Some(horizon) = env.rule.horizon else { return };
         // What ends a session may come at any time: only newer events of the session put older ones out of reach.
-        let now = if is_session(env) {
-            match self.newest_of_session(env) {
-                Some(newest) => newest,
-                None => return,
+        let mut oldest = now;
+        for way in ways(env) {
+            if is_session(&way) {
+                match self.newest_of_session(&way) {
+                    Some(newest) => oldest = oldest.min(newest),
+                    None => return,
+                }
             }
-        } else {
-            now
-        };
+        }
+        let now = oldest;
         // What waits for its own deadline stays, however old it is.
         let waiting = self.armed.as_ref().and_then(|a| a.oldest());
         let now = waiting.map_or(now, |oldest| oldest.min(now));
@@ -198,46 +206,64 @@ impl Runs {
             self.limited = true;
             *evicted += 1;
         }
-        let last = rule.elements.last().expect("a pattern has an element");
-        let until = match &last.kind {
-            ElementKind::Repeat(step) => rule.steps[step.index()].until,
-            _ => None,
-        };
+        if let Some(step) = rule.lone_step() {
+            let found = roles & (1 << step.role) != 0 && self.search(env, &[(*env, Trigger::Event(id))], out);
+            self.settle_lone(env, step, roles, found);
+            return;
+        }
+        let mut triggers: SmallVec<[(RuleEnv<'_>, Trigger); 1]> = SmallVec::new();
+        let (mut ends, mut only_ends) = (0, true);
+        for way in ways(env) {
+            triggers.extend(self.completes(&way, id, roles, evicted).map(|trigger| (way, trigger)));
+            let last = way.rule.elements.last().map(|e| &e.kind);
+            only_ends &=
+                way.rule.trailing.is_empty() && matches!(last, Some(ElementKind::Single(_) | ElementKind::Any(_)));
+            ends |= tails(&way).first().map_or(0, |(mask, _)| *mask);
+        }
+        if triggers.is_empty() {
+            return;
+        }
+        let found = self.search(env, &triggers, out);
+        if !found && only_ends && roles & !ends == 0 {
+            // A last event serves only matches that end with it.
+            self.buffer.pop_back(env);
+        }
+    }
+
+    /// What an event may complete on one way through the pattern. Deadlines that it sets are noted.
+    fn completes(&mut self, env: &RuleEnv<'_>, id: Id, roles: u64, evicted: &mut u64) -> Option<Trigger> {
+        let rule = env.rule;
         if rule.has_computed_deadline() {
             if tails(env).iter().any(|(mask, _)| roles & mask != 0) {
                 self.arm(env, id, evicted);
             }
-            return;
+            return None;
         }
         if let Some((step, ends)) = rule.closing() {
             if roles & (1 << rule.steps[step.index()].role) != 0 {
                 self.set_closing(env, step, ends, id);
             }
-            return;
+            return None;
         }
         if !rule.trailing.is_empty() {
+            let ts = self.buffer.event(id).ts;
             for (mask, after) in tails(env) {
                 if roles & mask != 0 {
-                    self.set_deadline(event.ts + after);
+                    self.set_deadline(ts + after);
                 }
             }
-            return;
+            return None;
         }
-        let last_roles = tails(env).first().map_or(0, |(mask, _)| *mask);
-        if let Some(step) = rule.lone_step() {
-            let found = roles & last_roles != 0 && self.search(env, &[Trigger::Event(id)], out);
-            self.settle_lone(env, step, roles, found);
-            return;
-        }
-        let trigger = match until {
-            Some(guard) if roles & (1 << rule.guards[guard.index()].role) != 0 => Trigger::Until(id),
-            None if roles & last_roles != 0 => Trigger::Event(id),
-            _ => return,
+        let last = rule.elements.last().expect("a pattern has an element");
+        let until = match &last.kind {
+            ElementKind::Repeat(step) => rule.steps[step.index()].until,
+            _ => None,
         };
-        let found = self.search(env, &[trigger], out);
-        if !found && matches!(last.kind, ElementKind::Single(_) | ElementKind::Any(_)) && roles & !last_roles == 0 {
-            // A last event serves only matches that end with it.
-            self.buffer.pop_back(env);
+        let last_roles = tails(env).first().map_or(0, |(mask, _)| *mask);
+        match until {
+            Some(guard) if roles & (1 << rule.guards[guard.index()].role) != 0 => Some(Trigger::Until(id)),
+            None if roles & last_roles != 0 => Some(Trigger::Event(id)),
+            _ => None,
         }
     }
 
@@ -246,14 +272,18 @@ impl Runs {
         self.on_armed(env, now, out);
         while let Some(deadline) = self.deadlines.front().copied().filter(|d| *d <= now) {
             self.deadlines.pop_front();
+            // A pattern that time closes has one way.
             if let Some((step, ends)) = env.rule.closing() {
                 self.close(env, step, ends, deadline, out);
                 continue;
             }
-            let mut afters: Vec<Duration> = tails(env).iter().map(|(_, after)| *after).collect();
-            afters.sort_unstable();
-            afters.dedup();
-            let triggers: Vec<Trigger> = afters.into_iter().map(|after| Trigger::Deadline(deadline, after)).collect();
+            let mut triggers = Vec::new();
+            for way in ways(env).filter(|way| !way.rule.trailing.is_empty()) {
+                let mut afters: Vec<Duration> = tails(&way).iter().map(|(_, after)| *after).collect();
+                afters.sort_unstable();
+                afters.dedup();
+                triggers.extend(afters.into_iter().map(|after| (way, Trigger::Deadline(deadline, after))));
+            }
             self.search(env, &triggers, out);
         }
     }
@@ -266,16 +296,16 @@ impl Runs {
     }
 
     /// One completion: all triggers are of the same event or the same deadline.
-    fn search(&mut self, env: &RuleEnv<'_>, triggers: &[Trigger], out: &mut Vec<Match>) -> bool {
+    fn search(&mut self, env: &RuleEnv<'_>, triggers: &[(RuleEnv<'_>, Trigger)], out: &mut Vec<Match>) -> bool {
         let mut limited = self.limited;
         let mut candidates = Vec::new();
-        for trigger in triggers {
-            let mut search = Search::new(env, &self.buffer, &self.used, *trigger);
+        for (way, trigger) in triggers {
+            let mut search = Search::new(way, &self.buffer, &self.used, *trigger);
             search.run();
             limited |= search.exhausted;
             candidates.append(&mut search.found);
         }
-        let Some(trigger) = triggers.first().copied() else { return false };
+        let Some((_, trigger)) = triggers.first().copied() else { return false };
         select::pick(env, &mut candidates);
         let found = !candidates.is_empty();
         for candidate in &candidates {
@@ -368,7 +398,8 @@ impl Runs {
                     if matches!(trigger, Trigger::Event(_) | Trigger::Until(_)) {
                         self.deadlines.clear();
                     } else if let Trigger::Deadline(time, _) | Trigger::Closing(time) = trigger {
-                        let longest = tails(env).iter().map(|(_, after)| *after).max().unwrap_or_default();
+                        let longest =
+                            ways(env).flat_map(|way| tails(&way)).map(|(_, after)| after).max().unwrap_or_default();
                         self.deadlines.retain(|d| *d > time + longest);
                         if let Some(armed) = &mut self.armed {
                             armed.use_up(time);

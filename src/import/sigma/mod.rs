@@ -1,0 +1,25 @@
+//! Sigma rules: YAML text, to a model of Sigma's documents, to the syntax tree.
+//!
+//! [`read`](fn@read) gives the documents of a text with everything that is wrong in them.
+
+mod actions;
+pub mod model;
+pub mod pipeline;
+mod read;
+mod read_correlation;
+mod read_detection;
+pub mod yaml;
+
+pub use read::read;
+
+/// Whether a YAML text has the parts of a Sigma document, so that other YAML in a directory of rules can be passed over.
+pub fn is_sigma(text: &str) -> bool {
+    let keys = ["detection", "correlation", "filter", "action"];
+    let is_key = |line: &str| {
+        let line = line.trim_start_matches(['{', '"', '\'', ' ']);
+        keys.iter().any(|key| {
+            line.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+        })
+    };
+    text.lines().any(|line| !line.starts_with([' ', '\t']) && is_key(line))
+}
