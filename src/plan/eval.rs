@@ -7,14 +7,14 @@ use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
+use super::eval_text::{folded_field, folded_text, has_text};
 use super::event::{EventView, StoredEvent, StoredView, stored_attr};
 use super::exact::ExactSum;
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which};
 use super::fold::fold_case;
-use super::glob_set::TextTest;
 use super::key::encode_scalar;
 use super::table::Table;
-use crate::base::function::{Aggregate, Function};
+use crate::base::function::Aggregate;
 use crate::base::{Duration, FieldId, StepId, Timestamp, Value, ValueRef};
 use crate::syntax::ast::BinaryOp;
 
@@ -301,42 +301,6 @@ pub fn member<'a>(mut value: ValueRef<'a>, path: &[Box<str>]) -> ValueRef<'a> {
         value = fields.iter().rev().find(|(k, _)| k == part).map_or(ValueRef::Missing, |(_, v)| v.as_ref());
     }
     value
-}
-
-/// The folded form of a text that is the value of `e`, if the event keeps it.
-#[inline]
-fn folded_field<'a, E: EventView>(e: &Expr, text: &str, c: &Ctx<'a, E>) -> Option<&'a str> {
-    let Expr::This(Attr::Field(field)) = e else { return None };
-    // A list has elements of its own, which are not what the event keeps.
-    c.this?.folded(*field).filter(|(plain, _)| std::ptr::eq(*plain, text)).map(|(_, folded)| folded)
-}
-
-/// The folded form of a text that is the value of `e`, or an element of it.
-fn folded_text<'t, E: EventView>(e: &Expr, text: &'t str, c: &Ctx<'t, E>) -> Cow<'t, str> {
-    folded_field(e, text, c).map_or_else(|| fold_case(text), Cow::Borrowed)
-}
-
-/// `contains`, `starts_with`, `ends_with`: of a list by any element, `contains` by whole elements.
-fn has_text<'t>(test: &TextTest, value: ValueRef<'t>, folded: impl Fn(&'t str) -> Cow<'t, str>) -> Option<bool> {
-    let matches = |text: &'t str| test.set.is_match_with(text, || folded(text));
-    match value {
-        ValueRef::Str(text) => Some(matches(text)),
-        ValueRef::List(items) if test.function == Function::Contains => {
-            let equals = |text: &str| test.texts.iter().any(|wanted| **wanted == *text);
-            let mut any = Some(false);
-            for item in items {
-                match item.as_ref() {
-                    ValueRef::Str(text) if test.fold && equals(&fold_case(text)) => return Some(true),
-                    ValueRef::Str(text) if !test.fold && equals(text) => return Some(true),
-                    ValueRef::Missing if test.single => any = None,
-                    _ => {}
-                }
-            }
-            any
-        }
-        ValueRef::List(items) => Some(items.iter().filter_map(|item| item.as_ref().as_str()).any(matches)),
-        _ => None,
-    }
 }
 
 fn fold_value(value: &Value) -> Value {

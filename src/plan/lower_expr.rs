@@ -10,6 +10,7 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Lookup, Which};
+use super::fields::{Fields, WHOLE_EVENT};
 use super::fold::fold_case;
 use super::glob::Glob;
 use super::glob_set::GlobSet;
@@ -20,63 +21,10 @@ use super::ruleset::Stat;
 use super::table::Table;
 use crate::base::function::{Aggregate, Function};
 use crate::base::id::TableId;
-use crate::base::{Duration, FieldId, Limits, StepId, Value};
+use crate::base::{Duration, Limits, StepId, Value};
 use crate::syntax::ast;
 use crate::syntax::ast::{BinaryOp, ExprKind, InSet};
 use crate::syntax::source::Span;
-
-/// The path of no parts: its value is the list of all scalars of the event, which `any_value()` reads.
-pub const WHOLE_EVENT: [String; 0] = [];
-
-/// Interns field paths over the whole rule set.
-#[derive(Debug, Default)]
-pub struct Fields {
-    paths: Vec<Vec<String>>,
-    ids: HashMap<Vec<String>, FieldId, foldhash::fast::FixedState>,
-    touched: Vec<FieldId>,
-}
-
-impl Fields {
-    /// The fields interned or met again since the last call, sorted.
-    pub fn take_touched(&mut self) -> Vec<FieldId> {
-        self.touched.sort();
-        self.touched.dedup();
-        std::mem::take(&mut self.touched)
-    }
-
-    /// The id of a path.
-    pub fn intern(&mut self, parts: Vec<String>) -> FieldId {
-        if let Some(id) = self.ids.get(&parts) {
-            self.touched.push(*id);
-            return *id;
-        }
-        let id = FieldId::from(self.paths.len());
-        self.touched.push(id);
-        self.paths.push(parts.clone());
-        self.ids.insert(parts, id);
-        id
-    }
-
-    /// The id of a path that was interned.
-    pub fn find(&self, parts: &[String]) -> Option<FieldId> {
-        self.ids.get(parts).copied()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
-    }
-
-    /// All paths, by id.
-    pub fn into_paths(self) -> Vec<Vec<String>> {
-        self.paths
-    }
-}
 
 /// What a file set declares besides rules.
 #[derive(Debug, Default)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::classify::PredSource;
 use super::expr::{Attr, Expr};
+use super::fields::WHOLE_EVENT;
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
-use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
+use super::lower_expr::{Lowering, Place};
 use super::lower_pattern::{Way, bound};
 use super::ruleset::{
     AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,

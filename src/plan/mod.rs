@@ -5,9 +5,11 @@
 pub mod call;
 pub mod classify;
 pub mod eval;
+mod eval_text;
 pub mod event;
 pub mod exact;
 pub mod expr;
+pub mod fields;
 pub mod fold;
 pub mod glob;
 pub mod glob_set;
