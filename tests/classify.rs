@@ -23,7 +23,7 @@ const PIECES: &[&str] = &[
 const FIELDS: &[&str] = &["a", "b", "c", "n", "xs", "o.p"];
 
 /// Fields, and the texts of the whole event.
-const TEXTS: &[&str] = &["a", "a", "b", "b", "c", "n", "xs", "o.p", "any_value()"];
+const TEXTS: &[&str] = &["a", "a", "b", "b", "c", "n", "xs", "o.p", "any_value()", "texts(a)", "texts(n)", "texts(xs)"];
 
 fn pick<'t>(rng: &mut Rng, from: &[&'t str]) -> &'t str {
     from[rng.usize(..from.len())]

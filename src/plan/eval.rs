@@ -14,7 +14,7 @@ use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which};
 use super::fold::fold_case;
 use super::key::encode_scalar;
 use super::table::Table;
-use crate::base::function::Aggregate;
+use crate::base::function::{Aggregate, Function};
 use crate::base::{Duration, FieldId, StepId, Timestamp, Value, ValueRef};
 use crate::syntax::ast::BinaryOp;
 
@@ -236,6 +236,11 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             let value = eval(a, c);
             if value.get().is_missing() { eval(b, c) } else { value }
         }
+        // A text is its own text: nothing is copied.
+        Expr::Call(Function::Texts, args) if args.len() == 1 => match eval(&args[0], c) {
+            text @ Val::Ref(ValueRef::Str(_)) => text,
+            other => Val::Own(super::call::apply(Function::Texts, &[other.get()])),
+        },
         Expr::Call(function, args) => super::call::call(*function, args, c),
         Expr::Lookup(lookup) => {
             let Some(table) = c.tables.get(lookup.table.index()) else { return Val::MISSING };

@@ -13,7 +13,14 @@ use crate::base::function::Function;
 /// The folded form of a text that is the value of `e`, if the event keeps it.
 #[inline]
 pub(super) fn folded_field<'a, E: EventView>(e: &Expr, text: &str, c: &Ctx<'a, E>) -> Option<&'a str> {
-    let Expr::This(Attr::Field(field)) = e else { return None };
+    let field = match e {
+        Expr::This(Attr::Field(field)) => field,
+        Expr::Call(Function::Texts, args) => match args.as_slice() {
+            [Expr::This(Attr::Field(field))] => field,
+            _ => return None,
+        },
+        _ => return None,
+    };
     // A list has elements of its own, which are not what the event keeps.
     c.this?.folded(*field).filter(|(plain, _)| std::ptr::eq(*plain, text)).map(|(_, folded)| folded)
 }

@@ -14,6 +14,7 @@ mod witness;
 use smallvec::SmallVec;
 
 use self::node::{Candidate, Entry, Index, IndexBuilder, Map, Target};
+use super::call::value_text;
 use super::eval::{Ctx, passes};
 use super::event::EventView;
 use super::expr::{Attr, Expr};
@@ -275,8 +276,9 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
                 ValueRef::List(items) => {
                     for item in items {
                         self.equal(look, item.as_ref());
-                        if let Some(text) = item.as_ref().as_str() {
-                            self.text(look, || fold_case(text));
+                        match item.as_ref() {
+                            ValueRef::Str(text) => self.text(look, || fold_case(text)),
+                            other => self.written(look, other),
                         }
                     }
                 }
@@ -286,8 +288,21 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
                         event.folded(look.field).map_or_else(|| fold_case(text), |(_, folded)| folded.into())
                     });
                 }
-                value => self.equal(look, value),
+                value => {
+                    self.equal(look, value);
+                    self.written(look, value);
+                }
             }
+        }
+    }
+
+    /// Searches what a value that is no text is written as.
+    fn written(&mut self, look: &'a node::FieldNode, value: ValueRef<'_>) {
+        if let Some((search, first)) = &look.held
+            && !matches!(value, ValueRef::Object(_) | ValueRef::List(_))
+            && let Some(text) = value_text(value)
+        {
+            search.each(&fold_case(&text), |literal| self.reach(first + literal));
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) enum Atom {
     Equals(FieldId, Box<[u8]>),
     /// The field, or an element of it, is this text when folded.
     EqualsFolded(FieldId, Box<str>),
-    /// The field, or an element of it, holds this text when folded.
+    /// The field, or an element of it, holds this text when folded. Numbers and bools hold what they are written as.
     Holds(FieldId, Box<str>),
     /// The field is not missing.
     Present(FieldId),
@@ -241,13 +241,22 @@ fn glob_text(glob: &Glob) -> Option<Text> {
 
 /// One of these texts must be in the value; `None` among them stands for any text.
 fn texts(e: &Expr, value: &Expr, texts: impl Iterator<Item = Option<Text>>) -> Vec<Clause> {
-    let Some((field, false)) = plain(value) else { return present(e) };
+    let (field, any) = match value {
+        Expr::Call(Function::Texts, args) => match args.first().and_then(plain) {
+            Some((field, false)) => (field, true),
+            _ => return present(e),
+        },
+        value => match plain(value) {
+            Some((field, false)) => (field, false),
+            _ => return present(e),
+        },
+    };
     let mut atoms = Vec::new();
     let mut known = hashbrown::HashSet::<Atom, foldhash::fast::FixedState>::default();
     let mut exact = true;
     for text in texts {
         let Some(Text { text, whole }) = text.filter(|t| !t.text.is_empty()) else { return present(e) };
-        let atom = match whole {
+        let atom = match whole.filter(|_| !any) {
             Some(Whole::Folded) => Atom::EqualsFolded(field, text),
             Some(Whole::Exact(text)) => {
                 let mut bytes = Vec::new();
@@ -303,7 +312,13 @@ fn needed(e: &Expr, fields: &mut Vec<FieldId>) {
         },
         Expr::InTable(key, _) => key.iter().for_each(|part| needed(part, fields)),
         Expr::Call(
-            Function::Len | Function::Lower | Function::Upper | Function::Trim | Function::Number | Function::Text,
+            Function::Len
+            | Function::Lower
+            | Function::Upper
+            | Function::Trim
+            | Function::Number
+            | Function::Text
+            | Function::Texts,
             args,
         ) => args.iter().take(1).for_each(|arg| needed(arg, fields)),
         _ => {}
@@ -352,6 +367,7 @@ mod tests {
         assert_eq!(of("a like \"*Ab?Cde*\""), ["a:cde"]);
         assert_eq!(of("contains(a, (\"Ab\", \"C\"i))"), ["a:c | a:ab"]);
         assert_eq!(of("a =~ /^x+Cmd.*y/"), ["a:cmd"]);
+        assert_eq!(of("texts(a) like (\"1*\", \"22\"i)"), ["a:1 | a:22"]);
         assert_eq!(fold_case("Cmd"), "cmd");
     }
 
