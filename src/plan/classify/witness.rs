@@ -328,12 +328,22 @@ fn needed(e: &Expr, fields: &mut Vec<FieldId>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Limits;
     use crate::plan::fold::fold_case;
+    use crate::plan::lower::{Input, lower};
+    use crate::plan::lower_expr::Declarations;
+    use crate::syntax::parse;
+    use crate::syntax::source::SourceMap;
 
     /// The clauses of a condition over the fields a, b, …, as text.
     fn of(condition: &str) -> Vec<String> {
         let text = format!("rule r {{ match {{ e: any where {condition} }} }}");
-        let rules = crate::compile::compile_str(&text).expect("a good rule");
+        let (mut sources, limits) = (SourceMap::new(), Limits::default());
+        let id = sources.add("rule", &text);
+        let (file, problems) = parse(id, &text, &limits);
+        assert!(problems.is_empty(), "{problems:?}");
+        let input = Input { sources: &sources, type_field: &["type".to_owned()], limits: &limits, force: None };
+        let rules = lower(&[file], &Declarations::default(), &input).expect("a good rule");
         let name = |field: FieldId| rules.fields[field.index()].join(".");
         let shown = |atom: &Atom| match atom {
             Atom::Equals(field, value) => format!("{}=={}", name(*field), shown_value(value)),
