@@ -15,6 +15,7 @@ pub mod glob;
 pub mod glob_set;
 pub mod key;
 pub mod lower;
+mod lower_absent;
 mod lower_clock;
 pub mod lower_expr;
 mod lower_follow;
