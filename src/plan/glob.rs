@@ -70,7 +70,7 @@ impl Glob {
         if !literal.is_empty() {
             parts.push(GlobPart::Text(if fold { fold_case(literal).into() } else { literal.into() }));
         }
-        if !ends && !(literal.is_empty() && !starts) {
+        if !ends && (starts || !literal.is_empty()) {
             parts.push(GlobPart::AnyRun);
         }
         Self { fold, parts }
