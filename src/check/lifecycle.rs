@@ -90,6 +90,7 @@ impl<'a> Checker<'a> {
     /// `repeat every d`: only while an absence at the end of the pattern lasts.
     pub(crate) fn repeat(&mut self, period: &Expr, clause: &Clause, model: &Model<'a>) {
         self.duration(period, "`repeat every`");
+        self.repeat_of_group(clause, model);
         let absent = model.nodes.last().is_some_and(|n| matches!(n.kind, NodeKind::Absence(_)));
         if let (true, Some((choice, _))) = (absent, model.choices.first()) {
             self.out.push(

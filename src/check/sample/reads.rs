@@ -197,6 +197,9 @@ impl<'a> Collector<'_, 'a> {
                 let classes = found.guard.events.first().and_then(|e| plain_classes(&e.classes));
                 return self.fields_of(classes, &path.parts[1..], path.span, how);
             }
+            if let Some(absent) = at.model.and_then(|m| m.absent_named(head)) {
+                return self.fields_of(plain_classes(&absent.guard.classes), &path.parts[1..], path.span, how);
+            }
             if head == "prev" {
                 if let Some(own) = at.own {
                     self.step_field(own, &path.parts[1..], path.span, at, Use::MayMiss);
