@@ -51,7 +51,7 @@ pub struct CompileOptions {
     pub strict: bool,
     /// How EQL is read.
     pub eql: eql::Options,
-    /// What is made of Sigma rules before they are read as conditions.
+    /// What Sigma rules are mapped by.
     pub pipelines: Pipelines,
 }
 

@@ -503,3 +503,25 @@ fn tests_and_declarations() {
     }
     assert!(failures.is_empty(), "{failures}");
 }
+
+#[test]
+fn a_boolean_let_is_no_field_that_may_be_missing() {
+    let text = "let at_night = hour(@ts) < 6\nrule r {\n  match { a: login where not at_night }\n}\n";
+    assert_eq!(codes(text), Vec::<&str>::new(), "{}", plain(text, &problems(text)));
+    assert_eq!(codes("rule r {\n  match { a: login where not at_night }\n}\n"), ["W0506"]);
+}
+
+#[test]
+fn guards_by_alerts_read_the_key_where_alerts_have_it() {
+    let two = |key: &str, alert: &str, by: &str| {
+        format!(
+            "rule up {{\n  by {key}\n  match {{ u: online }}\n{alert}}}\nrule down {{\n  by host\n  match {{ d: offline }}\n  resolve on alert.up{by}\n}}\n"
+        )
+    };
+    assert_eq!(codes(&two("host", "", "")), ["W0518"]);
+    assert_eq!(codes(&two("user", "", "")), ["W0518"]);
+    assert_eq!(codes(&two("host", "", " by host = key.host")), Vec::<&str>::new());
+    assert_eq!(codes(&two("host", "  alert { host = u.host }\n", "")), Vec::<&str>::new());
+    let found = problems(&two("host", "", ""));
+    assert_eq!(found[0].fix.as_ref().map(|f| f.replacement.as_str()), Some(" by host = key.host"));
+}

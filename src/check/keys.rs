@@ -317,6 +317,7 @@ impl<'a> Checker<'a> {
             self.whole_guard_keys |= ends;
             self.guards_by(guards, &key);
             self.whole_guard_keys = strict;
+            self.alert_guards(guards, model);
         }
     }
 

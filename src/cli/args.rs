@@ -53,6 +53,10 @@ pub struct ImportArgs {
     /// An error in a Sigma or EQL rule ends the command, instead of leaving that rule out
     #[arg(long, global = true)]
     pub strict: bool,
+    /// How the names of Sigma rules become those of the events: a pySigma pipeline, or one of windows, sysmon, nxlog,
+    /// winlogbeat, evtx, ecs, cloudtrail, auditd, zeek, none; may be repeated [default: events as their sources write them]
+    #[arg(long = "pipeline", global = true, value_name = "FILE|NAME")]
+    pub pipelines: Vec<String>,
     /// Find the sequences of EQL rules completely, not with one pending match per step as Elasticsearch does
     #[arg(long, global = true)]
     pub eql_complete: bool,

@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     let settings = || {
         let mut settings = Settings::load(cli.config.as_deref(), terminal)?;
-        settings.import = cli.import.clone();
+        settings.take_import(cli.import.clone(), terminal)?;
         Ok::<_, Stop>(settings)
     };
     match &cli.command {

@@ -168,7 +168,7 @@ impl<'a> Collector<'_, 'a> {
         {
             required_fields(&decl.condition, &mut known);
         }
-        for skip in skips(&[condition], &known, &|name| model.is_name(name)) {
+        for skip in skips(&[condition], &known, self.names, &|name| model.is_name(name)) {
             self.negations.push(Negated {
                 classes: at.classes.clone(),
                 path: skip.path.parts.iter().map(|p| p.name.clone()).collect(),
