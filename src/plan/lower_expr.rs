@@ -30,6 +30,7 @@ pub struct Fields {
     paths: Vec<Vec<String>>,
     ids: HashMap<Vec<String>, FieldId, foldhash::fast::FixedState>,
     touched: Vec<FieldId>,
+    arrival: bool,
 }
 
 impl Fields {
@@ -38,6 +39,11 @@ impl Fields {
         self.touched.sort();
         self.touched.dedup();
         std::mem::take(&mut self.touched)
+    }
+
+    /// Whether `@arrival` was met since the last call.
+    pub fn take_arrival(&mut self) -> bool {
+        std::mem::take(&mut self.arrival)
     }
 
     /// The id of a path.
@@ -275,7 +281,10 @@ impl<'a> Lowering<'a> {
     fn attr(&mut self, parts: &[ast::Ident]) -> Attr {
         match parts {
             [one] if one.name == "@ts" => Attr::Ts,
-            [one] if one.name == "@arrival" => Attr::Arrival,
+            [one] if one.name == "@arrival" => {
+                self.fields.arrival = true;
+                Attr::Arrival
+            }
             [one] if one.name == "@seq" => Attr::Seq,
             parts => Attr::Field(self.fields.intern(parts.iter().map(|p| p.name.clone()).collect())),
         }

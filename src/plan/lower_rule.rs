@@ -207,6 +207,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let stats = std::mem::take(&mut low.scope.stats);
         let mut problems = std::mem::take(&mut low.problems);
         let low_whole_reads = low.whole_reads;
+        let keeps_arrival = fields.take_arrival();
         let mut kept = fields.take_touched();
         if low_whole_reads == self.whole_in_predicates
             && let Some(whole) = fields.find(&WHOLE_EVENT)
@@ -297,6 +298,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             risk,
             suppress,
             kept,
+            keeps_arrival,
             roles: self.roles,
             runs_per_key,
             strategy: strategy::StrategyKind::Runs,

@@ -183,6 +183,8 @@ pub struct Rule {
     pub suppress: Option<Suppress>,
     /// Fields that stored events keep: all that the rule reads, sorted.
     pub kept: Vec<FieldId>,
+    /// Whether it reads when a kept event arrived; if not, that is not kept.
+    pub keeps_arrival: bool,
     /// What an event can be to this rule; a bit each.
     pub roles: Vec<Role>,
     /// Events that one key may hold.
