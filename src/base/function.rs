@@ -256,6 +256,12 @@ functions! {
     Substring "substring" &[sig_opt(&[p("text", STRING), p("start", NUMBER), p("length", NUMBER)], 2)], STRING,
         "The characters from `start` (the first is 0), at most `length` of them; a negative start counts from the end.",
         "substring(\"abcdef\", 1, 3) == \"bcd\"";
+    Slice "slice" &[sig_opt(&[p("text", STRING), p("start", NUMBER), p("end", NUMBER)], 2)], STRING,
+        "The characters from `start` (the first is 0) up to but without `end`; negative ones count from the end.",
+        "slice(\"abcdef\", 1, -1) == \"bcde\"";
+    IndexOf "index_of" &[sig_opt(&[p("text", STRING), p("part", STRING), p("start", NUMBER)], 2)], NUMBER,
+        "Where the part first begins (the first character is 0), at `start` or after; missing if it does not.",
+        "index_of(\"a.b.c\", \".\", 2) == 3";
     Extract "extract" &[sig(&[p("text", TEXTS), constant("pattern", STRING)])], STRING,
         "What the first group of the pattern matched, or the whole match if it has none; of a list, of the first text that matches.",
         "extract(message, /user=(\\w+)/)";
@@ -285,8 +291,9 @@ functions! {
         "The square root; missing for a number below zero.", "sqrt(9) == 3";
     Log "log" ONE_NUMBER, NUMBER,
         "The natural logarithm; missing for a number not above zero.", "log(1) == 0";
-    Number "number" &[sig(&[p("value", STRING.or(NUMBER))])], NUMBER,
-        "The number that a text writes; missing if it writes none.", "number(\"42\") == 42";
+    Number "number" &[sig_opt(&[p("value", STRING.or(NUMBER)), p("base", NUMBER)], 1)], NUMBER,
+        "The number that a text writes, in a base from 2 to 36 if one is given (`0x` before it is 16); missing if it writes none.",
+        "number(\"0x2a\") == 42";
     Text "string" &[sig(&[p("value", ANY)])], STRING,
         "The value as a text, as an alert prints it.", "string(42) == \"42\"";
     Hour "hour" TIME_AND_ZONE, NUMBER,

@@ -1,11 +1,11 @@
-//! What `pick pending` takes: sequences of single steps under one key.
+//! What `pick pending` takes: sequences of single steps under one key, with absences between them and at the end.
 
 use crate::check::Checker;
 use crate::check::model::{Model, NodeKind};
 use crate::check::walk::paths;
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{Clause, ClauseKind, Pick, StepGuardKind};
+use crate::syntax::ast::{Clause, ClauseKind, Pick};
 use crate::syntax::source::Span;
 
 /// Whether a rule has `pick pending`.
@@ -38,7 +38,8 @@ impl<'a> Checker<'a> {
         if let Some((choice, _)) = model.choices.first() {
             return Some((choice.span, "`any` of sequences", LATEST));
         }
-        for node in &model.nodes {
+        let last = model.nodes.iter().rposition(|n| matches!(n.kind, NodeKind::Step(_))).unwrap_or(0);
+        for (place, node) in model.nodes.iter().enumerate() {
             match &node.kind {
                 NodeKind::Step(i) => {
                     let step = model.steps[*i].step;
@@ -51,24 +52,21 @@ impl<'a> Checker<'a> {
                             paths(condition, &mut |path| {
                                 let named = model.step_named(&path.parts[0].name).filter(|_| path.parts.len() > 1);
                                 // What lies between is decided when it comes: the step's own event is not there yet.
-                                reads |= match guard.kind {
-                                    StepGuardKind::Without => named == Some(*i),
-                                    _ => named.is_some(),
-                                };
+                                // A look-back that reads earlier events is asked when the step's event has come.
+                                reads |= named == Some(*i);
                             });
                         }
                         if reads {
                             let help = "compare with the event in a step of its own, or leave `pick pending` out";
-                            return Some((
-                                guard.span,
-                                "a guard that must wait for an event, or look back from it",
-                                help,
-                            ));
+                            return Some((guard.span, "a guard that compares with the event of its own step", help));
                         }
                     }
                 }
-                NodeKind::Absence(absence) if absence.is_timed() => {
-                    return Some((absence.span, "an absence with a deadline", LATEST));
+                NodeKind::Absence(absence) if absence.is_timed() && place < last => {
+                    return Some((absence.span, "an absence with a deadline before a step", LATEST));
+                }
+                NodeKind::Absence(absence) if absence.fewer.is_some() => {
+                    return Some((absence.span, "an absence that counts", LATEST));
                 }
                 NodeKind::Absence(_) => {}
                 NodeKind::All(all, _) => return Some((all.span, "`all`", LATEST)),

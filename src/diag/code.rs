@@ -24,6 +24,8 @@ pub fn all() -> impl Iterator<Item = &'static CodeInfo> {
         codes::config::CODES,
         codes::sample::CODES,
         codes::sigma::CODES,
+        codes::sigma_correlation::CODES,
+        codes::eql::CODES,
     ]
     .into_iter()
     .flatten()

@@ -188,7 +188,8 @@ impl Matcher {
         match &mut slot.run {
             RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
             RunState::Runs(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Counter(_) | RunState::Pending(_) | RunState::Stateless => {}
+            RunState::Pending(run) => run.on_deadline(&env, time, &mut self.scratch),
+            RunState::Counter(_) | RunState::Stateless => {}
         }
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
@@ -256,7 +257,7 @@ impl Matcher {
                     }
                     RunState::Pending(run) => {
                         run.prune(&env, event.ts);
-                        run.on_event(&env, &narrowed, &stats, out);
+                        run.on_event(&env, &narrowed, &stats, out, evicted);
                     }
                     RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
                 }

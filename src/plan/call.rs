@@ -79,6 +79,15 @@ pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
             }
             _ => Value::Missing,
         },
+        Function::Slice => match (str_arg(0), whole(arg(1)), v.get(2).map(|end| whole(*end))) {
+            (Some(s), Some(start), None) => slice(s, start, None),
+            (Some(s), Some(start), Some(Some(end))) => slice(s, start, Some(end)),
+            _ => Value::Missing,
+        },
+        Function::IndexOf => match (str_arg(0), str_arg(1), v.get(2).map_or(Some(0), |start| whole(*start))) {
+            (Some(s), Some(part), Some(start)) => index_of(s, part, start),
+            _ => Value::Missing,
+        },
         Function::Replace => match (str_arg(0), str_arg(1), str_arg(2)) {
             (Some(s), Some(part), Some(by)) if !part.is_empty() => text(s.replace(part, by)),
             (Some(s), Some(_), Some(_)) => text(s.to_owned()),
@@ -133,7 +142,12 @@ pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
         },
         Function::Sqrt => num(0).map_or(Value::Missing, |x| Value::number(x.sqrt())),
         Function::Log => num(0).map_or(Value::Missing, |x| Value::number(x.ln())),
+        Function::Number if v.len() > 1 => match (str_arg(0), whole(arg(1))) {
+            (Some(s), Some(base)) => number_in(s.trim(), base),
+            _ => Value::Missing,
+        },
         Function::Number => match arg(0) {
+            ValueRef::Str(s) if s.trim().trim_start_matches(['+', '-']).starts_with("0x") => number_in(s.trim(), 16),
             ValueRef::Str(s) => parse_number(s.trim()),
             n @ (ValueRef::Int(_) | ValueRef::UInt(_) | ValueRef::Float(_)) => n.to_owned(),
             _ => Value::Missing,
@@ -187,6 +201,36 @@ pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
         // These need more than their arguments, and have expressions of their own.
         Function::If | Function::Extract | Function::AnyValue => Value::Missing,
     }
+}
+
+/// The characters `start..end`; negative places count from the end, and what lies outside is cut off.
+fn slice(s: &str, start: i64, end: Option<i64>) -> Value {
+    let count = s.chars().count() as i64;
+    let place = |at: i64| if at < 0 { (count.saturating_add(at)).max(0) } else { at.min(count) };
+    let (start, end) = (place(start), end.map_or(count, place));
+    text(s.chars().skip(start as usize).take((end - start).max(0) as usize).collect())
+}
+
+/// The place of a part at or after a place, both in characters.
+fn index_of(s: &str, part: &str, start: i64) -> Value {
+    let start = start.max(0) as usize;
+    let Some(from) = s.char_indices().map(|(at, _)| at).chain([s.len()]).nth(start) else { return Value::Missing };
+    let found = s[from..].find(part).map(|at| start + s[from..from + at].chars().count());
+    found.map_or(Value::Missing, |at| Value::Int(at as i64))
+}
+
+/// A whole number in a base; `0x` may stand before one of base 16.
+fn number_in(s: &str, base: i64) -> Value {
+    let Some(base) = u32::try_from(base).ok().filter(|b| (2..=36).contains(b)) else { return Value::Missing };
+    let (minus, digits) = match s.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, s.strip_prefix('+').unwrap_or(s)),
+    };
+    let digits = if base == 16 { digits.strip_prefix("0x").unwrap_or(digits) } else { digits };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Value::Missing;
+    }
+    i128::from_str_radix(digits, base).map_or(Value::Missing, |n| Value::integer(if minus { -n } else { n }))
 }
 
 fn any_text(a: ValueRef<'_>, b: ValueRef<'_>, test: impl Fn(&str, &str) -> bool + Copy) -> Value {

@@ -93,7 +93,8 @@ pub fn pending(r: &mut Random, rule: &mut Rule) {
     rule.pick = Pick::Pending;
     rule.parts.clear();
     rule.skip = Skip::PastLast;
-    for (_, elem) in &mut rule.body {
+    let last = rule.body.iter().rposition(|(_, e)| !matches!(e, Elem::Absence { .. })).unwrap_or(0);
+    for (at, (_, elem)) in rule.body.iter_mut().enumerate() {
         if let Elem::All { members, .. } | Elem::Any { members } = elem {
             *elem = Elem::Step(members[0].clone());
         }
@@ -108,7 +109,9 @@ pub fn pending(r: &mut Random, rule: &mut Rule) {
             }
             Elem::Absence { fewer, end, .. } => {
                 *fewer = 1;
-                *end = None;
+                if at < last {
+                    *end = None;
+                }
             }
             _ => {}
         }
@@ -116,7 +119,7 @@ pub fn pending(r: &mut Random, rule: &mut Rule) {
     if let Some((_, Elem::Step(step))) = rule.body.first_mut() {
         step.without.clear();
     }
-    while matches!(rule.body.last(), Some((_, Elem::Absence { .. }))) {
+    while matches!(rule.body.last(), Some((_, Elem::Absence { end: None, .. }))) {
         rule.body.pop();
     }
     rule.number();

@@ -458,19 +458,18 @@ fn against_ends(rule: &Rule, i: usize, joint: &Joint, step: &Step, ends: Ends) -
 
 /// `pick pending` takes single steps under one key.
 fn against_pending(rule: &Rule) -> Option<&'static str> {
-    let single = |e: &Elem| match e {
+    let last = rule.body.iter().rposition(|(_, e)| matches!(e, Elem::Step(_)));
+    let single = |(at, e): (usize, &Elem)| match e {
         Elem::Step(s) => s.quant.is_none(),
-        Elem::Absence { end, .. } => end.is_none(),
+        Elem::Absence { end, fewer, .. } => end.is_none() || *fewer == 1 && Some(at) > last,
         _ => false,
     };
     let looks_back = |s: &&Step| {
         let own = |g: &Guard| g.cond.as_ref().is_some_and(|c| c.names().iter().any(|n| Some(n) == s.name.as_ref()));
-        s.without.iter().any(own)
-            || s.last.iter().any(|l| {
-                l.computed.is_some() || l.events.iter().any(|g| g.cond.as_ref().is_some_and(|c| !c.names().is_empty()))
-            })
+        s.without.iter().any(own) || s.last.iter().any(|l| l.computed.is_some() || l.events.iter().any(own))
     };
-    if !rule.parts.is_empty() || !rule.body.iter().all(|(_, e)| single(e)) || rule.steps().iter().any(looks_back) {
+    let singles = rule.body.iter().map(|(_, e)| e).enumerate().all(single);
+    if !rule.parts.is_empty() || !singles || rule.steps().iter().any(looks_back) {
         return Some("`pick pending` over more than single steps");
     }
     let partial = partial_guard(rule) || rule.steps().iter().any(|s| partial_statistic(rule, s));

@@ -2,7 +2,9 @@
 
 pub mod check;
 pub mod config;
+pub mod eql;
 pub mod sample;
 pub mod second_ring;
 pub mod sigma;
+pub mod sigma_correlation;
 pub mod syntax;

@@ -4,6 +4,7 @@
 
 mod actions;
 pub mod model;
+pub mod pipeline;
 mod read;
 mod read_correlation;
 mod read_detection;

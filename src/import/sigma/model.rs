@@ -143,6 +143,8 @@ pub struct Detection {
     pub conditions: Vec<Text>,
     /// `timeframe`: the bound of an old-style aggregation.
     pub timeframe: Option<Text>,
+    /// Detections that must hold besides: what pipelines and filters add. Each has selections of its own.
+    pub besides: Vec<Detection>,
     /// The whole part.
     pub span: Span,
 }
@@ -187,6 +189,11 @@ impl Tree {
 pub struct Item {
     /// The field; none for keywords, which are looked for in the whole event.
     pub field: Option<Text>,
+    /// Other fields that may hold what is looked for: any of all the fields is enough. Rules write none, pipelines that
+    /// map one field to several do.
+    pub also: Vec<Text>,
+    /// The ids of the parts of pipelines that have changed the item.
+    pub marks: Vec<String>,
     /// The words after the field, in written order.
     pub modifiers: Vec<Text>,
     /// The values; any of them is enough, unless a modifier says otherwise. May be empty (`[]`).

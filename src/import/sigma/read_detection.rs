@@ -17,7 +17,8 @@ impl Reader {
 
     /// The selections and conditions of `detection` or `filter`; keys in `others` are somebody else's.
     pub(super) fn detection(&mut self, parts: &[Entry], span: Span, key: Span, others: &[&str]) -> Option<Detection> {
-        let mut detection = Detection { selections: Vec::new(), conditions: Vec::new(), timeframe: None, span };
+        let mut detection =
+            Detection { selections: Vec::new(), conditions: Vec::new(), timeframe: None, besides: Vec::new(), span };
         for entry in parts {
             match entry.key.as_str() {
                 "condition" => detection.conditions = self.texts(entry),
@@ -111,7 +112,15 @@ impl Reader {
             _ => (value(&entry.value).into_iter().collect(), false),
         };
         let field = Some(field).filter(|field| !field.value.is_empty());
-        Some(Item { field, modifiers: words, values, list, span: key.span.to(entry.value.span) })
+        Some(Item {
+            field,
+            also: Vec::new(),
+            marks: Vec::new(),
+            modifiers: words,
+            values,
+            list,
+            span: key.span.to(entry.value.span),
+        })
     }
 }
 
@@ -123,7 +132,10 @@ fn flush(words: &mut Vec<Value>, trees: &mut Vec<Tree>) {
 }
 
 fn keywords(values: Vec<Value>, list: bool, span: Span) -> Tree {
-    Tree::All(vec![Item { field: None, modifiers: Vec::new(), values, list, span }], span)
+    Tree::All(
+        vec![Item { field: None, also: Vec::new(), marks: Vec::new(), modifiers: Vec::new(), values, list, span }],
+        span,
+    )
 }
 
 /// A single value.

@@ -147,7 +147,7 @@ codes! {
         right "rule r {\n  match { a: at least 3 of error then b: crash } within 1h\n  having b.@ts - first(a).@ts <= b.minutes * 1m\n}";
 
     PENDING_SHAPE "E0343" "`pick pending` on more than a sequence of single steps",
-        "`pick pending` keeps one pending match per step and key, as EQL does: an event moves the match of the step before, over what was there. So it takes single steps under one key, and neither repetitions, groups, deadlines nor `after match`.",
+        "`pick pending` keeps one pending match per step and key, as EQL does: an event moves the match of the step before, over what was there. So it takes single steps under one key, absences between them and at the end, and neither repetitions, groups nor `after match`.",
         wrong "rule r {\n  by user\n  match { a: at least 3 of login then b: download } within 1h\n  pick pending\n}",
         right "rule r {\n  by user\n  match { a: login then b: download } within 1h\n  pick pending\n}";
 
