@@ -50,7 +50,7 @@ enum Body {
 #[derive(Clone, Debug)]
 pub struct Slot {
     body: Body,
-    /// When its timer will ring; [`Timestamp::MAX`] if none is set.
+    /// When something is next to happen to it by itself; [`Timestamp::MAX`] if nothing is.
     pub armed: Timestamp,
 }
 
@@ -67,6 +67,8 @@ pub struct KeyTable {
     live: VecDeque<u32>,
     /// Live slots up to which nothing is packed.
     room: usize,
+    /// Where the search for slots that are over goes on.
+    swept: usize,
 }
 
 /// A key and its state as they are saved.
@@ -123,7 +125,7 @@ impl Slot {
 impl KeyTable {
     /// A table without keys, of which at most `room` stay live when more come.
     pub fn new(room: usize) -> Self {
-        Self { index: HashTable::new(), slots: Vec::new(), free: Vec::new(), live: VecDeque::new(), room }
+        Self { index: HashTable::new(), slots: Vec::new(), free: Vec::new(), live: VecDeque::new(), room, swept: 0 }
     }
 
     /// The slot of a key.
@@ -158,7 +160,26 @@ impl KeyTable {
         at
     }
 
-    /// When the timer of a slot will ring; `None` for a free slot.
+    /// The next slot for which something was to happen before `time`, within `looks`, which it counts down. The search
+    /// goes round and round; `None` if it found none.
+    #[inline]
+    pub fn overdue(&mut self, time: Timestamp, looks: &mut usize) -> Option<u32> {
+        while *looks > 0 && !self.slots.is_empty() {
+            *looks -= 1;
+            self.swept = if self.swept + 1 < self.slots.len() { self.swept + 1 } else { 0 };
+            if self.slots[self.swept].armed < time {
+                return Some(self.swept as u32);
+            }
+        }
+        None
+    }
+
+    /// Whether the search for slots that are over has been round.
+    pub fn is_swept(&self) -> bool {
+        self.swept == 0
+    }
+
+    /// When something is next to happen to a slot by itself; `None` for a free slot.
     #[inline]
     pub fn armed(&mut self, at: u32) -> Option<&mut Timestamp> {
         self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()).map(|slot| &mut slot.armed)
@@ -218,7 +239,13 @@ impl KeyTable {
         }
     }
 
-    /// Keys that hold something.
+    /// Keys that hold something at a time, and the partial matches and events that they hold.
+    pub fn open(&self, at: Timestamp) -> (usize, usize) {
+        let open = self.slots.iter().filter(|slot| !slot.is_free() && slot.armed >= at);
+        open.fold((0, 0), |(keys, held), slot| (keys + 1, held + slot.held()))
+    }
+
+    /// Keys in use.
     pub fn len(&self) -> usize {
         self.index.len()
     }
@@ -226,11 +253,6 @@ impl KeyTable {
     /// Whether no key holds anything.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
-    }
-
-    /// Partial matches and events held by all keys.
-    pub fn held(&self) -> usize {
-        self.slots.iter().map(Slot::held).sum()
     }
 
     /// The keys in use, sorted.

@@ -45,6 +45,10 @@ pub struct RuleCounters {
     pub nanos: u64,
 }
 
+/// Slots that an event for a rule has looked at for whether they are over. One is taken at most, so four keep the
+/// slots in vain below a third of all.
+const LOOKS: usize = 4;
+
 /// A timer's target: rule and slot. A timer that an earlier tenant of the slot had set rings in vain, unless the slot
 /// is armed for just that time.
 type Target = (u32, u32);
@@ -63,6 +67,10 @@ pub struct Matcher {
     scratch: Vec<Match>,
     clock: Option<fn() -> u64>,
     tick: u32,
+    /// No event and no deadline comes before this any more.
+    position: Timestamp,
+    /// The rule whose slots are looked at as time goes on.
+    swept: usize,
     /// Ticks and expected keys, for rule sets that have any.
     pub(super) schedule: Option<Box<Schedule>>,
 }
@@ -100,6 +108,8 @@ impl Matcher {
             limits,
             clock,
             tick: 0,
+            position: Timestamp::MIN,
+            swept: 0,
             schedule: None,
         }
     }
@@ -146,7 +156,8 @@ impl Matcher {
 
     /// Partial matches and events held, and keys that hold them, by rule.
     pub fn open(&self) -> Vec<(usize, usize)> {
-        self.tables.iter().map(|table| (table.held(), table.len())).collect()
+        let open = self.tables.iter().map(|table| table.open(self.position));
+        open.map(|(keys, held)| (held, keys)).collect()
     }
 
     /// Decides every deadline before `watermark`.
@@ -173,6 +184,24 @@ impl Matcher {
         while let Some((time, (rule, slot))) = self.wheel.pop_before(watermark) {
             self.ring(time, rule, slot, out);
         }
+        if watermark > self.position {
+            self.position = watermark;
+            self.sweep();
+        }
+    }
+
+    /// Looks at some slots of one rule, whether events come for it or not.
+    fn sweep(&mut self) {
+        let Some(rule) = self.rules.rules.get(self.swept) else {
+            self.swept = 0;
+            return;
+        };
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        let table = &mut self.tables[self.swept];
+        free_overdue(&env, table, self.position, &mut self.wheel);
+        if table.is_swept() {
+            self.swept += 1;
+        }
     }
 
     fn ring(&mut self, time: Timestamp, rule_at: u32, slot_at: u32, out: &mut Vec<Found>) {
@@ -197,17 +226,7 @@ impl Matcher {
             out.push(Found { rule: RuleId(rule_at), key: slot.key.as_slice().into(), matched });
         }
         // Everything after this is later than `time`: what ends there can go.
-        let now = Timestamp(time.0.saturating_add(1));
-        match &mut slot.run {
-            RunState::LatestRun(run) => run.prune(&env, now),
-            RunState::Runs(run) => run.prune(&env, now),
-            RunState::Counter(run) => run.prune(&env, now),
-            RunState::Pending(run) => run.prune(&env, now),
-            RunState::Stateless => {}
-        }
-        if slot.past.as_ref().is_some_and(|p| p.expires(&env).is_some_and(|at| at <= time)) {
-            slot.past = None;
-        }
+        prune(&env, slot, Timestamp(time.0.saturating_add(1)));
         settle(&env, table, slot_at, rule_at, &mut self.wheel);
     }
 
@@ -269,6 +288,7 @@ impl Matcher {
                 }
             }
             settle(&env, table, slot_at, rule_id.0, &mut self.wheel);
+            free_overdue(&env, table, self.position, &mut self.wheel);
         }
         for matched in self.scratch.drain(..) {
             counters.matches += u64::from(!matched.bound.is_empty());
@@ -362,6 +382,35 @@ fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value]
     });
 }
 
+/// Drops what no event from `now` on can need.
+fn prune(env: &RuleEnv<'_>, live: &mut Live, now: Timestamp) {
+    match &mut live.run {
+        RunState::LatestRun(run) => run.prune(env, now),
+        RunState::Runs(run) => run.prune(env, now),
+        RunState::Counter(run) => run.prune(env, now),
+        RunState::Pending(run) => run.prune(env, now),
+        RunState::Stateless => {}
+    }
+    if live.past.as_ref().is_some_and(|p| p.expires(env).is_some_and(|at| at < now)) {
+        live.past = None;
+    }
+}
+
+/// Frees some slots of a rule that are over.
+#[inline]
+fn free_overdue(env: &RuleEnv<'_>, table: &mut KeyTable, position: Timestamp, wheel: &mut Wheel<Target>) {
+    if env.rule.hints.timed {
+        return;
+    }
+    let mut looks = LOOKS;
+    while let Some(slot_at) = table.overdue(position, &mut looks) {
+        if let Some(live) = table.live(slot_at, |run| run.ready(env)) {
+            prune(env, live, position);
+        }
+        settle(env, table, slot_at, env.rule.id.0, wheel);
+    }
+}
+
 /// After a change: frees the slot if it is empty, else sets its timer.
 fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, wheel: &mut Wheel<Target>) {
     let Some(Live { run, past, .. }) = table.live(slot_at, |run| run.ready(env)) else { return };
@@ -379,12 +428,18 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
     let forgets = past.as_ref().and_then(|p| p.expires(env));
     // A key is looked at again when its partial matches ask for it, or else when its past is over.
     let next = if run.is_empty() { forgets } else { wakes.into_iter().chain(forgets).min() };
-    if let Some(next) = next
-        && let Some(armed) = table.armed(slot_at)
-        && next < *armed
-    {
-        *armed = next;
-        wheel.insert(next, (rule, slot_at));
+    if let Some(armed) = table.armed(slot_at) {
+        match next {
+            Some(next) if env.rule.hints.timed => {
+                if next < *armed {
+                    *armed = next;
+                    wheel.insert(next, (rule, slot_at));
+                }
+            }
+            // Nobody waits for the time at which something becomes useless: whoever looks frees it.
+            next if !env.rule.hints.timed => *armed = next.unwrap_or(Timestamp::MAX),
+            _ => {}
+        }
     }
     table.cool(slot_at);
 }

@@ -292,6 +292,8 @@ pub struct Hints {
     pub needs_past: bool,
     /// Some step has a condition beyond its predicate that is decided at arrival.
     pub judged_on_arrival: bool,
+    /// Time alone can bring a match, so every key has a timer; otherwise it only makes what is held useless.
+    pub timed: bool,
     /// `having` reads the key.
     pub reads_key: bool,
     /// Roles that break contiguity, a bit each.
