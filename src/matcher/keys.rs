@@ -69,6 +69,8 @@ pub struct KeyTable {
     room: usize,
     /// Where the search for slots that are over goes on.
     swept: usize,
+    /// Bytes of the state that is being packed.
+    scratch: Vec<u8>,
 }
 
 /// A key and its state as they are saved.
@@ -79,13 +81,15 @@ fn hash_of(key: &[u8]) -> u64 {
     if key.is_empty() { 0 } else { key::hash(key) }
 }
 
-fn pack(live: &Live) -> Box<[u8]> {
-    let held = u8::try_from(live.run.len()).unwrap_or(u8::MAX);
-    let start = vec![held];
-    let start = postcard::to_extend(&(live.key.len() as u32), start).expect("memory takes any bytes");
-    let mut bytes = start;
+fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
+    let mut bytes = std::mem::take(scratch);
+    bytes.clear();
+    bytes.push(u8::try_from(live.run.len()).unwrap_or(u8::MAX));
+    bytes = postcard::to_extend(&(live.key.len() as u32), bytes).expect("memory takes any bytes");
     bytes.extend_from_slice(&live.key);
-    postcard::to_extend(&live.run, bytes).expect("memory takes any bytes").into()
+    *scratch = postcard::to_extend(&live.run, bytes).expect("memory takes any bytes");
+    // Copied, so that the block is no larger than what it holds.
+    scratch.as_slice().into()
 }
 
 /// The parts of packed bytes: how much is held, the key, the state.
@@ -125,7 +129,15 @@ impl Slot {
 impl KeyTable {
     /// A table without keys, of which at most `room` stay live when more come.
     pub fn new(room: usize) -> Self {
-        Self { index: HashTable::new(), slots: Vec::new(), free: Vec::new(), live: VecDeque::new(), room, swept: 0 }
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            live: VecDeque::new(),
+            room,
+            swept: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// The slot of a key.
@@ -233,7 +245,7 @@ impl KeyTable {
             if at == keep || std::mem::take(&mut live.used) || live.past.is_some() || live.run.len() > SMALL {
                 self.live.push_back(at);
             } else {
-                let packed = pack(live);
+                let packed = pack(live, &mut self.scratch);
                 self.slots[at as usize].body = Body::Packed(packed);
             }
         }
