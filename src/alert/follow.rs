@@ -22,7 +22,7 @@ use super::suppress::Suppressor;
 use super::{Notice, Origin};
 use crate::base::id::GuardId;
 use crate::base::{Limits, RuleId, Timestamp};
-use crate::decode::batch::LineView;
+use crate::decode::view::LineView;
 use crate::matcher::RuleEnv;
 use crate::plan::Ruleset;
 use crate::plan::eval::passes;
@@ -357,6 +357,11 @@ impl At<'_> {
                 if last && !resolves {
                     alerts.open.retain(|o| o.next.is_some());
                 }
+            }
+            // Alerts of `pick all` that bind the same events to other steps have one place.
+            let alerts = self.state.keys.get(&order.key);
+            if alerts.is_some_and(|k| k.open.iter().any(|o| o.is_due(now, &place))) {
+                self.state.timers.insert((now, place));
             }
             self.tidy(&order.key);
             self.out.push(again);

@@ -24,7 +24,7 @@ use crate::syntax::statistic::is_ever;
 const MOST: u64 = 400;
 
 /// What one attempt chooses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Knobs {
     /// Events beyond the least number, by way of choice.
     more: u64,
@@ -376,24 +376,17 @@ impl<'b> Builder<'b> {
     }
 
     /// An event that hits a guard of a rule, at a time beside the events of a scenario; its key is that of the first.
+    /// `fill` gives fields that the rule reads a value.
     pub fn forbidden(
         scope: &'b Scope<'b>,
         guard: &Guard,
         rule: &RuleDecl,
         scenario: &[Draft],
         ts: Timestamp,
+        fill: bool,
         rng: &'b mut Rng,
     ) -> Option<Draft> {
-        let knobs = Knobs {
-            more: 0,
-            pace: Duration::ZERO,
-            past: 0,
-            fill: false,
-            size: None,
-            extend: false,
-            share: 0,
-            begin: Duration::ZERO,
-        };
+        let knobs = Knobs { fill, ..Knobs::default() };
         let mut builder = Builder::new(scope, knobs, ts, 0, rng);
         let mut frame = Frame::default();
         let named = scenario.iter().filter(|draft| draft.step.is_some());
@@ -403,7 +396,11 @@ impl<'b> Builder<'b> {
             let value = scenario.iter().map(|draft| draft.get(&path)).find(|value| !value.as_ref().is_missing())?;
             frame.components.insert(component(item), value);
         }
-        builder.guard_event(guard, key_of(rule), rule, &mut frame, None)
+        let mut draft = builder.guard_event(guard, key_of(rule), rule, &mut frame, None)?;
+        if fill {
+            builder.fill(rule, &mut draft);
+        }
+        Some(draft)
     }
 
     /// A match of a rule whose alert the step takes.
