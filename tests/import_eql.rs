@@ -1,5 +1,14 @@
 //! EQL: queries to rules. Messages for what is refused, the printed form, and the corpus of published sequences.
 
+#[path = "import_eql/conditions.rs"]
+mod conditions;
+#[path = "oracle/mod.rs"]
+mod oracle;
+#[path = "import_eql/run.rs"]
+mod run;
+#[path = "import_eql/sequences.rs"]
+mod sequences;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -19,8 +28,8 @@ fn read_as(text: &str, name: &str, options: &Options) -> (File, Vec<Diagnostic>,
     let mut sources = SourceMap::new();
     let id = sources.add(name, text);
     let kind = Kind::of(name).expect("a kind");
-    let (file, problems) = parse(id, name, text, kind, options, &Limits::default(), &mut BTreeSet::new());
-    (file, problems, sources)
+    let read = parse(id, name, text, kind, options, &Limits::default(), &mut BTreeSet::new());
+    (read.file, read.diagnostics, sources)
 }
 
 fn reports(diagnostics: &[&Diagnostic], sources: &SourceMap) -> String {
@@ -109,4 +118,135 @@ fn examples_of_codes_give_their_code_and_no_other() {
             assert!(problems.iter().all(|d| d.help.is_some()), "{}: no way out", info.code);
         }
     }
+}
+
+/// How many random cases; `PROPTEST_CASES` says it.
+fn cases() -> u64 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1000)
+}
+
+#[test]
+fn cases_hold() {
+    let mut failures = String::new();
+    let mut count = 0;
+    for case in include_str!("import_eql/cases.txt").split("\n== ").skip(1) {
+        let (name, body) = case.split_once('\n').expect("a name");
+        let (query, rest) = body.split_once("\n-- ").expect("a stream");
+        let (stream, expected) = rest.split_once("\n-> ").expect("what is expected");
+        let (pending, complete) = expected.trim().split_once("\ncomplete -> ").unwrap_or((expected.trim(), expected));
+        let events = run::stream(stream);
+        for (complete, wanted) in [(false, pending), (true, complete)] {
+            count += 1;
+            let got = match run::ruleset(query, complete) {
+                Ok(rules) => match run::matches(&rules, &events).join(" ") {
+                    none if none.is_empty() => "none".to_owned(),
+                    some => some,
+                },
+                Err(report) => report,
+            };
+            let wanted = wanted.trim();
+            let fine = wanted.strip_prefix("refused ").map_or(got == wanted, |why| got.contains(why));
+            if !fine {
+                failures
+                    .push_str(&format!("{name} (complete: {complete})\n{query}\n  wanted {wanted}\n  got    {got}\n"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "of {count}:\n{failures}");
+    assert!(count > 80);
+}
+
+/// Random conditions: the query, and its printed form, against an evaluator written from the documentation.
+#[test]
+fn conditions_mean_what_the_documentation_says() {
+    let (mut failures, mut fired) = (Vec::new(), 0);
+    for seed in 0..cases() / 2 {
+        let mut r = conditions::Random::new(seed + 1);
+        let cond = conditions::cond(&mut r, 3);
+        let query = format!("any where {}", cond.text());
+        let events: Vec<_> = (0..8).map(|_| conditions::event(&mut r)).collect();
+        let wanted: Vec<bool> = events.iter().map(|e| cond.eval(e) == Some(true)).collect();
+        let stream: Vec<run::Event> = events
+            .iter()
+            .enumerate()
+            .map(|(at, fields)| run::Event { at: at as i64, fields: fields.clone().into_iter().collect() })
+            .collect();
+        fired += wanted.iter().filter(|w| **w).count();
+        let (file, _, _) = read(&query, &Options::default());
+        let printed = tripline::syntax::print(&file);
+        let ways =
+            [("the query", run::ruleset(&query, false)), ("its printed form", run::compiled(&printed, "p.trip"))];
+        for (way, rules) in ways {
+            let got = match rules {
+                Ok(rules) => run::matches(&rules, &stream),
+                // A constant condition may be refused by the checker; the next seed says more.
+                Err(why) if why.contains("E02") || why.contains("E03") => continue,
+                Err(why) => {
+                    failures.push(format!("seed {seed}: {way}: {query}\n{why}"));
+                    continue;
+                }
+            };
+            for (at, wanted) in wanted.iter().enumerate() {
+                if got.contains(&format!("[{}]", at + 1)) != *wanted {
+                    failures.push(format!("seed {seed}: {way}: {query}\n{}\nwanted {wanted}", stream[at].json()));
+                    break;
+                }
+            }
+        }
+        if failures.len() > 5 {
+            break;
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(fired as u64 > cases() / 4, "{fired} events match");
+}
+
+/// Random sequences, in both selections, against the oracle.
+#[test]
+fn sequences_say_what_the_oracle_says() {
+    let (mut failures, mut found) = (Vec::new(), 0);
+    for seed in 0..cases() {
+        let mut r = conditions::Random::new(seed ^ 0xe91);
+        let made = sequences::sequence(&mut r);
+        let stream = sequences::stream(&mut r);
+        for (complete, clauses) in [(false, &made.pending), (true, &made.complete)] {
+            let case = oracle::case::read("random", &format!("== random\n{clauses}-- {stream}\n-> none\n"));
+            let rule = oracle::parse::rule(clauses);
+            let settings = oracle::select::Settings { flush: true, ..case[0].settings };
+            let outcome = oracle::select::run(&rule, &case[0].stream, settings);
+            let mut wanted: Vec<String> = outcome
+                .alerts
+                .iter()
+                .map(|alert| {
+                    let mut lines: Vec<usize> = alert.bound.iter().flatten().copied().collect();
+                    lines.sort_unstable();
+                    let last = case[0].stream[lines[lines.len() - 1] - 1].ts;
+                    let at = if alert.time == last { String::new() } else { format!("@{}", alert.time) };
+                    format!("[{}]{at}", lines.iter().map(usize::to_string).collect::<Vec<_>>().join(","))
+                })
+                .collect();
+            let events = run::stream(&stream);
+            let mut got = match run::ruleset(&made.query, complete) {
+                Ok(rules) => run::matches(&rules, &events),
+                Err(why) => {
+                    failures.push(format!("seed {seed}: {}\n{why}", made.query));
+                    continue;
+                }
+            };
+            found += got.len();
+            wanted.sort();
+            got.sort();
+            if wanted != got {
+                failures.push(format!(
+                    "seed {seed} (complete: {complete}): {}{clauses}-- {stream}\nwanted {wanted:?}\ngot    {got:?}",
+                    made.query
+                ));
+            }
+        }
+        if failures.len() > 3 {
+            break;
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(found as u64 > cases() / 4, "{found} matches");
 }

@@ -183,7 +183,8 @@ impl Lowering<'_> {
             elements.push(Element::Step(step));
         }
         let length = Expr { kind: ExprKind::Duration(maxspan), span };
-        if !trailing.is_empty() {
+        let waits = !trailing.is_empty();
+        if waits {
             let until = binary(BinaryOp::Add, first_time, length.clone());
             elements.push(if alone {
                 absence(trailing, Some(length), None)
@@ -201,7 +202,7 @@ impl Lowering<'_> {
         let within = within.filter(|_| !alone);
         let mut clauses = Vec::new();
         let clause = |kind| Clause { kind, span };
-        if !alone && !self.options.complete {
+        if (!alone || waits) && !self.options.complete {
             clauses.push(clause(ClauseKind::Pick(Pick::Pending)));
         }
         if let Some(until) = &sequence.until {

@@ -79,20 +79,31 @@ pub fn parse(
     options: &Options,
     limits: &Limits,
     taken: &mut BTreeSet<String>,
-) -> (File, Vec<Diagnostic>) {
-    let mut reading = Reading { options, limits, taken, file: File::default(), out: Vec::new() };
+) -> Read {
+    let mut reading = Reading { options, limits, taken, file: File::default(), out: Vec::new(), refused: 0 };
     match kind {
         Kind::Queries => reading.queries(source, file_name, text),
         Kind::Toml => match document::toml(source, text) {
             Ok(tree) => reading.detections(&tree),
-            Err(report) => reading.out.push(report),
+            Err(report) => reading.unreadable(report),
         },
         Kind::Json => match document::json(source, text) {
             Ok(trees) => trees.iter().for_each(|tree| reading.detections(tree)),
-            Err(report) => reading.out.push(report),
+            Err(report) => reading.unreadable(report),
         },
     }
-    (reading.file, reading.out)
+    Read { file: reading.file, diagnostics: reading.out, refused: reading.refused }
+}
+
+/// What a file held.
+#[derive(Debug)]
+pub struct Read {
+    /// The rules without errors, and their event classes.
+    pub file: File,
+    /// All there is to say.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many rules are left out for an error.
+    pub refused: usize,
 }
 
 struct Reading<'r> {
@@ -101,9 +112,15 @@ struct Reading<'r> {
     taken: &'r mut BTreeSet<String>,
     file: File,
     out: Vec<Diagnostic>,
+    refused: usize,
 }
 
 impl Reading<'_> {
+    fn unreadable(&mut self, report: Diagnostic) {
+        self.out.push(report);
+        self.refused += 1;
+    }
+
     fn queries(&mut self, source: SourceId, file_name: &str, text: &str) {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let embedded = Embedded::plain(source, body, text.len() - body.len());
@@ -134,11 +151,16 @@ impl Reading<'_> {
 
     fn detections(&mut self, tree: &document::Value) {
         for (rule, metadata) in detection::rules(tree) {
-            let Some(found) = detection::detection(rule, metadata, self.taken, &mut self.out) else { continue };
+            let before = self.out.len();
+            let Some(found) = detection::detection(rule, metadata, self.taken, &mut self.out) else {
+                self.refused += usize::from(self.out[before..].iter().any(|d| d.level == Level::Error));
+                continue;
+            };
             let scanned = scan::scan(&found.query.text);
             let all = 0..scanned.tokens.len();
             if all.is_empty() {
                 lower::refuse_empty(found.query.span(0, found.query.text.len()), &mut self.out);
+                self.refused += 1;
                 continue;
             }
             let mut options = self.options.clone();
@@ -161,10 +183,15 @@ impl Reading<'_> {
         let (query, problems) = parser::query(text, scanned, &scanned.tokens[tokens], self.limits);
         let broken = problems.iter().any(|d| d.level == Level::Error);
         self.out.extend(problems);
-        let Some(query) = query.filter(|_| !broken) else { return };
+        let Some(query) = query.filter(|_| !broken) else {
+            self.refused += 1;
+            return;
+        };
         let before = self.out.len();
         let items = lower::lower(&query, facts, options, &mut self.out);
-        if !self.out[before..].iter().any(|d| d.level == Level::Error) {
+        if self.out[before..].iter().any(|d| d.level == Level::Error) {
+            self.refused += 1;
+        } else {
             self.file.items.extend(items);
         }
     }
