@@ -6,6 +6,8 @@
 #[path = "oracle/mod.rs"]
 mod oracle;
 
+use std::time::Instant;
+
 use oracle::engine::{self, Way};
 use oracle::event::{Event, Ms};
 use oracle::random::Random;
@@ -23,29 +25,25 @@ fn first_seed() -> u64 {
     std::env::var("PROPTEST_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 
-/// Rules with events that time makes are left out of random cases unless `PROPTEST_SKIP` is set, to nothing for
-/// instance: fast clocks over long streams take minutes, and `resolve when` at a tick is not exact yet. The suite and
-/// `tests/clock.rs` hold them.
-const TIMED: &str = "clock |expect start";
-
 /// Tests `fails`, which says what is wrong with a case, on random cases. `PROPTEST_FAILURES` is how many failures
 /// to find before giving up, one unless said; `PROPTEST_SKIP` leaves out rules whose text has one of its words
-/// (separated by `|`), to look past what is known; `PROPTEST_ONLY` keeps only those with one.
+/// (separated by `|`), to look past what is known; `PROPTEST_ONLY` keeps only those with one; `PROPTEST_SLOW` names the
+/// cases that take more than so many milliseconds.
 fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option<String>) {
     let wanted = std::env::var("PROPTEST_FAILURES").ok().and_then(|n| n.parse().ok()).unwrap_or(1usize);
-    let skip = std::env::var("PROPTEST_SKIP").unwrap_or_else(|_| TIMED.to_owned());
-    let skip: Vec<&str> = skip.split('|').filter(|word| !word.is_empty()).collect();
-    let only = std::env::var("PROPTEST_ONLY").unwrap_or_default();
     let mut found: Vec<String> = vec![];
     for seed in first_seed()..first_seed() + budget(percent) {
         let mut r = Random::new(seed ^ (salt << 40));
         let rule = gen_rule::rule(&mut r);
         let text = render::text(&rule);
-        if skip.iter().any(|word| text.contains(word)) || !only.split('|').any(|word| text.contains(word)) {
+        if !asked_for(&text) {
             continue;
         }
+        let begun = Instant::now();
         let events = gen_stream::interesting(&mut r, &rule);
-        if fails(&rule, &events, seed).is_some() {
+        let failed = fails(&rule, &events, seed).is_some();
+        name_if_slow(begun, seed, &rule, &events);
+        if failed {
             let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events, seed).is_some());
             let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
             let why = fails(&rule, &events, seed).expect("it still fails");
@@ -56,6 +54,23 @@ fn check(percent: u64, salt: u64, fails: &dyn Fn(&Rule, &[Event], u64) -> Option
         }
     }
     assert!(found.is_empty(), "{} cases fail:\n{}", found.len(), found.join("\n"));
+}
+
+/// Whether `PROPTEST_SKIP` and `PROPTEST_ONLY` let a rule be.
+fn asked_for(text: &str) -> bool {
+    let words = |name| std::env::var(name).unwrap_or_default();
+    !words("PROPTEST_SKIP").split('|').any(|word| !word.is_empty() && text.contains(word))
+        && words("PROPTEST_ONLY").split('|').any(|word| text.contains(word))
+}
+
+/// Prints a case that took more milliseconds than `PROPTEST_SLOW`.
+fn name_if_slow(begun: Instant, seed: u64, rule: &Rule, events: &[Event]) {
+    let slow: Option<u128> = std::env::var("PROPTEST_SLOW").ok().and_then(|ms| ms.parse().ok());
+    let took = begun.elapsed().as_millis();
+    if slow.is_some_and(|slow| took > slow) {
+        let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
+        eprintln!("{took} ms: PROPTEST_SEED={seed}\n{}-- {stream}", render::text(rule));
+    }
 }
 
 fn settings(seed: u64) -> Settings {
@@ -204,7 +219,17 @@ fn the_generator_reaches_every_construct() {
 
 /// The engine in every way given, against the oracle.
 fn engine_differs(rule: &Rule, events: &[Event], settings: Settings, ways: &[Way]) -> Option<String> {
-    let expected = counted(select::run(rule, events, settings));
+    engine_differs_from(&select::run(rule, events, settings), rule, events, settings, ways)
+}
+
+fn engine_differs_from(
+    expected: &Outcome,
+    rule: &Rule,
+    events: &[Event],
+    settings: Settings,
+    ways: &[Way],
+) -> Option<String> {
+    let expected = counted(expected.clone());
     let text = render::file(rule);
     let names = names(rule);
     ways.iter().find_map(|&way| match engine::run(&text, &names, events, settings, way) {
@@ -350,7 +375,7 @@ fn the_strategies_agree_on_long_streams() {
     for seed in first_seed()..first_seed() + budget(1) / 4 {
         let mut r = Random::new(seed ^ (10 << 40));
         let rule = gen_rule::rule(&mut r);
-        if matches!(rule.pick, oracle::rule::Pick::All) || TIMED.split('|').any(|w| render::file(&rule).contains(w)) {
+        if matches!(rule.pick, oracle::rule::Pick::All) || !asked_for(&render::text(&rule)) {
             continue;
         }
         let (mut events, mut start) = (vec![], 0);
@@ -388,21 +413,22 @@ fn the_engine_says_what_the_definition_says_of_streams_made_for_the_rule() {
     for seed in first_seed()..first_seed() + budget(1) / 2 {
         let mut r = Random::new(seed ^ (11 << 40));
         let rule = gen_rule::rule(&mut r);
-        if matches!(rule.pick, oracle::rule::Pick::All) || TIMED.split('|').any(|w| render::file(&rule).contains(w)) {
+        if matches!(rule.pick, oracle::rule::Pick::All) || !asked_for(&render::text(&rule)) {
             continue;
         }
-        let Some(events) = gen_stream::made_for(&render::file(&rule), seed) else { continue };
+        let begun = Instant::now();
+        let made = gen_stream::made_for(&render::file(&rule), rule.clock, seed);
+        name_if_slow(begun, seed, &rule, made.as_deref().unwrap_or_default());
+        let Some(events) = made else { continue };
         let settings = settings(seed);
-        let outcome = select::run(&rule, &events, settings);
-        if ambiguous(&outcome) {
-            continue;
-        }
+        let Some(outcome) = select::run_if_small(&rule, &events, settings).filter(|o| !ambiguous(o)) else { continue };
         cases += 1;
         alerts += outcome.alerts.len();
-        if let Some(difference) = engine_differs(&rule, &events, settings, &[Way::Chosen, Way::Runs]) {
+        if let Some(difference) = engine_differs_from(&outcome, &rule, &events, settings, &[Way::Chosen, Way::Runs]) {
             let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
             differences.push(format!("PROPTEST_SEED={seed}\n{}-- {stream}\n{difference}", render::text(&rule)));
         }
+        name_if_slow(begun, seed, &rule, &events);
     }
     assert!(differences.is_empty(), "{} of {cases} differ, the first:\n{}", differences.len(), differences[0]);
     println!("{cases} streams, {alerts} alerts");

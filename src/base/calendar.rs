@@ -7,7 +7,7 @@
 //!
 //! Invariant: nothing panics; what lies outside the years of a [`Timestamp`] is `None`.
 
-use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Weekday};
+use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Weekday};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 use super::time::{Duration, Timestamp};
@@ -31,6 +31,8 @@ pub struct Local {
     pub minute: u32,
     /// 1 (Monday) to 7 (Sunday).
     pub weekday: u32,
+    /// Week of the year by ISO 8601, 1 to 53.
+    pub week: u32,
 }
 
 impl Zone {
@@ -62,6 +64,7 @@ impl Zone {
             hour: local.hour(),
             minute: local.minute(),
             weekday: local.weekday().number_from_monday(),
+            week: local.iso_week().week(),
         }
     }
 
@@ -82,6 +85,31 @@ impl Zone {
     fn has_date(self, date: NaiveDate) -> bool {
         self.instant(date.and_time(NaiveTime::MIN)).is_some_and(|t| self.naive(t).date() == date)
     }
+}
+
+/// The time that a text in RFC 3339 means, also with a space for the `T`, and in UTC if it names no zone; or a text
+/// that is a number, as [`since_1970`] takes it.
+pub fn read_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let parsed = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}Z")));
+    match parsed {
+        Ok(time) => time.timestamp_nanos_opt().map(Timestamp),
+        Err(_) if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => since_1970(text.parse().ok()?),
+        Err(_) => None,
+    }
+}
+
+/// The time that lies so long after 1970: below 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds, else
+/// nanoseconds. Exact to the microsecond.
+pub fn since_1970(number: f64) -> Option<Timestamp> {
+    let unit = match number.abs() {
+        size if size < 1e11 => 1e6,
+        size if size < 1e14 => 1e3,
+        size if size < 1e17 => 1.0,
+        _ => 1e-3,
+    };
+    let micros = (number * unit).round();
+    (micros.abs() < 9e15).then(|| Timestamp(micros as i64 * 1000))
 }
 
 /// The same local time of day `n` working days (Monday to Friday) after `t`, or before it for a negative `n`.

@@ -296,6 +296,14 @@ functions! {
         "number(\"0x2a\") == 42";
     Text "string" &[sig(&[p("value", ANY)])], STRING,
         "The value as a text, as an alert prints it.", "string(42) == \"42\"";
+    Texts "texts" &[sig(&[p("value", ANY)])], STRING.or(LIST),
+        "The text, or the text of a number or bool, as an alert prints it; of a list those of its elements.",
+        "texts(event.code) like \"46*\"";
+    Numbers "numbers" &[sig(&[p("value", STRING.or(NUMBER).or(LIST))])], NUMBER.or(LIST),
+        "The number, or the number that a text writes; of a list those of its elements.", "numbers(bytes) > 1000";
+    Time "time" &[sig(&[p("value", STRING.or(NUMBER).or(TIME))])], TIME,
+        "The time that a text (RFC 3339, UTC if it names no zone) or a number of seconds, milli-, micro- or nanoseconds since 1970 means.",
+        "hour(time(created)) < 6";
     Hour "hour" TIME_AND_ZONE, NUMBER,
         "The hour of the day, 0 to 23, in a time zone or else in UTC.", "hour(@ts, \"Europe/Berlin\") >= 22";
     Minute "minute" TIME_AND_ZONE, NUMBER,
@@ -304,6 +312,8 @@ functions! {
         "The day of the week, 1 (Monday) to 7 (Sunday), in a time zone or else in UTC.", "weekday(@ts) in (6, 7)";
     Day "day" TIME_AND_ZONE, NUMBER,
         "The day of the month, 1 to 31, in a time zone or else in UTC.", "day(@ts) == 1";
+    Week "week" TIME_AND_ZONE, NUMBER,
+        "The week of the year by ISO 8601, 1 to 53, in a time zone or else in UTC.", "week(@ts) == 1";
     Month "month" TIME_AND_ZONE, NUMBER,
         "The month, 1 to 12, in a time zone or else in UTC.", "month(@ts) == 12";
     Year "year" TIME_AND_ZONE, NUMBER,

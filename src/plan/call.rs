@@ -153,10 +153,25 @@ pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
             _ => Value::Missing,
         },
         Function::Text => value_text(arg(0)).map_or(Value::Missing, text),
+        Function::Texts => each_of(arg(0), |x| match x {
+            ValueRef::Object(_) | ValueRef::List(_) => Value::Missing,
+            x => value_text(x).map_or(Value::Missing, text),
+        }),
+        Function::Numbers => each_of(arg(0), |x| match x {
+            ValueRef::Str(s) => parse_number(s.trim()),
+            n @ (ValueRef::Int(_) | ValueRef::UInt(_) | ValueRef::Float(_)) => n.to_owned(),
+            _ => Value::Missing,
+        }),
+        Function::Time => match arg(0) {
+            ValueRef::Str(s) => calendar::read_time(s).map_or(Value::Missing, Value::Time),
+            ValueRef::Time(t) => Value::Time(t),
+            n => n.as_f64().and_then(calendar::since_1970).map_or(Value::Missing, Value::Time),
+        },
         Function::Hour => local(v, |d| i64::from(d.hour)),
         Function::Minute => local(v, |d| i64::from(d.minute)),
         Function::Weekday => local(v, |d| i64::from(d.weekday)),
         Function::Day => local(v, |d| i64::from(d.day)),
+        Function::Week => local(v, |d| i64::from(d.week)),
         Function::Month => local(v, |d| i64::from(d.month)),
         Function::Year => local(v, |d| i64::from(d.year)),
         Function::Workday => match (as_time(arg(0)), whole(arg(1)), zone(v.get(2))) {
@@ -200,6 +215,17 @@ pub fn apply(function: Function, v: &[ValueRef<'_>]) -> Value {
         }
         // These need more than their arguments, and have expressions of their own.
         Function::If | Function::Extract | Function::AnyValue => Value::Missing,
+    }
+}
+
+/// What `f` makes of a value, or of each element of a list; elements for which it is missing are left out.
+fn each_of(v: ValueRef<'_>, f: impl Fn(ValueRef<'_>) -> Value) -> Value {
+    match v {
+        ValueRef::List(items) => {
+            let made = items.iter().map(|item| f(item.as_ref()));
+            Value::List(made.filter(|value| *value != Value::Missing).collect())
+        }
+        one => f(one),
     }
 }
 

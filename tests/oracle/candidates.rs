@@ -3,6 +3,8 @@
 //! Elements take events from left to right. Whatever depends on the whole candidate (`within`, reach-back,
 //! `cancel on`, `having`) is tested when the last element has been placed. Repetition stands in `repeat.rs`.
 
+use std::cell::Cell;
+
 use super::eval::{At, Binds, Env, World, join};
 use super::event::{Ms, Val};
 use super::expr::Expr;
@@ -72,6 +74,26 @@ pub struct Search<'a> {
     pub reported: Vec<usize>,
 }
 
+thread_local! {
+    /// How many more places may be looked at.
+    static LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// Bounds the places that a search looks at from here on. A search that is out of them finds nothing more.
+pub fn bound_work(places: u64) {
+    LEFT.set(places);
+}
+
+/// Whether the bound was not reached.
+pub fn is_within_work() -> bool {
+    LEFT.get() > 0
+}
+
+fn spend() -> bool {
+    LEFT.set(LEFT.get().saturating_sub(1));
+    is_within_work()
+}
+
 impl Search<'_> {
     pub fn all(&self) -> Vec<Candidate> {
         let part = Part {
@@ -120,6 +142,9 @@ impl Search<'_> {
     }
 
     pub fn go(&self, i: usize, part: &Part, out: &mut Vec<Candidate>) {
+        if !spend() {
+            return;
+        }
         let Some((joint, elem)) = self.world.rule.body.get(i) else {
             return self.finish(part, out);
         };
@@ -209,6 +234,9 @@ impl Search<'_> {
     /// Whether an event is of the step's class and key and satisfies its condition; if so, its key.
     /// `own` is what the step has bound so far.
     pub fn qualifies(&self, step: &Step, part: &Part, own: &[usize], e: usize) -> Option<Env> {
+        if !spend() {
+            return None;
+        }
         let world = self.world;
         let comps = world.rule.comps(step);
         let key = world.key(&comps, e, &part.env)?;

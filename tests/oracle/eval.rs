@@ -14,6 +14,8 @@ pub type Binds = Vec<Vec<usize>>;
 pub struct World<'a> {
     pub rule: &'a Rule,
     pub events: &'a [Event],
+    /// The rule's key that is looked at: that of events which time brings, as they belong to every key.
+    pub key: Env,
 }
 
 /// Where an expression is read.
@@ -205,7 +207,7 @@ impl World<'_> {
             binds[step.id] = vec![event];
         }
         let comps = self.rule.comps(step);
-        let env = self.key(&comps, event, &vec![])?;
+        let env = if self.events[event].is_timed() { self.key.clone() } else { self.key(&comps, event, &vec![])? };
         let length = match &last.computed {
             None => last.d,
             Some(d) => match self.value(d, At { event: None, binds: &binds, prev: None, step: None }) {

@@ -100,6 +100,7 @@ fn tell(world: &World<'_>, found: &[Found], said: Vec<Said>) -> Vec<Alert> {
         let lines = |l: &Vec<usize>| l.iter().map(|&i| line(i)).collect();
         let at = At { event: None, binds: &alert.binds, prev: None, step: None };
         let names = world.rule.names().split_off(alert.binds.len());
+        let world = World { key: alert.key.clone(), ..*world };
         let found = names.iter().flatten().map(|name| world.looked_back(name, at).into_iter().collect());
         let mut told = Alert {
             time: s.time,
@@ -107,7 +108,7 @@ fn tell(world: &World<'_>, found: &[Found], said: Vec<Said>) -> Vec<Alert> {
             bound: alert.binds.iter().cloned().chain(found).map(|l| lines(&l)).collect(),
             suppressed: 0,
             notice: match s.kind {
-                0 => Some(Notice::Resolved(world.events[s.event].seq)),
+                0 => Some(Notice::Resolved(line(s.event))),
                 1 => None,
                 _ => Some(Notice::Repeat(s.repeat)),
             },

@@ -1,11 +1,14 @@
 //! From candidates to alerts: completions in time order, `pick`, `after match`, pending absences, order, `suppress`.
 
-use super::candidates::{Candidate, Done, Search};
+use super::candidates::{self, Candidate, Done, Search};
 use super::eval::{Binds, Env, World};
 use super::event::{Event, Ms};
 use super::follow::{self, Found};
 use super::rule::{Elem, Pick, Rule, Skip};
 use super::{pending, sliding};
+
+/// Places that a small search looks at: some tenths of a second.
+const MOST_WORK: u64 = 200_000;
 
 /// An alert of the oracle. Events are named by their line.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,15 @@ pub struct Settings {
     pub flush: bool,
 }
 
+/// As [`run`], unless there are too many candidates to go through: their number may be exponential in that of events.
+pub fn run_if_small(rule: &Rule, arrivals: &[Event], settings: Settings) -> Option<Outcome> {
+    candidates::bound_work(MOST_WORK);
+    let outcome = run(rule, arrivals, settings);
+    let small = candidates::is_within_work();
+    candidates::bound_work(u64::MAX);
+    small.then_some(outcome)
+}
+
 /// What a rule says to events in order of arrival; `seq` is their line.
 pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     let mut events: Vec<Event> = vec![];
@@ -77,7 +89,7 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
     }
     let timed = |until: Ms| with_ticks(rule, &events, start, until);
     let now = timed(watermark - 1);
-    let world = World { rule, events: &now };
+    let world = World { rule, events: &now, key: vec![] };
 
     let mut all: Vec<(Env, Vec<Candidate>, Vec<usize>)> =
         keys(&world).into_iter().map(|key| candidates(&world, key)).collect();
@@ -94,14 +106,14 @@ pub fn run(rule: &Rule, arrivals: &[Event], settings: Settings) -> Outcome {
         for (key, found, looks) in &mut all {
             let Some(until) = late_deadline(found) else { continue };
             let later = timed(until);
-            let world = World { rule, events: &later };
+            let world = World { rule, events: &later, key: vec![] };
             (*key, *found, *looks) = candidates(&world, key.clone());
             if later.len() > longest.len() {
                 longest = later;
             }
         }
     }
-    let world = World { rule, events: &longest };
+    let world = World { rule, events: &longest, key: vec![] };
     let mut decided: Vec<Found> = vec![];
     let mut pending = 0;
     for (key, all, looks) in all {
@@ -131,6 +143,7 @@ fn with_ticks(rule: &Rule, events: &[Event], start: Option<Ms>, until: Ms) -> Ve
 
 /// The candidates of a key that are reported, and the looks at which `resolve when` is true.
 fn candidates(world: &World<'_>, key: Env) -> (Env, Vec<Candidate>, Vec<usize>) {
+    let world = &World { key: key.clone(), ..*world };
     let (all, looks) = match world.rule.sliding() {
         Some(step) => sliding::count(world, step, &key),
         None if world.rule.pick == Pick::Pending => (pending::reported(world, &key), vec![]),
@@ -163,7 +176,8 @@ fn keys(world: &World<'_>) -> Vec<Env> {
 fn reported(world: &World<'_>, key: &Env) -> Vec<Candidate> {
     let rule = world.rule;
     let ways = rule.ways();
-    let worlds: Vec<World<'_>> = ways.iter().map(|rule| World { rule, events: world.events }).collect();
+    let worlds: Vec<World<'_>> =
+        ways.iter().map(|rule| World { rule, events: world.events, key: key.clone() }).collect();
     let (mut used, mut reported) = (0, vec![]);
     let mut out: Vec<Candidate> = vec![];
     let mut after: Option<(Ms, Done)> = None;

@@ -1,15 +1,25 @@
 //! Sigma rules: YAML text, to a model of Sigma's documents, to the syntax tree.
 //!
-//! [`read`](fn@read) gives the documents of a text with everything that is wrong in them.
+//! [`read`](fn@read) gives the documents of a text with everything that is wrong in them. [`lower`] has the parts that
+//! make rules of them.
 
 mod actions;
+mod assemble;
+mod condition;
+mod item;
+pub mod lower;
 pub mod model;
+mod modifier;
+mod pattern;
 pub mod pipeline;
 mod read;
 mod read_correlation;
 mod read_detection;
+mod regex;
+mod tree;
 pub mod yaml;
 
+pub use assemble::{Rules, assemble};
 pub use read::read;
 
 /// Whether a YAML text has the parts of a Sigma document, so that other YAML in a directory of rules can be passed over.

@@ -12,6 +12,7 @@ use super::buffer::Id;
 use super::search::{Search, Trigger};
 use crate::base::StepId;
 use crate::plan::eval::passes;
+use crate::plan::event::Seq;
 use crate::plan::ruleset::{Element, ElementKind};
 
 /// The step of an element that must bind something, with nothing of a named class before or between.
@@ -62,10 +63,12 @@ impl<'s> Search<'s> {
         self.named_before(begin).unwrap_or(self.low)
     }
 
-    /// The newest event of a named class before a position.
+    /// The newest event of a named class before a position. The event that begins an expected key is of no class, but
+    /// a repetition may follow it.
     fn named_before(&self, before: Id) -> Option<Id> {
         let named = self.env.rule.hints.named;
-        (self.low..before).rev().find(|id| self.buffer.roles(*id) & named != 0)
+        let expected = |id: Id| self.env.rule.expect.is_some() && self.buffer.event(id).seq == Seq::EXPECTED;
+        (self.low..before).rev().find(|id| self.buffer.roles(*id) & named != 0 || expected(*id))
     }
 
     /// Whether a contiguous step may bind an event right behind another, as far as those two tell.
