@@ -1,4 +1,4 @@
-//! From texts to a rule set in one call: parse or import, load tables, check, lower.
+//! From texts to a rule set in one call: parse, load tables, check, lower.
 //!
 //! Does no I/O of its own: whoever calls gives the bytes of tables. All problems of all files are reported at once.
 
@@ -7,11 +7,8 @@ use std::sync::Arc;
 
 use crate::base::Limits;
 use crate::base::id::TableId;
-mod imported;
-
-use crate::diag::{Code, Diagnostic, Level};
-use crate::import::eql;
-use crate::import::language::Language;
+use crate::check::{check_recovered, has_errors};
+use crate::diag::{Code, Diagnostic};
 use crate::plan::Ruleset;
 use crate::plan::lower::{Input, lower};
 use crate::plan::lower_expr::Declarations;
@@ -43,10 +40,6 @@ pub struct CompileOptions {
     pub only: Option<BTreeSet<String>>,
     /// These rules do not notify, as if they were `internal`.
     pub silent: BTreeSet<String>,
-    /// How queries of EQL are read.
-    pub eql: eql::Options,
-    /// An error in an imported rule stops the rule set, as one in a rule file does; else the rule is left out.
-    pub strict: bool,
 }
 
 impl Default for CompileOptions {
@@ -57,8 +50,6 @@ impl Default for CompileOptions {
             force_strategy: None,
             only: None,
             silent: BTreeSet::new(),
-            eql: eql::Options::default(),
-            strict: false,
         }
     }
 }
@@ -72,15 +63,12 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// The trees, one a source.
     pub files: Vec<File>,
-    /// Imported rules that are left out for an error; the diagnostics say which and why.
-    pub refused: usize,
 }
 
 /// Compiles texts; `load` gives the bytes of tables.
 pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -> Compiled {
-    let (mut files, mut diagnostics, mut inline, mut refused) = (Vec::new(), Vec::new(), 0, 0);
-    let is_imported = |id: &SourceId| Language::of(&sources.get(*id).name).is_imported();
-    for id in sources.ids().filter(|id| !is_imported(id)) {
+    let (mut files, mut diagnostics, mut inline) = (Vec::new(), Vec::new(), 0);
+    for id in sources.ids() {
         let source = sources.get(id);
         let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
         let (mut file, problems) = parser(id, &source.text, &options.limits);
@@ -91,24 +79,11 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
         files.push((id, file));
         diagnostics.extend(problems);
     }
-    // Imported rules come second: their names give way to those of rule files.
-    let mut taken: BTreeSet<String> = names(&files);
-    for id in sources.ids().filter(is_imported) {
-        let (file, problems, without) = imported::read(id, sources.get(id), options, &mut taken);
-        files.push((id, file));
-        diagnostics.extend(problems);
-        refused += without;
-    }
-    files.sort_by_key(|(id, _)| *id);
-    let (checked, without) = imported::check(&mut files, sources, options, &diagnostics);
-    diagnostics.extend(checked);
-    refused += without;
+    diagnostics.extend(check_recovered(&files, sources, &options.limits, &diagnostics));
     let files: Vec<File> = files.into_iter().map(|(_, file)| file).collect();
     let declarations = declare(&files, load, &mut diagnostics);
     let mut ruleset = None;
-    let stops =
-        |d: &Diagnostic| d.level == Level::Error && (options.strict || !imported::concerns_imported(sources, d));
-    if !diagnostics.iter().any(stops) {
+    if !has_errors(&diagnostics) {
         let (type_field, limits) = (options.type_field.as_slice(), &options.limits);
         let input = Input { sources, type_field, limits, force: options.force_strategy };
         let kept = only(&files, options.only.as_ref());
@@ -126,7 +101,7 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
         }
     }
     diagnostics.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start)));
-    Compiled { ruleset, diagnostics, files, refused }
+    Compiled { ruleset, diagnostics, files }
 }
 
 /// Compiles one text without tables.
@@ -139,17 +114,6 @@ pub fn compile_str(text: &str) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
     let load = |_: &str, _: SourceId| Err("a text on its own has no tables".to_owned());
     let compiled = compile(&sources, &CompileOptions::default(), &load);
     compiled.ruleset.ok_or(compiled.diagnostics)
-}
-
-/// The names that files declare.
-fn names(files: &[(SourceId, File)]) -> BTreeSet<String> {
-    let items = files.iter().flat_map(|(_, file)| &file.items);
-    let name = |item: &Item| match item {
-        Item::Rule(rule) => Some(rule.name.name.clone()),
-        Item::Event(event) => Some(event.name.name.clone()),
-        _ => None,
-    };
-    items.filter_map(name).collect()
 }
 
 /// Bare patterns are all called `rule`; from the second on they get a number.

@@ -28,8 +28,8 @@ fn read_as(text: &str, name: &str, options: &Options) -> (File, Vec<Diagnostic>,
     let mut sources = SourceMap::new();
     let id = sources.add(name, text);
     let kind = Kind::of(name).expect("a kind");
-    let read = parse(id, name, text, kind, options, &Limits::default(), &mut BTreeSet::new());
-    (read.file, read.diagnostics, sources)
+    let (file, problems) = parse(id, name, text, kind, options, &Limits::default(), &mut BTreeSet::new());
+    (file, problems, sources)
 }
 
 fn reports(diagnostics: &[&Diagnostic], sources: &SourceMap) -> String {
@@ -249,4 +249,155 @@ fn sequences_say_what_the_oracle_says() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(found as u64 > cases() / 4, "{found} matches");
+}
+
+/// The page about EQL: its query becomes the rule that it shows.
+#[test]
+fn the_page_shows_what_comes_of_its_query() {
+    let page = include_str!("../docs/eql.md");
+    let block = |language: &str| {
+        let (_, after) = page.split_once(&format!("```{language}\n")).expect("a block");
+        after.split_once("```").expect("it is closed").0
+    };
+    let (file, problems, _) = read(block("eql"), &Options::default());
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(tripline::syntax::print(&file), block("trip"));
+}
+
+/// Any text is read without a panic, and its reports point into it.
+#[test]
+fn broken_texts_are_reported_inside_of_them() {
+    let seeds = [
+        include_str!("import_eql/cases.txt"),
+        "sequence by ?a.b, `c-d` with maxspan=1m\n [A where x : (\"a*\", \"b\") and not y like~ \"\"\"q\"\"\"] by z\n ![B where true] by z\n until [C where f~(1, -2.5e3) + 4 == null] by z | tail 3",
+        "[rule]\ntype = \"eql\"\nname = \"x\\ty\"\nquery = \"\"\"\nprocess where a \\\n == \\\"b\\\" \"\"\"\n",
+        "{\"type\": \"eql\", \"name\": \"x\", \"query\": \"any where a == \\\"b\\u00e9\\\"\"}\n{\"exported_count\": 1}\n",
+    ];
+    let bits = [
+        "\"", "(", ")", "[", "]", "`", "?", "!", "\\", "\u{e9}", "/*", "//", "\n", "where", "not", "~", "'", "\"\"\"",
+        "=", ";", "-",
+    ];
+    let mut r = conditions::Random::new(7);
+    for n in 0..cases() {
+        let mut text = seeds[r.below(seeds.len())].to_owned();
+        for _ in 0..1 + r.below(4) {
+            let mut at = r.below(text.len() + 1);
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            let mut end = (at + r.below(6)).min(text.len());
+            while !text.is_char_boundary(end) {
+                end += 1;
+            }
+            text.replace_range(at..end, r.of(&bits));
+        }
+        for name in ["a.eql", "a.toml", "a.json"] {
+            let (file, problems, _) = read_as(&text, name, &Options::default());
+            for label in problems.iter().flat_map(|d| &d.labels) {
+                let span = label.span;
+                assert!(span.start <= span.end && span.end as usize <= text.len(), "{n}: {span:?} in {name}\n{text}");
+                assert!(text.is_char_boundary(span.start as usize), "{n}: {span:?} in {name}\n{text}");
+                assert!(text.is_char_boundary(span.end as usize), "{n}: {span:?} in {name}\n{text}");
+            }
+            let printed = tripline::syntax::print(&file);
+            let (again, problems) = tripline::syntax::parse(SourceId(0), &printed, &Limits::default());
+            assert!(problems.is_empty() && bare(&again) == bare(&file), "{n}: {printed}\n{problems:?}");
+        }
+    }
+}
+
+/// Brackets, `not` and signs without end are refused, chains of `and` are not.
+#[test]
+fn depth_is_bounded() {
+    let deep = [
+        format!("any where {}a == 1{}", "(".repeat(5000), ")".repeat(5000)),
+        format!("any where {} a == 1", "not ".repeat(5000)),
+        format!("any where a == {}1", "-".repeat(5000)),
+        format!("any where a{} == 1", " + 1".repeat(5000)),
+        format!("any where {}a{} == 1", "length(".repeat(5000), ")".repeat(5000)),
+    ];
+    for text in deep {
+        let (_, problems, _) = read(&text, &Options::default());
+        assert_eq!(problems.iter().map(|d| d.code.0).collect::<Vec<_>>(), ["E0006"], "{}", &text[..60]);
+    }
+    let long = format!("any where a == 1{}", " and a != 2 or a == 3".repeat(3000));
+    assert!(read(&long, &Options::default()).1.is_empty());
+}
+
+const DETECTION: &str = r#"[metadata]
+maturity = "production"
+
+[rule]
+author = ["Ada", "Bo"]
+description = "A shell."
+enabled = false
+false_positives = ["Admins"]
+language = "eql"
+name = "Shells: of \"mail\""
+note = "Look."
+references = ["https://example.org/a"]
+risk_score = 47
+rule_id = "6f1a"
+severity = "Medium"
+tags = ["Domain: Endpoint"]
+type = "eql"
+query = '''
+process where process.name : "cmd.exe"
+'''
+
+[[rule.threat]]
+framework = "MITRE ATT&CK"
+[[rule.threat.technique]]
+id = "T1059"
+[[rule.threat.technique.subtechnique]]
+id = "T1059.003"
+[rule.threat.tactic]
+name = "Execution"
+
+[rule.alert_suppression]
+group_by = ["host.id"]
+duration = { value = 2, unit = "h" }
+"#;
+
+const PRINTED: &str = r#"rule shells_of_mail "Shells: of \"mail\"" {
+  id "6f1a"
+  status "stable"
+  severity medium
+  risk 47
+  tags "Domain: Endpoint", "attack.execution", "attack.t1059", "attack.t1059.003"
+  description "A shell."
+  runbook "Look."
+  author "Ada, Bo"
+  references "https://example.org/a"
+  false_positives "Admins"
+  match { e: any where event.category == "process" and process.name == "cmd.exe"i }
+  suppress 2h by e.host.id
+  enabled false
+}
+"#;
+
+/// A detection rule: its parts become clauses, and a slip in its query is shown in the file.
+#[test]
+fn detection_rules_load() {
+    let (file, problems, _) = read_as(DETECTION, "shells.toml", &Options::default());
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(tripline::syntax::print(&file), PRINTED);
+    run::imported(DETECTION, "shells.toml", &Options::default()).expect("it compiles");
+
+    let slip = DETECTION.replace("process.name : ", "process.name = ");
+    let (_, problems, sources) = read_as(&slip, "shells.toml", &Options::default());
+    let at = problems[0].labels[0].span;
+    assert_eq!((problems[0].code.0, &slip[at.range()]), ("E0702", "="));
+    assert_eq!(sources.line_column(at.source, at.start), (19, 28));
+
+    let json = r#"{"type":"eql","name":"One","query":"any where a == \"x\" and b : 4","filters":[]}
+{"type":"query","name":"Two","query":"a: b"}
+{"type":"eql","name":"Three","query":"any where a == 1","filters":[{"meta":{}}]}
+{"exported_count":3}
+"#;
+    let (file, problems, sources) = read_as(json, "export.ndjson", &Options::default());
+    let codes: Vec<&str> = problems.iter().map(|d| d.code.0).collect();
+    assert_eq!(codes, ["E0708", "W0702", "E0711"], "{}", render_text(&problems, &sources, false));
+    assert_eq!(&json[problems[0].labels[0].span.range()], "4");
+    assert!(file.items.is_empty());
 }

@@ -42,23 +42,6 @@ pub struct Cli {
     /// Level of the log on stderr: error, warn, info, debug, trace, or module=level
     #[arg(long, global = true, help_heading = "General options", value_name = "FILTER", default_value = "warn")]
     pub log: String,
-    /// What is asked of rules of other languages.
-    #[command(flatten)]
-    pub imports: ImportArgs,
-}
-
-/// How rules of other languages are taken in.
-#[derive(Clone, Debug, Default, Args)]
-pub struct ImportArgs {
-    /// Stop for an error in an imported rule; else it is left out and the others run
-    #[arg(long, global = true, help_heading = "Imported rules")]
-    pub strict: bool,
-    /// Find every match of EQL sequences, by Tripline's own selection, not only those that EQL keeps
-    #[arg(long, global = true, help_heading = "Imported rules")]
-    pub eql_complete: bool,
-    /// Field of the event category in EQL [default: event.category]
-    #[arg(long, global = true, help_heading = "Imported rules", value_name = "FIELD")]
-    pub eql_category: Option<String>,
 }
 
 /// The commands.

@@ -336,6 +336,9 @@ impl Page<'_> {
             );
         }
         self.row("timers", &timers);
+        if rule.absent_groups().next().is_some() {
+            self.row("absence", "of a sequence: what its steps take is held, and searched through at the deadline");
+        }
         if let Some(expect) = &rule.expect {
             let state = if expect.table.is_some() {
                 "one state for each key of the table, from the start"
@@ -404,10 +407,14 @@ impl Page<'_> {
             let mut needs = Vec::new();
             if let Some(finder) = step.found_by {
                 let finder = &rule.steps[finder.index()].label;
-                self.row(
-                    "found",
-                    &format!("{}: the newest that `{finder}` looks back at, sought from there", step.label),
-                );
+                let inside = rule.absent_groups().flat_map(|group| &group.steps).filter_map(|step| step.name);
+                let behind = inside.into_iter().any(|name| rule.steps[name.index()].label == step.label);
+                let what = if behind {
+                    format!("{}: a step of a sequence that must not come behind `{finder}`", step.label)
+                } else {
+                    format!("{}: the newest that `{finder}` looks back at, sought from there", step.label)
+                };
+                self.row(if behind { "absent" } else { "found" }, &what);
                 continue;
             }
             if step.arrival.is_some() {
@@ -462,9 +469,10 @@ fn step_words(step: &Step, wording: Wording<'_>) -> String {
 }
 
 fn absence_words(absence: &Absence, wording: Wording<'_>) -> String {
-    let events = match absence.fewer {
-        None => format!("no {}", wording.guards(&absence.events)),
-        Some(n) => format!("fewer than {n} of {}", wording.guards(&absence.events)),
+    let events = match (absence.fewer, &absence.group) {
+        (None, None) => format!("no {}", wording.guards(&absence.events)),
+        (None, Some(group)) => format!("no sequence {}", wording.span(group.span)),
+        (Some(n), _) => format!("fewer than {n} of {}", wording.guards(&absence.events)),
     };
     match (&absence.within, &absence.until) {
         (Some(within), _) => format!("for {} {events}; decided when that time is over", wording.expr(within)),

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use tripline::syntax;
 use tripline::syntax::source::SourceMap;
 
-use tripline::import::language::Language;
-
 use super::args::FmtArgs;
 use super::exit::{Exit, Stop};
 use super::paths::rule_files;
@@ -30,9 +28,7 @@ pub fn run(args: &FmtArgs, terminal: Terminal) -> Result<Exit, Stop> {
         return Ok(Exit::Done);
     }
     let (mut broken, mut changed) = (false, false);
-    // Rules of other languages are not ours to format.
-    let ours = |path: &PathBuf| args.paths.contains(path) || !Language::of(&path.display().to_string()).is_imported();
-    for path in rule_files(&args.paths)?.into_iter().filter(ours) {
+    for path in rule_files(&args.paths)? {
         let text = read_text(&path)?;
         let Some(formatted) = format(&path.display().to_string(), &text, terminal) else {
             broken = true;

@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
-    let settings = || Settings::load(cli.config.as_deref(), &cli.imports, terminal);
+    let settings = || Settings::load(cli.config.as_deref(), terminal);
     match &cli.command {
         Command::Attack(args) => attack::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),

@@ -5,13 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tripline::import::eql::{self, Kind};
-use tripline::import::language::Language;
-
 use super::exit::Stop;
 
-/// Endings of rule files. What ends otherwise may be an input; in a directory it is looked at.
-const EXTENSIONS: [&str; 3] = ["trip", "eql", "toml"];
+/// Ending of rule files.
+const EXTENSION: &str = "trip";
 
 /// Directories below directories that are followed.
 const MAX_DEPTH: usize = 32;
@@ -25,7 +22,7 @@ pub struct Sorted {
     pub others: Vec<PathBuf>,
 }
 
-/// `run`: paths that end as rule files do and directories hold rules, everything else is an input.
+/// `run`: paths that end in `.trip` and directories hold rules, everything else is an input.
 pub fn rules_and_inputs(words: &[PathBuf]) -> Sorted {
     let (rules, others) = words.iter().cloned().partition(|path| is_rule_file(path) || path.is_dir());
     Sorted { rules, others }
@@ -40,10 +37,10 @@ pub fn rules_and_names(words: &[PathBuf]) -> Sorted {
 }
 
 fn is_rule_file(path: &Path) -> bool {
-    path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known))
+    path.extension().is_some_and(|e| e == EXTENSION)
 }
 
-/// The rule files among paths: files as they are, directories with all rule files below them, sorted by path.
+/// The rule files among paths: files as they are, directories with all `.trip` files below them, sorted by path.
 /// A file that is reached twice counts once. Hidden files and directories are passed over.
 pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     let mut found = Vec::new();
@@ -52,7 +49,7 @@ pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
             let before = found.len();
             walk(path, 0, &mut found)?;
             if found.len() == before {
-                return Err(Stop::usage(format!("{}: there is no rule file in this directory", path.display())));
+                return Err(Stop::usage(format!("{}: there is no .trip file in this directory", path.display())));
             }
         } else {
             found.push(path.clone());
@@ -79,21 +76,11 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
             if depth < MAX_DEPTH {
                 walk(&path, depth + 1, found)?;
             }
-        } else if holds_rules(&path) {
+        } else if is_rule_file(&path) {
             found.push(path);
         }
     }
     Ok(())
-}
-
-/// Whether a file of a directory holds rules: those of other languages share their endings with much else.
-fn holds_rules(path: &Path) -> bool {
-    match Language::of(&path.display().to_string()) {
-        Language::Trip => is_rule_file(path),
-        Language::Sigma => false,
-        Language::Eql(Kind::Queries) => true,
-        Language::Eql(kind) => fs::read_to_string(path).is_ok_and(|text| eql::holds_rules(kind, &text)),
-    }
 }
 
 /// Whether a name is meant by one of the patterns, in which `*` is any run of characters. No pattern means all.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
-use tripline::diag::Diagnostic;
 use tripline::diag::render::render_text;
+use tripline::diag::{Diagnostic, Level};
 use tripline::plan::Ruleset;
 use tripline::plan::lower::classes_of;
 use tripline::syntax::ast::{File, Item, RuleDecl};
@@ -16,7 +16,6 @@ use tripline::syntax::source::{SourceId, SourceMap};
 use tripline::syntax::spelling::nearest;
 
 use super::exit::Stop;
-use super::number::counted;
 use super::paths::{rule_files, rules_and_names, selected};
 use super::terminal::{Terminal, note};
 
@@ -113,12 +112,11 @@ pub fn select(
     let texts = RuleTexts::read(&rule_files(&sorted.rules)?)?;
     let compiled = compile_texts(&texts, options);
     let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
-    note_refused(compiled.refused);
     require_names(&names, &compiled.files)?;
     Ok(Selection { texts, files: compiled.files, ruleset, names })
 }
 
-/// Shows what there is to say about rules; they are used only if no error stops them.
+/// Shows what there is to say about rules; they are used only if nothing is an error.
 pub fn accept(
     ruleset: Option<Arc<Ruleset>>,
     diagnostics: &[Diagnostic],
@@ -126,14 +124,9 @@ pub fn accept(
     terminal: Terminal,
 ) -> Result<Arc<Ruleset>, Stop> {
     show(diagnostics, sources, terminal);
-    ruleset.ok_or_else(Stop::shown)
-}
-
-/// Says how many imported rules are left out, if any are.
-pub fn note_refused(refused: usize) {
-    if refused > 0 {
-        let rules = counted(refused, "imported rule");
-        note(&format!("{rules} refused for errors; the others go on (--strict stops instead)\n"));
+    match ruleset {
+        Some(ruleset) if !diagnostics.iter().any(|d| d.level == Level::Error) => Ok(ruleset),
+        _ => Err(Stop::shown()),
     }
 }
 

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use tripline::compile::CompileOptions;
 use tripline::config::Config;
 use tripline::decode::timefield::TimeConfig;
-use tripline::import::eql;
 use tripline::syntax::source::SourceMap;
 
-use super::args::{ImportArgs, TimeArgs};
+use super::args::TimeArgs;
 use super::exit::Stop;
 use super::rules::show;
 use super::terminal::Terminal;
@@ -26,19 +25,15 @@ pub struct Settings {
     pub config: Config,
     /// Where it lies: its paths are relative to this directory.
     directory: PathBuf,
-    /// How rules of other languages are taken in.
-    imports: ImportArgs,
 }
 
 impl Settings {
     /// Reads the file that `--config` names, else `tripline.yaml` in the working directory if there is one.
-    pub fn load(named: Option<&Path>, imports: &ImportArgs, terminal: Terminal) -> Result<Self, Stop> {
+    pub fn load(named: Option<&Path>, terminal: Terminal) -> Result<Self, Stop> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { imports: imports.clone(), ..Self::default() });
-            }
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(Stop::usage(format!("{}: cannot be read: {error}", path.display()))),
         };
         let mut sources = SourceMap::new();
@@ -46,7 +41,7 @@ impl Settings {
         match Config::parse(source, &sources.get(source).text) {
             Ok(config) => {
                 let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-                Ok(Self { config, directory, imports: imports.clone() })
+                Ok(Self { config, directory })
             }
             Err(problems) => {
                 show(&problems, &sources, terminal);
@@ -62,15 +57,6 @@ impl Settings {
         CompileOptions {
             type_field: type_field.map_or(default.type_field, |field| field_path(field)),
             limits: self.config.limits.clone(),
-            eql: eql::Options {
-                complete: self.imports.eql_complete,
-                event_category: self
-                    .imports
-                    .eql_category
-                    .as_ref()
-                    .map_or(default.eql.event_category, |f| field_path(f)),
-            },
-            strict: self.imports.strict,
             ..CompileOptions::default()
         }
     }

@@ -250,7 +250,8 @@ impl Cond {
                         let order = match (x, &b) {
                             (Value::Number(x), Value::Number(y)) => x.as_f64()?.partial_cmp(&y.as_f64()?),
                             (Value::String(x), Value::String(y)) => Some(x.cmp(y)),
-                            _ => None,
+                            // A number and a text have no order.
+                            _ => return Some(false),
                         }?;
                         Some(match op {
                             "<" => order.is_lt(),

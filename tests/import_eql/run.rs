@@ -1,16 +1,21 @@
 //! Runs queries over small streams: `A1@0s k=x v=3` is the event of line 1 with category A, a second each if no time
 //! is written. Expected is `[1,2] [3,4] @6s`, or `none`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tripline::base::Limits;
+use tripline::check::check;
 use tripline::compile::{CompileOptions, compile};
 use tripline::diag::Level;
 use tripline::diag::render::render_text;
-use tripline::import::eql::Options;
+use tripline::import::eql::{self, Kind, Options};
 use tripline::plan::Ruleset;
+use tripline::plan::lower::{Input, lower};
+use tripline::plan::lower_expr::Declarations;
 use tripline::session::{AtEnd, Session, SessionConfig};
+use tripline::syntax::ast::Item;
 use tripline::syntax::source::SourceMap;
 
 /// An event of a case.
@@ -53,12 +58,36 @@ pub fn stream(text: &str) -> Vec<Event> {
 /// Compiles a query.
 pub fn ruleset(query: &str, complete: bool) -> Result<Arc<Ruleset>, String> {
     let eql = Options { complete, ..Options::default() };
-    with_options(query, "hunt.eql", CompileOptions { eql, strict: true, ..CompileOptions::default() })
+    imported(query, "hunt.eql", &eql)
 }
 
 /// Compiles a text as the file of a name.
 pub fn compiled(text: &str, name: &str) -> Result<Arc<Ruleset>, String> {
     with_options(text, name, CompileOptions::default())
+}
+
+/// Reads, checks and lowers a file of EQL.
+pub fn imported(text: &str, name: &str, options: &Options) -> Result<Arc<Ruleset>, String> {
+    let (mut sources, limits) = (SourceMap::new(), Limits::default());
+    let id = sources.add(name, text);
+    let kind = Kind::of(name).expect("EQL");
+    let (file, mut problems) = eql::parse(id, name, text, kind, options, &limits, &mut BTreeSet::new());
+    let files = [(id, file)];
+    problems.extend(check(&files, &sources, &limits));
+    let errors: Vec<_> = problems.into_iter().filter(|d| d.level == Level::Error).collect();
+    if !errors.is_empty() {
+        return Err(render_text(&errors, &sources, false));
+    }
+    let [(_, file)] = files;
+    let mut declarations = Declarations::default();
+    for item in &file.items {
+        if let Item::Event(event) = item {
+            declarations.classes.insert(event.name.name.clone(), event.condition.clone());
+        }
+    }
+    let type_field = ["type".to_owned()];
+    let input = Input { sources: &sources, type_field: &type_field, limits: &limits, force: None };
+    lower(&[file], &declarations, &input).map(Arc::new).map_err(|problems| format!("{problems:?}"))
 }
 
 fn with_options(text: &str, name: &str, options: CompileOptions) -> Result<Arc<Ruleset>, String> {

@@ -202,7 +202,10 @@ impl Builder<'_> {
     }
 
     fn absence(&mut self, absence: &Absence) {
-        self.breaks(&absence.events);
+        match &absence.group {
+            Some(group) => self.breaks_with(&[self.wording.span(group.span)]),
+            None => self.breaks(&absence.events),
+        }
         let passed = match (&absence.within, &absence.until) {
             (Some(within), _) => Some(self.wording.expr(within)).map(|d| (format!("{d} passed"), format!("{d} pass"))),
             (None, Some(until)) => Some(self.wording.expr(until)).map(|t| (format!("{t} reached"), t)),
@@ -288,6 +291,11 @@ impl Builder<'_> {
 
     /// Transitions from the current states to the end of the attempt.
     fn breaks(&mut self, guards: &[Guard]) {
+        let label: Vec<String> = guards.iter().map(|guard| self.wording.guard(guard)).collect();
+        self.breaks_with(&label);
+    }
+
+    fn breaks_with(&mut self, label: &[String]) {
         let abandoned = match self.abandoned {
             Some(node) => node,
             None => {
@@ -296,10 +304,9 @@ impl Builder<'_> {
                 node
             }
         };
-        let label: Vec<String> = guards.iter().map(|guard| self.wording.guard(guard)).collect();
         for (from, _) in self.exits.clone() {
             if from != 0 {
-                self.edge(from, abandoned, label.clone(), EdgeKind::Break);
+                self.edge(from, abandoned, label.to_vec(), EdgeKind::Break);
             }
         }
     }

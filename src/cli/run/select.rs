@@ -9,7 +9,7 @@ use tripline::plan::Ruleset;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
 use crate::cli::paths::{rule_files, rules_and_inputs};
-use crate::cli::rules::{RuleTexts, accept, compile_texts, note_refused};
+use crate::cli::rules::{RuleTexts, accept, compile_texts};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
 
@@ -70,7 +70,6 @@ pub fn compile(
     }
     let compiled = compile_texts(&texts, options);
     let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
-    note_refused(compiled.refused);
     if ruleset.rules.is_empty() {
         return Err(Stop::usage("no rules: the files declare none"));
     }

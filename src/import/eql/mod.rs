@@ -79,31 +79,20 @@ pub fn parse(
     options: &Options,
     limits: &Limits,
     taken: &mut BTreeSet<String>,
-) -> Read {
-    let mut reading = Reading { options, limits, taken, file: File::default(), out: Vec::new(), refused: 0 };
+) -> (File, Vec<Diagnostic>) {
+    let mut reading = Reading { options, limits, taken, file: File::default(), out: Vec::new() };
     match kind {
         Kind::Queries => reading.queries(source, file_name, text),
         Kind::Toml => match document::toml(source, text) {
             Ok(tree) => reading.detections(&tree),
-            Err(report) => reading.unreadable(report),
+            Err(report) => reading.out.push(report),
         },
         Kind::Json => match document::json(source, text) {
             Ok(trees) => trees.iter().for_each(|tree| reading.detections(tree)),
-            Err(report) => reading.unreadable(report),
+            Err(report) => reading.out.push(report),
         },
     }
-    Read { file: reading.file, diagnostics: reading.out, refused: reading.refused }
-}
-
-/// What a file held.
-#[derive(Debug)]
-pub struct Read {
-    /// The rules without errors, and their event classes.
-    pub file: File,
-    /// All there is to say.
-    pub diagnostics: Vec<Diagnostic>,
-    /// How many rules are left out for an error.
-    pub refused: usize,
+    (reading.file, reading.out)
 }
 
 struct Reading<'r> {
@@ -112,15 +101,9 @@ struct Reading<'r> {
     taken: &'r mut BTreeSet<String>,
     file: File,
     out: Vec<Diagnostic>,
-    refused: usize,
 }
 
 impl Reading<'_> {
-    fn unreadable(&mut self, report: Diagnostic) {
-        self.out.push(report);
-        self.refused += 1;
-    }
-
     fn queries(&mut self, source: SourceId, file_name: &str, text: &str) {
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let embedded = Embedded::plain(source, body, text.len() - body.len());
@@ -151,16 +134,11 @@ impl Reading<'_> {
 
     fn detections(&mut self, tree: &document::Value) {
         for (rule, metadata) in detection::rules(tree) {
-            let before = self.out.len();
-            let Some(found) = detection::detection(rule, metadata, self.taken, &mut self.out) else {
-                self.refused += usize::from(self.out[before..].iter().any(|d| d.level == Level::Error));
-                continue;
-            };
+            let Some(found) = detection::detection(rule, metadata, self.taken, &mut self.out) else { continue };
             let scanned = scan::scan(&found.query.text);
             let all = 0..scanned.tokens.len();
             if all.is_empty() {
                 lower::refuse_empty(found.query.span(0, found.query.text.len()), &mut self.out);
-                self.refused += 1;
                 continue;
             }
             let mut options = self.options.clone();
@@ -183,15 +161,10 @@ impl Reading<'_> {
         let (query, problems) = parser::query(text, scanned, &scanned.tokens[tokens], self.limits);
         let broken = problems.iter().any(|d| d.level == Level::Error);
         self.out.extend(problems);
-        let Some(query) = query.filter(|_| !broken) else {
-            self.refused += 1;
-            return;
-        };
+        let Some(query) = query.filter(|_| !broken) else { return };
         let before = self.out.len();
         let items = lower::lower(&query, facts, options, &mut self.out);
-        if self.out[before..].iter().any(|d| d.level == Level::Error) {
-            self.refused += 1;
-        } else {
+        if !self.out[before..].iter().any(|d| d.level == Level::Error) {
             self.file.items.extend(items);
         }
     }

@@ -13,13 +13,13 @@ fuzz_target!(|text: &str| {
     for (name, kind) in [("a.eql", Kind::Queries), ("a.toml", Kind::Toml), ("a.json", Kind::Json)] {
         let mut sources = SourceMap::new();
         let id = sources.add(name, text);
-        let read = parse(id, name, text, kind, &Options::default(), &limits, &mut BTreeSet::new());
-        for label in read.diagnostics.iter().flat_map(|d| &d.labels) {
+        let (file, problems) = parse(id, name, text, kind, &Options::default(), &limits, &mut BTreeSet::new());
+        for label in problems.iter().flat_map(|d| &d.labels) {
             assert!(label.span.start <= label.span.end && label.span.end as usize <= text.len());
         }
-        let printed = tripline::syntax::print(&read.file);
-        let (again, problems) = tripline::syntax::parse(id, &printed, &limits);
-        assert!(problems.is_empty(), "{printed}\n{problems:?}");
-        assert_eq!(again.items.len(), read.file.items.len());
+        let printed = tripline::syntax::print(&file);
+        let (again, wrong) = tripline::syntax::parse(id, &printed, &limits);
+        assert!(wrong.is_empty(), "{printed}\n{wrong:?}");
+        assert_eq!(again.items.len(), file.items.len());
     }
 });
