@@ -14,6 +14,7 @@ use oracle::{parse, render, select};
 /// The files, each with what it is about. A file that is not listed here fails the suite.
 const FILES: &[&str] = &[
     "absence_ahead.txt",
+    "absent_group.txt",
     "aggregates.txt",
     "all.txt",
     "alternation.txt",

@@ -358,6 +358,11 @@ impl At<'_> {
                     alerts.open.retain(|o| o.next.is_some());
                 }
             }
+            // Alerts of `pick all` that bind the same events to other steps have one place.
+            let alerts = self.state.keys.get(&order.key);
+            if alerts.is_some_and(|k| k.open.iter().any(|o| o.is_due(now, &place))) {
+                self.state.timers.insert((now, place));
+            }
             self.tidy(&order.key);
             self.out.push(again);
         }

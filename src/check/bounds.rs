@@ -63,7 +63,9 @@ impl<'a> Checker<'a> {
             let scope = Scope::before(Place::Bound, model, at + 1);
             let gap = node.then.map(|then| self.gap(then, Some(&scope))).unwrap_or_default();
             if let NodeKind::Absence(absence) = &node.kind {
-                if let (Some(d), Some(within)) = (self.absence_end(model, at, absence), &absence.within) {
+                let length = self.absence_end(model, at, absence);
+                self.absent_bounds(model, at, absence, length);
+                if let (Some(d), Some(within)) = (length, &absence.within) {
                     waiting = waiting.max(Some((d, within.span)));
                 }
                 gaps.push(NodeGap::default());
@@ -130,9 +132,10 @@ impl<'a> Checker<'a> {
 
     /// `{ … } within d`: the bound must say something, and leave room for what it holds.
     fn part_bounds(&mut self, model: &Model<'a>, gaps: &[NodeGap], total: Option<(i64, Span)>) {
-        let bounds: Vec<_> = model.parts.iter().map(|p| self.bound(p.within, "`within`")).collect();
+        let scope = Scope::after(Place::Bound, model);
+        let bounds: Vec<_> =
+            model.parts.iter().map(|p| self.span(p.within, "`within`", &scope).map(|d| (d, p.within.span))).collect();
         for (i, (part, own)) in model.parts.iter().zip(&bounds).enumerate() {
-            let Some(own) = *own else { continue };
             if part.nodes.len() == model.nodes.len() {
                 self.part_is_whole(model, part);
                 continue;
@@ -146,7 +149,7 @@ impl<'a> Checker<'a> {
                     Diagnostic::error(
                         codes::WITHIN_WITHOUT_EFFECT,
                         "`within` has no effect on a part that is one event",
-                        own.1,
+                        part.within.span,
                         "one event spans no time",
                     )
                     .label(part.group.span, "the part")
@@ -154,6 +157,10 @@ impl<'a> Checker<'a> {
                 );
                 continue;
             }
+            let Some(own) = *own else {
+                self.computed_part(model, part);
+                continue;
+            };
             // The gap before the part is not inside it.
             let mut inner = gaps[part.nodes.clone()].to_vec();
             if let Some(first) = inner.first_mut() {
@@ -193,7 +200,7 @@ impl<'a> Checker<'a> {
 
     /// The bound and the gaps of a repeated group's iterations.
     fn iteration_bounds(&mut self, group: &Group, steps: &[(Option<&'a Then>, usize)], total: Option<(i64, Span)>) {
-        let own = group.within.as_ref().and_then(|w| self.bound(w, "`within`"));
+        let own = group.within.as_ref().and_then(|w| self.bound(w, "`within` on a repeated group"));
         let mut gaps = Vec::new();
         for (joint, _) in steps {
             let gap = joint.map(|j| self.gap(j, None)).unwrap_or_default();
@@ -256,6 +263,11 @@ impl<'a> Checker<'a> {
         Gap { after, within }
     }
 
+    /// The least constant time that a joint takes.
+    pub(super) fn least_gap(&mut self, then: &Then, scope: &Scope<'_, 'a>) -> Option<i64> {
+        self.gap(then, Some(scope)).after.map(|(d, _)| d)
+    }
+
     fn dead_gap(&mut self, most: Option<(i64, Span)>, around: Option<(i64, Span)>, what: &str) {
         if let (Some((most, span)), Some((total, whole))) = (most, around)
             && most >= total
@@ -287,7 +299,8 @@ impl<'a> Checker<'a> {
             return;
         }
         // What a part bounds is bounded.
-        let part_of = |at: usize| model.parts.iter().find(|p| p.nodes.contains(&at));
+        let fixed = |p: &&Part<'a>| !self.is_computed(p.within);
+        let part_of = |at: usize| model.parts.iter().filter(fixed).find(|p| p.nodes.contains(&at));
         let repeated = |kind: &NodeKind<'a>| match kind {
             NodeKind::Step(i) => model.steps[*i].is_repeated(),
             NodeKind::Group(..) => true,
@@ -311,9 +324,12 @@ impl<'a> Checker<'a> {
             // Two events joined by a bounded gap, or with nothing in between, hold little state for a short time.
             let open = elements.windows(2).find(|pair| {
                 let ((before, _), (at, n)) = (pair[0], pair[1]);
-                let fixed = |t: &Then| t.within.as_ref().is_some_and(|w| !self.is_computed(w));
-                let joined = n.then.is_some_and(|t| fixed(t) || t.directly);
-                let inside = model.parts.iter().any(|p| p.nodes.contains(&before) && p.nodes.contains(&at));
+                let kept = |t: &Then| t.within.as_ref().is_some_and(|w| !self.is_computed(w));
+                let joined = n.then.is_some_and(|t| kept(t) || t.directly);
+                let inside = model
+                    .parts
+                    .iter()
+                    .any(|p| !self.is_computed(p.within) && p.nodes.contains(&before) && p.nodes.contains(&at));
                 !inside && !(joined && (part_of(at).is_some() || !repeated(&n.kind)))
             });
             let all = elements.iter().find(|(at, n)| matches!(n.kind, NodeKind::All(..)) && part_of(*at).is_none());
@@ -374,6 +390,6 @@ fn within(diagnostic: &Diagnostic, span: Span) -> bool {
 }
 
 /// A duration as a literal.
-fn show(nanoseconds: i64) -> String {
+pub(super) fn show(nanoseconds: i64) -> String {
     Duration(nanoseconds).to_string()
 }

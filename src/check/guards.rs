@@ -43,9 +43,7 @@ impl<'a> Checker<'a> {
         for (at, node) in model.nodes.iter().enumerate() {
             match &node.kind {
                 NodeKind::Absence(absence) => {
-                    for event in &absence.events {
-                        self.guard(event, &Scope::before(Place::Guard, model, at));
-                    }
+                    self.absent_conditions(absence, &Scope::before(Place::Guard, model, at));
                 }
                 NodeKind::All(all, _) => {
                     for event in &all.without {

@@ -10,7 +10,7 @@ use crate::check::suggest::closest;
 use crate::check::{Checker, walk};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{ClauseKind, Expr, ExprKind, Guard, KeyItem};
+use crate::syntax::ast::{Absence, ClauseKind, Expr, ExprKind, Guard, KeyItem};
 
 impl<'a> Checker<'a> {
     /// All keys of a rule.
@@ -234,6 +234,9 @@ impl<'a> Checker<'a> {
             NodeKind::Group(_, steps) => {
                 places.extend(steps.iter().filter_map(|(j, _)| j.filter(|j| j.directly)).map(|j| (j.span, "directly")));
             }
+            NodeKind::Absence(Absence { group: Some(group), .. }) => {
+                places.extend(group.joints.iter().filter(|j| j.directly).map(|j| (j.span, "directly")));
+            }
             _ => {}
         }
         for (span, word) in places {
@@ -263,6 +266,7 @@ impl<'a> Checker<'a> {
         let contiguous = |node: &crate::check::model::Node<'a>| match &node.kind {
             NodeKind::Step(i) => model.steps[*i].step.quantifier.as_ref().is_some_and(|q| q.consecutive),
             NodeKind::Group(_, steps) => steps.iter().any(|(j, _)| j.is_some_and(|j| j.directly)),
+            NodeKind::Absence(Absence { group: Some(group), .. }) => group.joints.iter().any(|j| j.directly),
             _ => false,
         };
         let strict = model.nodes.iter().any(|n| n.then.is_some_and(|t| t.directly) || contiguous(n));
@@ -313,6 +317,7 @@ impl<'a> Checker<'a> {
             self.whole_guard_keys |= ends;
             self.guards_by(guards, &key);
             self.whole_guard_keys = strict;
+            self.alert_guards(guards, model);
         }
     }
 

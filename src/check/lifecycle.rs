@@ -1,12 +1,14 @@
 //! What happens to an alert after it was found: who sees it, how long it is open, when it is said again.
 
 use crate::check::Checker;
+use crate::check::clauses::alert_fields;
 use crate::check::model::{Component, Model, NodeKind};
 use crate::check::pattern::all_classes;
 use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
-use crate::syntax::ast::{ClassRef, Clause, ClauseKind, Expr, ExprKind, RuleDecl, StepGuardKind};
+use crate::syntax::ast::{ClassRef, Clause, ClauseKind, Expr, ExprKind, Guard, RuleDecl, StepGuardKind};
+use crate::syntax::source::Span;
 
 impl<'a> Checker<'a> {
     /// `internal`, and what has no effect beside it.
@@ -88,6 +90,7 @@ impl<'a> Checker<'a> {
     /// `repeat every d`: only while an absence at the end of the pattern lasts.
     pub(crate) fn repeat(&mut self, period: &Expr, clause: &Clause, model: &Model<'a>) {
         self.duration(period, "`repeat every`");
+        self.repeat_of_group(clause, model);
         let absent = model.nodes.last().is_some_and(|n| matches!(n.kind, NodeKind::Absence(_)));
         if let (true, Some((choice, _))) = (absent, model.choices.first()) {
             self.out.push(
@@ -153,6 +156,48 @@ impl<'a> Checker<'a> {
                     .help("delete `resolve`, or `internal`"),
                 );
             }
+        }
+    }
+
+    /// `resolve on alert.r` and `cancel on alert.r`: an alert has the parts of its key under `key`, so a key of this rule
+    /// that is read from the alert itself is missing, and no alert is ever met.
+    pub(crate) fn alert_guards(&mut self, guards: &'a [Guard], model: &Model<'a>) {
+        for guard in guards.iter().filter(|g| g.by.is_empty()) {
+            let [class] = guard.classes.as_slice() else { continue };
+            let Some(name) = class.name.strip_prefix("alert.") else { continue };
+            let Some(other) = self.names.rules.get(name).copied() else { continue };
+            let values: Vec<&str> = alert_fields(other).map(|f| f.name.name.as_str()).collect();
+            let has = |field: &str| {
+                let head = field.split('.').next().unwrap_or(field);
+                head.starts_with('@') || ["key", "severity", "rule"].contains(&head) || values.contains(&head)
+            };
+            let lacks = |c: &&Component<'a>| !c.item.optional && c.field.as_deref().is_some_and(|f| !has(f));
+            let Some(missing) = model.key().iter().find(lacks) else { continue };
+            let theirs = Model::new(other);
+            let written = |c: &Component<'a>| {
+                let value = self.sources.text(c.item.value.span).trim();
+                let theirs = theirs.key().iter().any(|t| t.name == c.name);
+                format!("{} = {}", c.name, if theirs { format!("key.{}", c.name) } else { value.to_owned() })
+            };
+            let by: Vec<String> = model.key().iter().map(written).collect();
+            let report = Diagnostic::warning(
+                codes::ALERT_WITHOUT_KEY,
+                format!(
+                    "alerts of `{name}` have no `{}`, so none is ever met here",
+                    missing.field.as_deref().unwrap_or(&missing.name)
+                ),
+                class.span,
+                format!("without the key component `{}`", missing.name),
+            )
+            .label(missing.item.span, "a part of this rule's key")
+            .note("an alert has the parts of its key under `key`, and the values of its `alert` block");
+            self.out.push(if theirs.key().iter().any(|t| t.name == missing.name) {
+                let end = Span { start: guard.span.end, ..guard.span };
+                let by = by.join(", ");
+                report.help(format!("read the key from there: `by {by}`")).fix(end, format!(" by {by}"))
+            } else {
+                report.help(format!("give the `alert` block of `{name}` a value `{}`", missing.name))
+            });
         }
     }
 

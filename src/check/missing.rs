@@ -6,6 +6,7 @@ use crate::base::Value;
 use crate::check::Checker;
 use crate::check::fold::fold;
 use crate::check::model::{conjuncts, path_text};
+use crate::check::names::Names;
 use crate::check::predicate::required_fields;
 use crate::check::scope::Scope;
 use crate::check::walk;
@@ -27,7 +28,7 @@ impl<'a> Checker<'a> {
 
     /// Warns about each negation in the conditions that skips events lacking a field. `known` are fields that are there.
     pub(crate) fn skipping_negations(&mut self, conditions: &[&Expr], known: &[String], scope: &Scope<'_, 'a>) {
-        for Skip { conjunct, negation, path } in skips(conditions, known, &|name| scope.is_name(name)) {
+        for Skip { conjunct, negation, path } in skips(conditions, known, &self.names, &|name| scope.is_name(name)) {
             let field = path_text(path);
             let mut report = Diagnostic::warning(
                 codes::SKIPS_MISSING,
@@ -84,13 +85,26 @@ pub(crate) struct Skip<'e> {
 }
 
 /// The negations among the conjuncts that skip events; each field is named once.
-pub(crate) fn skips<'e>(conditions: &[&'e Expr], known: &[String], is_step: &dyn Fn(&str) -> bool) -> Vec<Skip<'e>> {
+pub(crate) fn skips<'e>(
+    conditions: &[&'e Expr],
+    known: &[String],
+    names: &Names<'_>,
+    is_step: &dyn Fn(&str) -> bool,
+) -> Vec<Skip<'e>> {
+    // A bare name may be a `let`, which stands for an expression; a field is only what is no name.
+    let is_field = |path: &Path| {
+        let head = path.parts[0].name.as_str();
+        match path.parts.len() {
+            1 => !names.lets.contains_key(head),
+            _ => head != "prev" && !is_step(head),
+        }
+    };
     let mut required = known.to_vec();
     conditions.iter().for_each(|c| required_fields(c, &mut required));
     let mut found = Vec::new();
     for conjunct in conditions.iter().flat_map(|c| conjuncts(c)) {
         let Some(negation) = negation_of(conjunct) else { continue };
-        let Some(path) = skipped_field(negation, is_step, &required) else { continue };
+        let Some(path) = skipped_field(negation, &is_field, &required) else { continue };
         required.push(path_text(path));
         found.push(Skip { conjunct, negation, path });
     }
@@ -108,7 +122,7 @@ fn negation_of(conjunct: &Expr) -> Option<&Expr> {
 }
 
 /// The first field of the current event in a negation that it may lack.
-fn skipped_field<'e>(negation: &'e Expr, is_step: &dyn Fn(&str) -> bool, required: &[String]) -> Option<&'e Path> {
+fn skipped_field<'e>(negation: &'e Expr, is_field: &dyn Fn(&Path) -> bool, required: &[String]) -> Option<&'e Path> {
     let mut found: Option<&Path> = None;
     let elements = walk::element_names(negation);
     walk::expressions(negation, &mut |e| {
@@ -118,9 +132,7 @@ fn skipped_field<'e>(negation: &'e Expr, is_step: &dyn Fn(&str) -> bool, require
             ExprKind::Binary(BinaryOp::Default, ..) => return false,
             ExprKind::Path(path) if found.is_none() => {
                 let head = &path.parts[0].name;
-                let field = !head.starts_with('@')
-                    && !elements.contains(&head.as_str())
-                    && (path.parts.len() == 1 || (head != "prev" && !is_step(head)));
+                let field = !head.starts_with('@') && !elements.contains(&head.as_str()) && is_field(path);
                 if field && !required.contains(&path_text(path)) {
                     found = Some(path);
                 }

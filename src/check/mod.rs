@@ -3,6 +3,7 @@
 //! [`check`] reports every problem of a rule set at once. A rule set without errors from here can be
 //! compiled: the plan asks no questions about meaning any more. One root cause gives one diagnostic.
 
+mod absent;
 mod aggregate;
 mod bounds;
 mod call;
@@ -238,6 +239,7 @@ impl<'a> Checker<'a> {
         }
         self.step_names(&model);
         self.found_names(&model);
+        self.absent_names(&model);
         self.keys(&model);
         let reported = self.out.len();
         for way in model.ways() {

@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use crate::syntax::ast::{
-    Absence, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Ident, KeyItem, MatchClause,
-    Path, RuleDecl, Sequence, Step, StepGuard, Then,
+    Absence, AbsentGroup, All, Any, Choice, ClauseKind, Count, Element, Expr, ExprKind, Group, Guard, Ident, KeyItem,
+    MatchClause, Path, RuleDecl, Sequence, Step, StepGuard, Then,
 };
 
 /// Ways through one pattern, at most.
@@ -105,6 +105,16 @@ pub(crate) struct Part<'a> {
     pub(crate) nodes: Range<usize>,
 }
 
+/// A name inside the absence of a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absent<'a> {
+    pub(crate) name: &'a Ident,
+    pub(crate) guard: &'a Guard,
+    pub(crate) group: &'a AbsentGroup,
+    /// Its place in it.
+    pub(crate) at: usize,
+}
+
 /// One part of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Component<'a> {
@@ -130,6 +140,8 @@ pub(crate) struct Model<'a> {
     pub(crate) parts: Vec<Part<'a>>,
     /// Names that look-backs give to what they find.
     pub(crate) found: Vec<Found<'a>>,
+    /// Names inside absences of groups.
+    pub(crate) absent: Vec<Absent<'a>>,
     pub(crate) by: &'a [KeyItem],
     /// `any` of sequences: how many members each has, in written order.
     pub(crate) choices: Vec<(&'a Choice, usize)>,
@@ -201,6 +213,7 @@ impl<'a> Model<'a> {
             flattened: Vec::new(),
             parts: Vec::new(),
             found: Vec::new(),
+            absent: Vec::new(),
             by: by.unwrap_or_default(),
             choices: Vec::new(),
             branch: Vec::new(),
@@ -222,7 +235,15 @@ impl<'a> Model<'a> {
         let node = self.nodes.len();
         let kind = match element {
             Element::Step(step) => NodeKind::Step(self.step(step, node, Role::Plain)),
-            Element::Absence(absence) => NodeKind::Absence(absence),
+            Element::Absence(absence) => {
+                if let Some(group) = &absence.group {
+                    for (at, (name, guard)) in group.names.iter().zip(&absence.events).enumerate() {
+                        let absent = |name| Absent { name, guard, group, at };
+                        self.absent.extend(name.as_ref().map(absent));
+                    }
+                }
+                NodeKind::Absence(absence)
+            }
             Element::All(all) => {
                 let steps = all.members.iter().map(|s| self.step(s, node, Role::AllMember)).collect();
                 NodeKind::All(all, steps)
@@ -314,9 +335,14 @@ impl<'a> Model<'a> {
         self.found.iter().find(|f| f.name.name == name)
     }
 
-    /// Whether a name is that of a step, or of what one looks back at.
+    /// What a name inside the absence of a group stands for.
+    pub(crate) fn absent_named(&self, name: &str) -> Option<&Absent<'a>> {
+        self.absent.iter().find(|a| a.name.name == name)
+    }
+
+    /// Whether a name is that of a step, of what one looks back at, or of a step that must not come.
     pub(crate) fn is_name(&self, name: &str) -> bool {
-        self.step_named(name).is_some() || self.found_named(name).is_some()
+        self.step_named(name).is_some() || self.found_named(name).is_some() || self.absent_named(name).is_some()
     }
 
     /// The names of all steps.

@@ -43,7 +43,10 @@ impl<'a> Checker<'a> {
             contiguous |= node.then.is_some_and(|t| t.directly);
             guards += node.then.map_or(0, |t| usize::from(t.next));
             guards += match &node.kind {
-                NodeKind::Absence(absence) => absence.events.len(),
+                NodeKind::Absence(absence) => {
+                    let direct = absence.group.as_ref().is_some_and(|g| g.joints.iter().any(|j| j.directly));
+                    absence.events.len() * if direct { 2 } else { 1 }
+                }
                 NodeKind::All(all, _) => all.without.len(),
                 _ => 0,
             };

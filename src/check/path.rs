@@ -45,6 +45,9 @@ impl Checker<'_> {
             if let Some((found, seen)) = scope.found_named(&head.name) {
                 return self.found_field(path, found, seen);
             }
+            if let Some((absent, readable)) = scope.absent_named(&head.name) {
+                return self.absent_field(path, absent, readable);
+            }
         } else if self.names.lets.contains_key(head.name.as_str()) && !self.is_key(path, scope) {
             return self.use_let(head, scope);
         }

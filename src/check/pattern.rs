@@ -351,6 +351,10 @@ impl<'a> Checker<'a> {
         if absence.is_timed() || absence.fewer.is_some() {
             return;
         }
+        if let Some(group) = &absence.group {
+            self.endless_group(absence, group);
+            return;
+        }
         // A bound before the absence is reported by itself: it belongs behind it.
         let misplaced = model.nodes[at].then.is_some_and(|t| t.within.is_some() || t.after.is_some());
         match model.nodes.get(at + 1).map(|n| &n.kind) {

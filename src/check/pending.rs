@@ -65,6 +65,9 @@ impl<'a> Checker<'a> {
                 NodeKind::Absence(absence) if absence.is_timed() && place < last => {
                     return Some((absence.span, "an absence with a deadline before a step", LATEST));
                 }
+                NodeKind::Absence(absence) if absence.group.is_some() => {
+                    return Some((absence.span, "the absence of a group", LATEST));
+                }
                 NodeKind::Absence(absence) if absence.fewer.is_some() => {
                     return Some((absence.span, "an absence that counts", LATEST));
                 }

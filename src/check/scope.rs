@@ -3,8 +3,8 @@
 //! A [`Scope`] is made anew for each place; it holds one [`View`] per step of the rule.
 
 use crate::base::function::Kinds;
-use crate::check::model::{Found, Model, Role};
-use crate::syntax::ast::ClassRef;
+use crate::check::model::{Absent, Found, Model, Role};
+use crate::syntax::ast::{AbsentGroup, ClassRef};
 
 /// Where an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub(crate) struct Scope<'s, 'a> {
     pub(crate) own: Option<usize>,
     /// The step whose guard it is: what its look-backs find is not there yet.
     pub(crate) guarded: Option<usize>,
+    /// So many steps of this absent group come before: their names can be read.
+    pub(crate) inside: Option<(&'s AbsentGroup, usize)>,
     /// The classes of the current event; empty if unknown.
     pub(crate) classes: &'s [ClassRef],
     /// What a test may name.
@@ -121,6 +123,7 @@ impl<'s, 'a> Scope<'s, 'a> {
             views: Vec::new(),
             own: None,
             guarded: None,
+            inside: None,
             classes: &[],
             alert: None,
             elements: Vec::new(),
@@ -202,9 +205,17 @@ impl<'s, 'a> Scope<'s, 'a> {
         Some((found, seen))
     }
 
-    /// Whether a name is that of a step, or of what one looks back at.
+    /// The step of an absent group that has a name, and whether it can be read here.
+    pub(crate) fn absent_named(&self, name: &str) -> Option<(&'s Absent<'a>, bool)> {
+        let absent = self.model?.absent_named(name)?;
+        let before = |(group, before): (&AbsentGroup, usize)| std::ptr::eq(absent.group, group) && absent.at < before;
+        Some((absent, self.inside.is_some_and(before)))
+    }
+
+    /// Whether a name is that of a step, of what one looks back at, or of a step that must not come.
     pub(crate) fn is_name(&self, name: &str) -> bool {
-        self.step_named(name).is_some() || self.model.is_some_and(|m| m.found_named(name).is_some())
+        self.step_named(name).is_some()
+            || self.model.is_some_and(|m| m.found_named(name).is_some() || m.absent_named(name).is_some())
     }
 
     /// The index of a visible step's name.

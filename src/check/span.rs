@@ -6,7 +6,7 @@
 use crate::base::function::Kinds;
 use crate::check::Checker;
 use crate::check::fold::fold;
-use crate::check::model::{Model, NodeKind};
+use crate::check::model::{Model, NodeKind, Part};
 use crate::check::scope::{Place, Scope};
 use crate::diag::Diagnostic;
 use crate::diag::codes::check as codes;
@@ -78,6 +78,30 @@ impl<'a> Checker<'a> {
             }
         }
         self.span(absence.within.as_ref()?, "an absence", &scope)
+    }
+
+    /// A part with a computed bound: the first step must not reach back as far as that lets it.
+    pub(super) fn computed_part(&mut self, model: &Model<'a>, part: &Part<'a>) {
+        let repeated = match model.nodes.first().map(|n| &n.kind) {
+            Some(NodeKind::Step(i)) => model.steps[*i].is_repeated(),
+            Some(NodeKind::Group(..)) => true,
+            _ => false,
+        };
+        if part.nodes.start > 0 || !repeated {
+            return;
+        }
+        let first = model.steps.first().map_or(part.within.span, |s| s.step.span);
+        self.out.push(
+            Diagnostic::error(
+                codes::COMPUTED_REACH,
+                "a computed `within` cannot bound a part that begins with a repeated first step",
+                part.within.span,
+                "known only once the events are bound",
+            )
+            .label(first, "reaches back as far as the bound lets it")
+            .note("which events a repeated first step binds follows from the bound")
+            .help("write the longest duration there may be, and ask for the rest in `having`"),
+        );
     }
 
     /// `within` on the match: its length if it is constant. A computed one is refused where events are kept by it.

@@ -8,9 +8,9 @@ use fastrand::Rng;
 use super::draft::Draft;
 use super::scenario::{Builder, fixed};
 use super::scope::{Scope, key_of};
-use super::walk::{exprs_of, guards_of};
+use super::walk::{absent_groups_of, exprs_of, guards_of};
 use crate::base::{Duration, Value};
-use crate::syntax::ast::{Guard, KeyItem, RuleDecl};
+use crate::syntax::ast::{Absence, AbsentGroup, Guard, KeyItem, RuleDecl, Then};
 
 /// What a near miss lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,7 +148,7 @@ impl Search<'_, '_> {
             times.extend(scenario.windows(2).map(|pair| pair[0].ts + Duration((pair[1].ts - pair[0].ts).0 / 2)));
             times.truncate(24);
             for ts in times {
-                let forbidden = Builder::forbidden(self.scope, guard, self.rule, scenario, ts, self.rng);
+                let forbidden = Builder::forbidden(self.scope, guard, self.rule, scenario, ts, false, self.rng);
                 let Some(event) = forbidden else { continue };
                 let mut more = scenario.to_vec();
                 more.push(event);
@@ -156,6 +156,31 @@ impl Search<'_, '_> {
                 if !(self.fires)(&more) {
                     return Some(more);
                 }
+            }
+        }
+        let mut groups = Vec::new();
+        absent_groups_of(self.rule, &mut |absence, group| groups.push((absence, group)));
+        groups.into_iter().find_map(|(absence, group)| self.with_group(absence, group))
+    }
+
+    /// Adds all events of a group that must not come, in its order.
+    fn with_group(&mut self, absence: &Absence, group: &AbsentGroup) -> Option<Vec<Draft>> {
+        let gap = |joint: Option<&Then>| {
+            let least = joint.and_then(|then| then.after.as_ref().and_then(fixed));
+            least.unwrap_or_default().max(Duration::from_millis(1))
+        };
+        for at in self.places() {
+            let mut more = self.scenario.to_vec();
+            let mut ts = more[at].ts;
+            for (place, guard) in absence.events.iter().enumerate() {
+                ts = ts + gap(place.checked_sub(1).and_then(|before| group.joints.get(before)));
+                let mut event = Builder::forbidden(self.scope, guard, self.rule, &more, ts, true, self.rng)?;
+                event.step = group.names.get(place).and_then(|name| Some(name.as_ref()?.name.clone()));
+                more.push(event);
+            }
+            more.sort_by_key(|draft| draft.ts);
+            if !(self.fires)(&more) {
+                return Some(more);
             }
         }
         None

@@ -376,19 +376,21 @@ impl<'b> Builder<'b> {
     }
 
     /// An event that hits a guard of a rule, at a time beside the events of a scenario; its key is that of the first.
+    /// `fill` gives fields that the rule reads a value.
     pub fn forbidden(
         scope: &'b Scope<'b>,
         guard: &Guard,
         rule: &RuleDecl,
         scenario: &[Draft],
         ts: Timestamp,
+        fill: bool,
         rng: &'b mut Rng,
     ) -> Option<Draft> {
         let knobs = Knobs {
             more: 0,
             pace: Duration::ZERO,
             past: 0,
-            fill: false,
+            fill,
             size: None,
             extend: false,
             share: 0,
@@ -403,7 +405,11 @@ impl<'b> Builder<'b> {
             let value = scenario.iter().map(|draft| draft.get(&path)).find(|value| !value.as_ref().is_missing())?;
             frame.components.insert(component(item), value);
         }
-        builder.guard_event(guard, key_of(rule), rule, &mut frame, None)
+        let mut draft = builder.guard_event(guard, key_of(rule), rule, &mut frame, None)?;
+        if fill {
+            builder.fill(rule, &mut draft);
+        }
+        Some(draft)
     }
 
     /// A match of a rule whose alert the step takes.

@@ -2,7 +2,8 @@
 
 use crate::check::walk::expressions;
 use crate::syntax::ast::{
-    AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, RuleDecl, Sequence, Step, StepGuardKind, TemplatePart,
+    Absence, AbsentGroup, AlertValue, ClauseKind, Element, Expr, ExprKind, Guard, RuleDecl, Sequence, Step,
+    StepGuardKind, TemplatePart,
 };
 
 /// Calls `seen` with every expression that stands in a rule.
@@ -55,6 +56,9 @@ fn element<'a>(element: &'a Element, seen: &mut dyn FnMut(&'a Expr)) {
         Element::Step(found) => step(found, seen),
         Element::Absence(absence) => {
             guards(&absence.events, seen);
+            for then in absence.group.iter().flat_map(|group| &group.joints) {
+                then.after.iter().chain(&then.within).for_each(&mut *seen);
+            }
             absence.within.iter().for_each(&mut *seen);
         }
         Element::All(all) => {
@@ -133,6 +137,25 @@ pub fn guards_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Guard)) {
         let against = step.guards.iter().filter(|guard| guard.kind != StepGuardKind::If);
         against.flat_map(|guard| &guard.events).for_each(&mut *seen);
     });
+}
+
+/// Calls `seen` with every absence of a group.
+pub fn absent_groups_of<'a>(rule: &'a RuleDecl, seen: &mut dyn FnMut(&'a Absence, &'a AbsentGroup)) {
+    fn inside<'a>(sequence: &'a Sequence, seen: &mut dyn FnMut(&'a Absence, &'a AbsentGroup)) {
+        for element in sequence.elements() {
+            match element {
+                Element::Absence(absence) => absence.group.iter().for_each(|group| seen(absence, group)),
+                Element::Choice(choice) => choice.members.iter().for_each(|member| inside(member, seen)),
+                Element::Group(group) => inside(&group.body, seen),
+                Element::Step(_) | Element::Any(_) | Element::All(_) => {}
+            }
+        }
+    }
+    for clause in &rule.clauses {
+        if let ClauseKind::Match(found) = &clause.kind {
+            inside(&found.body, seen);
+        }
+    }
 }
 
 /// Calls `seen` with an expression and all its parts.

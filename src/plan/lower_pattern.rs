@@ -3,14 +3,15 @@
 //! A condition is a conjunction. Its stateless parts become the predicate that finds the event; parts that read
 //! statistics are decided when it arrives; the rest is decided by the matcher, against bound events.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::expr::{Attr, Expr};
 use super::lower_expr::{Lowering, Place};
 use super::lower_rule::{PendingRole, RuleBuilder};
 use super::ruleset::{
-    Ahead, Element, ElementKind, Ends, Group, Guard, Join, KeyComponent as Component, Link, Lookback, OpenGuard, Part,
-    Quantifier, RoleKind, Span, Step,
+    Ahead, ComputedPart, Element, ElementKind, Ends, Group, Guard, Join, KeyComponent as Component, Link, Lookback,
+    OpenGuard, Part, Quantifier, RoleKind, Span, Step,
 };
 use crate::base::id::GuardId;
 use crate::base::limits::MAX_WAYS;
@@ -22,6 +23,7 @@ use crate::syntax::ast::{self, Count, StepGuardKind};
 pub(super) struct Way {
     pub(super) elements: Vec<Element>,
     pub(super) parts: Vec<Part>,
+    pub(super) computed_parts: Vec<ComputedPart>,
     /// Absences after its last element.
     pub(super) ahead: Vec<Ahead>,
 }
@@ -40,8 +42,10 @@ impl Way {
                 ahead.append(&mut first.ahead);
                 first.ahead = ahead;
             }
-            let place = |part: &Part| part.elements.start + at..part.elements.end + at;
-            way.parts.extend(more.parts.iter().map(|p| Part { within: p.within, elements: place(p) }));
+            let place = |elements: &Range<usize>| elements.start + at..elements.end + at;
+            way.parts.extend(more.parts.iter().map(|p| Part { within: p.within, elements: place(&p.elements) }));
+            let computed = |p: &ComputedPart| ComputedPart { within: p.within.clone(), elements: place(&p.elements) };
+            way.computed_parts.extend(more.computed_parts.iter().map(computed));
             all.push(way);
         }
         all
@@ -117,9 +121,13 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     None => without.extend(&absence.events),
                     Some(within) => {
                         let previous = ways.first().and_then(|w| w.elements.last()?.steps().last().copied());
-                        let guards =
+                        let mut guards =
                             absence.events.iter().map(|g| self.guard(g, previous, None, low)).collect::<Vec<_>>();
-                        let ahead = Ahead { guards, fewer: absence.fewer.unwrap_or(1), within };
+                        let group = absence.group.as_ref().map(|group| {
+                            let steps = std::mem::take(&mut guards);
+                            Box::new(self.absent_group(absence, group, steps, previous, low))
+                        });
+                        let ahead = Ahead { guards, group, fewer: absence.fewer.unwrap_or(1), within };
                         ways.iter_mut().for_each(|way| way.ahead.push(ahead.clone()));
                     }
                 },
@@ -127,9 +135,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                     // A plain group is its content; its first joint is the one before the group.
                     let mut inner = self.sequence(&group.body, low);
                     if let Some(bound) = &group.within {
-                        let within = low.duration(bound);
+                        let within = span(bound, low);
                         for way in &mut inner {
-                            way.parts.insert(0, Part { elements: 0..way.elements.len(), within });
+                            let elements = 0..way.elements.len();
+                            match &within {
+                                Span::Fixed(within) => way.parts.insert(0, Part { elements, within: *within }),
+                                Span::Computed(within) | Span::Until(within) => {
+                                    way.computed_parts.insert(0, ComputedPart { elements, within: within.clone() });
+                                }
+                            }
                         }
                     }
                     ways = Way::joined(&ways, &inner, &link);
@@ -348,6 +362,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let finders: Vec<(StepId, StepId)> = (0..self.steps.len())
             .map(StepId::from)
             .flat_map(|step| self.steps[step.index()].naming().map(move |(_, name)| (name, step)).collect::<Vec<_>>())
+            .chain(self.absent.iter().copied())
             .collect();
         for (at, name) in std::mem::take(&mut self.found).into_iter().enumerate() {
             let id = StepId::from(self.step_asts.len() + at);
@@ -469,7 +484,7 @@ pub(super) fn bound(d: Option<&ast::Expr>, low: &mut Lowering<'_>) -> (Option<Du
     }
 }
 
-fn link(then: &ast::Then, low: &mut Lowering<'_>) -> Link {
+pub(super) fn link(then: &ast::Then, low: &mut Lowering<'_>) -> Link {
     let after = then.after.as_ref().map(|d| low.duration(d));
     let (within, computed) = bound(then.within.as_ref(), low);
     Link { directly: then.directly, after, within, computed }

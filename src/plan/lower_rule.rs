@@ -10,8 +10,8 @@ use super::lower::{SetBuilder, fingerprint};
 use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
 use super::lower_pattern::{Way, bound};
 use super::ruleset::{
-    AfterMatch, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind, Rule,
-    Severity, SeverityRule, Step, Suppress, TemplatePiece,
+    AfterMatch, Ahead, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind,
+    Rule, Severity, SeverityRule, Step, Suppress, TemplatePiece,
 };
 use super::sliding::Sliding;
 use super::strategy;
@@ -38,6 +38,8 @@ pub(super) struct RuleBuilder<'s, 'a> {
     pub(super) step_asts: Vec<ast::Step>,
     /// Names that look-backs give to what they find, in written order.
     pub(super) found: Vec<Arc<str>>,
+    /// Names inside absences of groups that have been lowered, with the step before the absence.
+    pub(super) absent: Vec<(StepId, StepId)>,
     pub(super) pending_roles: Vec<PendingRole>,
     pub(super) reads: Vec<RuleId>,
     /// How often predicates ask for the whole event: they are decided before events are kept.
@@ -73,6 +75,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             step_keys: Vec::new(),
             step_asts: Vec::new(),
             found: Vec::new(),
+            absent: Vec::new(),
             pending_roles: Vec::new(),
             reads: reads.to_vec(),
             whole_in_predicates: 0,
@@ -99,6 +102,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             first: Box::new(ast::Element::Absence(ast::Absence {
                 fewer: None,
                 events: Vec::new(),
+                group: None,
                 within: None,
                 until: None,
                 span: decl.span,
@@ -114,6 +118,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         // Names first: a condition may only read earlier names, but which are names must be known.
         self.declare_steps(body, &mut low);
         self.declare_found(&mut low);
+        self.declare_absent(body, &mut low);
         for (step, at) in self.step_asts.clone().iter().zip(0..) {
             self.step_keys[at] = self.step_components(step, &mut low);
         }
@@ -128,7 +133,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             .map(|g| self.guard(g, None, None, &mut low))
             .collect();
         let mut ways = self.sequence(body, &mut low);
-        let Way { elements, parts, ahead: trailing } = ways.first().cloned().unwrap_or_default();
+        let Way { elements, parts, computed_parts, ahead: trailing } = ways.first().cloned().unwrap_or_default();
         if ways.len() == 1 {
             ways.clear();
         }
@@ -218,7 +223,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let consecutive = |step: &Step| step.quantifier.as_ref().is_some_and(|q| q.consecutive);
         let events = clause.and_then(|m| m.events).map(|e| e.count);
         let all_elements = elements.iter().chain(ways.iter().flat_map(|way| &way.elements));
-        let contiguous = all_elements.into_iter().any(is_contiguous) || self.steps.iter().any(consecutive);
+        let ends = trailing.iter().chain(ways.iter().flat_map(|way| &way.ahead));
+        let contiguous = all_elements.into_iter().any(is_contiguous)
+            || ends.into_iter().any(is_contiguous_inside)
+            || self.steps.iter().any(consecutive);
         // A window of so many events is over the class, whatever the step's `where`.
         let named = contiguous || events.is_some();
         self.statistics_and_named(&stats, named);
@@ -286,6 +294,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             trailing,
             within,
             parts,
+            computed_parts,
             alternatives: Vec::new(),
             computed_within,
             cancel,
@@ -309,8 +318,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             expect,
             reads_whole: low_whole_reads > 0,
         };
-        for Way { elements, parts, ahead } in ways {
-            let mut way = Rule { elements, parts, trailing: ahead, alternatives: Vec::new(), ..rule.clone() };
+        for Way { elements, parts, computed_parts, ahead } in ways {
+            let mut way =
+                Rule { elements, parts, computed_parts, trailing: ahead, alternatives: Vec::new(), ..rule.clone() };
             way.horizon = strategy::horizon(&way);
             way.hints = strategy::hints(&way);
             rule.alternatives.push(way);
@@ -460,8 +470,14 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
     }
 }
 
+/// Whether a group that must not come has a contiguous joint.
+fn is_contiguous_inside(ahead: &Ahead) -> bool {
+    ahead.group.as_ref().is_some_and(|group| group.steps.iter().any(|step| step.link.directly))
+}
+
 fn is_contiguous(element: &Element) -> bool {
     element.link.directly
+        || element.ahead.iter().any(is_contiguous_inside)
         || match &element.kind {
             ElementKind::Group(group) => group.body.iter().any(|(_, link)| link.directly),
             _ => false,

@@ -10,6 +10,7 @@ pub mod exact;
 pub mod expr;
 pub mod key;
 pub mod lower;
+mod lower_absent;
 mod lower_clock;
 pub mod lower_expr;
 mod lower_follow;

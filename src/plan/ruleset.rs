@@ -160,7 +160,9 @@ pub struct Rule {
     pub within: Option<Duration>,
     /// Bounds on parts of the pattern.
     pub parts: Vec<Part>,
-    /// The same over the match, if it is not.
+    /// Those of which the bound is not constant.
+    pub computed_parts: Vec<ComputedPart>,
+    /// The bound of the match, if it is not constant.
     pub computed_within: Option<Box<Expr>>,
     /// For a pattern with `any` of sequences: a rule for each way through it, with the same steps, guards and roles,
     /// and the elements of that way. Empty for all other patterns, whose one way is the rule's own.
@@ -445,7 +447,8 @@ pub struct Step {
     pub reads: Vec<StepId>,
     /// [`Step::cross`] reads `prev`.
     pub reads_prev: bool,
-    /// It is no step of the pattern: it holds what the `if q: X in last d` of this step has found, and is never bound.
+    /// It is no step of the pattern and is never bound: it holds what the `if q: X in last d` of this step has found, or
+    /// what the search for an absent group behind this step stands at.
     pub found_by: Option<StepId>,
 }
 
@@ -614,6 +617,15 @@ pub struct Part {
     pub within: Duration,
 }
 
+/// `{ … } within a.minutes * 1m`: tested when everything is bound.
+#[derive(Clone, Debug)]
+pub struct ComputedPart {
+    /// The elements, by place.
+    pub elements: Range<usize>,
+    /// A duration over the whole match; the bound does not hold if it is missing.
+    pub within: Expr,
+}
+
 /// A joint between two elements.
 #[derive(Clone, Debug, Default)]
 pub struct Link {
@@ -630,12 +642,44 @@ pub struct Link {
 /// `no X within d`, `fewer than 3 of X until T`.
 #[derive(Clone, Debug)]
 pub struct Ahead {
-    /// Events of these.
+    /// Events of these; none for a group.
     pub guards: Vec<GuardId>,
+    /// A sequence that must not lie wholly before the deadline.
+    pub group: Option<Box<AbsentGroup>>,
     /// So many of them break it: 1 for `no`.
     pub fewer: u64,
     /// From the previous element's last event on, closed.
     pub within: Span,
+}
+
+/// `no { a: X then b: Y } within d`.
+#[derive(Clone, Debug)]
+pub struct AbsentGroup {
+    /// Its steps, in order; never empty.
+    pub steps: Vec<AbsentStep>,
+    /// Events of the steps' classes, whatever their conditions: beside those that the pattern names they break
+    /// `directly` inside. Empty if no joint asks for that.
+    pub between: Vec<GuardId>,
+}
+
+impl AbsentGroup {
+    /// Whether each step can be decided by itself: nothing inside reads what another one has found.
+    pub fn is_separable(&self) -> bool {
+        self.steps.iter().all(|step| !step.reads_inside)
+    }
+}
+
+/// A step of an absent group.
+#[derive(Clone, Debug)]
+pub struct AbsentStep {
+    /// Its class, key and condition.
+    pub guard: GuardId,
+    /// Where the event is put that it has found, after the steps of the pattern in [`Rule::steps`]; for named steps.
+    pub name: Option<StepId>,
+    /// The joint to the step before; nothing for the first.
+    pub link: Link,
+    /// Its condition or joint reads an event found by a step of the group.
+    pub reads_inside: bool,
 }
 
 /// A length of time, or what it is computed from: an expression over the events that are bound where it stands.
@@ -694,6 +738,12 @@ impl Rule {
             }
             _ => None,
         }
+    }
+
+    /// The groups that must not come.
+    pub fn absent_groups(&self) -> impl Iterator<Item = &AbsentGroup> {
+        let ahead = self.ways().iter().flat_map(|w| w.trailing.iter().chain(w.elements.iter().flat_map(|e| &e.ahead)));
+        ahead.filter_map(|ahead| ahead.group.as_deref())
     }
 
     /// The ways through the pattern.

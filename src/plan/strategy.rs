@@ -95,8 +95,11 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
     if !rule.parts.is_empty() {
         return no("a part of the pattern has a bound of its own");
     }
-    if rule.computed_within.is_some() || rule.has_computed_deadline() {
+    if rule.computed_within.is_some() || !rule.computed_parts.is_empty() || rule.has_computed_deadline() {
         return no("a bound depends on what is bound");
+    }
+    if rule.trailing.iter().any(|a| a.group.is_some()) {
+        return no("an absence is that of a sequence");
     }
     if rule.trailing.iter().any(|a| a.fewer > 1) {
         return no("an absence counts");

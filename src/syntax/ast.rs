@@ -540,13 +540,15 @@ pub struct Guard {
     pub span: Span,
 }
 
-/// `no X where P, Y within d`, `fewer than 3 of X until T`
+/// `no X where P, Y within d`, `fewer than 3 of X until T`, `no { a: X then b: Y } within d`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Absence {
     /// `fewer than N of`: as many break it; none for `no`, which the first breaks.
     pub fewer: Option<u64>,
-    /// What must not come; never empty.
+    /// What must not come; never empty. Of a group: its steps, in order.
     pub events: Vec<Guard>,
+    /// What makes a sequence of them.
+    pub group: Option<AbsentGroup>,
     /// For how long; without it and `until` the absence lasts until the next step.
     pub within: Option<Expr>,
     /// Until what time.
@@ -560,6 +562,17 @@ impl Absence {
     pub fn is_timed(&self) -> bool {
         self.within.is_some() || self.until.is_some()
     }
+}
+
+/// `{ a: X then b: Y }` of an absence: the names and joints of a sequence of events that must not come as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AbsentGroup {
+    /// The name of each step; as many as the absence has events. They mean something inside the braces only.
+    pub names: Vec<Option<Ident>>,
+    /// What joins each step but the first to the one before.
+    pub joints: Vec<Then>,
+    /// The braces.
+    pub span: Span,
 }
 
 /// `all { a: X  b: Y } without Z`

@@ -1,7 +1,7 @@
 //! From what pest matched to the syntax tree: the state that all builders share, spans, names and texts.
 //!
-//! The builders never fail. What a `compat_*` rule matched is reported and mended, what a `later_*` rule matched is
-//! reported and left out, so one pass over a text finds all its problems.
+//! The builders never fail. What a `compat_*` rule matched is reported and mended, so one pass over
+//! a text finds all its problems.
 
 use pest::iterators::Pair;
 

@@ -17,7 +17,6 @@ mod print_pattern;
 mod printer;
 mod recover;
 mod scanner;
-mod second_ring;
 pub mod source;
 pub mod spelling;
 mod split;

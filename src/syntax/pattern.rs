@@ -2,10 +2,12 @@
 
 use pest::iterators::Pair;
 
-use super::ast::{Absence, All, Any, Choice, Element, EventsBound, Expr, ExprKind, Group, MatchClause, Sequence, Then};
+use super::ast::{
+    Absence, AbsentGroup, All, Any, Choice, Element, EventsBound, Expr, ExprKind, Group, Guard, MatchClause, Sequence,
+    Then,
+};
 use super::build::Builder;
 use super::grammar::Rule;
-use super::second_ring;
 use super::source::Span;
 use crate::diag::{Code, Diagnostic};
 
@@ -232,7 +234,7 @@ impl Builder<'_> {
 
     fn absence(&mut self, pair: Pair<'_, Rule>) -> Option<Absence> {
         let span = self.span(&pair);
-        let (mut events, mut fewer, mut of) = (Vec::new(), None, false);
+        let (mut events, mut fewer, mut of, mut group) = (Vec::new(), None, false, None);
         let (mut within, mut until) = (None, None);
         for part in pair.into_inner() {
             let at = self.span(&part);
@@ -250,7 +252,10 @@ impl Builder<'_> {
                     }
                     until = part.into_inner().find(|p| p.as_rule() == Rule::expr).map(|p| self.expr(p));
                 }
-                Rule::later_group_absence => self.later(&second_ring::GROUP_ABSENCE, at),
+                Rule::absent_group => {
+                    let (steps, joined) = self.absent_group(part)?;
+                    (events, group) = (steps, Some(joined));
+                }
                 _ => {}
             }
         }
@@ -263,7 +268,55 @@ impl Builder<'_> {
             );
         }
         let fewer = fewer.map(|(n, _)| n);
-        (!events.is_empty()).then_some(Absence { fewer, events, within, until, span })
+        (!events.is_empty()).then_some(Absence { fewer, events, group, within, until, span })
+    }
+
+    /// The steps of `no { a: X then b: Y }`, which take a condition, a key and bounds on the gaps between them.
+    fn absent_group(&mut self, pair: Pair<'_, Rule>) -> Option<(Vec<Guard>, AbsentGroup)> {
+        let span = self.span(&pair);
+        let mut group = AbsentGroup { names: Vec::new(), joints: Vec::new(), span };
+        let (mut stray, mut events, mut refused) = (None, Vec::new(), false);
+        let found = pair.into_inner().find(|p| p.as_rule() == Rule::sequence);
+        let sequence = found.and_then(|p| self.sequence(p, &mut stray));
+        self.refuse_stray(stray);
+        let sequence = sequence?;
+        let first = (None, *sequence.first);
+        for (then, element) in std::iter::once(first).chain(sequence.rest.into_iter().map(|(t, e)| (Some(t), e))) {
+            let step = match element {
+                Element::Step(step) => step,
+                other => {
+                    self.too_rich(other.span(), "this");
+                    refused = true;
+                    continue;
+                }
+            };
+            let more = step.quantifier.as_ref().map(|q| (q.span, "a number of events"));
+            let more = more.or(step.guards.first().map(|g| (g.span, "a guard")));
+            let more = more.or(step.until.as_ref().map(|u| (u.span, "`until`")));
+            let more = more.or(step.ends.as_ref().map(|e| (e.span, "`until`")));
+            let more = more.or(then.as_ref().filter(|t| t.next).map(|t| (t.span, "`next`")));
+            if let Some((at, what)) = more {
+                self.too_rich(at, what);
+                refused = true;
+            }
+            events.push(Guard { classes: step.classes, condition: step.condition, by: step.by, span: step.span });
+            group.names.push(step.name);
+            group.joints.extend(then);
+        }
+        (!refused).then_some((events, group))
+    }
+
+    fn too_rich(&mut self, at: Span, what: &str) {
+        self.report(
+            Diagnostic::error(
+                Code("E0046"),
+                format!("{what} cannot stand inside the absence of a group"),
+                at,
+                "only single steps joined by `then`",
+            )
+            .note("a step inside takes `where` and `by`; a joint takes `directly`, `after` and `within`")
+            .help("give the absence a simpler group, or make a rule of the group and write `no alert.that_rule within 5m`"),
+        );
     }
 
     fn all(&mut self, pair: Pair<'_, Rule>) -> Option<All> {

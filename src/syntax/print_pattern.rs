@@ -1,8 +1,8 @@
 //! Patterns and tests back to text.
 
-use super::ast::{All, ClassRef, Group};
+use super::ast::{Absence, AbsentGroup, All, ClassRef, Group};
 use super::ast::{
-    Any, Count, Element, ExpectAlert, MatchClause, Path, Quantifier, Sequence, Step, StepGuardKind, TestDecl,
+    Any, Count, Element, ExpectAlert, Guard, MatchClause, Path, Quantifier, Sequence, Step, StepGuardKind, TestDecl,
     TestEvent, TestItem, TestValue, Then,
 };
 use super::doc::Doc;
@@ -50,10 +50,26 @@ impl Printer<'_> {
         };
         let line = lead(self.element(element));
         let fits = self.indent + line.width(WIDTH) <= WIDTH;
-        if matches!(element, Element::Step(_) | Element::Absence(_)) || fits && !self.has_comment(span) {
+        let plain = match element {
+            Element::Step(_) => true,
+            Element::Absence(absence) => absence.group.is_none(),
+            _ => false,
+        };
+        if plain || fits && !self.has_comment(span) {
             return self.unit(span, &line);
         }
         match element {
+            Element::Absence(absence @ Absence { group: Some(group), events, .. }) => {
+                let end = self.absence_end(absence);
+                self.block(span, &lead(Doc::text("no")), end.as_ref(), |printer| {
+                    for (i, guard) in events.iter().enumerate() {
+                        let then = i.checked_sub(1).and_then(|i| group.joints.get(i));
+                        let span = then.map_or(guard.span, |then| then.span.to(guard.span));
+                        let doc = printer.absent_step(group, i, guard);
+                        printer.unit(span, &doc);
+                    }
+                });
+            }
             Element::All(all) => {
                 let without = (!all.without.is_empty())
                     .then(|| Doc::concat([Doc::text("without "), self.guards(&all.without).nest(4).group()]));
@@ -123,12 +139,12 @@ impl Printer<'_> {
                     None => Doc::text("no "),
                     Some(n) => Doc::text(format!("fewer than {n} of ")),
                 };
-                let mut parts = vec![head, self.guards(&absence.events).nest(4).group()];
-                if let Some(within) = &absence.within {
-                    parts.extend([Doc::text(" within "), self.written.expr(within)]);
-                }
-                if let Some(until) = &absence.until {
-                    parts.extend([Doc::text(" until "), self.written.expr(until)]);
+                let mut parts = match &absence.group {
+                    None => vec![head, self.guards(&absence.events).nest(4).group()],
+                    Some(group) => vec![head, self.absent_group(absence, group)],
+                };
+                if let Some(end) = self.absence_end(absence) {
+                    parts.extend([Doc::text(" "), end]);
                 }
                 Doc::Concat(parts)
             }
@@ -163,6 +179,37 @@ impl Printer<'_> {
                 Doc::Concat(parts)
             }
         }
+    }
+
+    fn absence_end(&self, absence: &Absence) -> Option<Doc> {
+        match (&absence.within, &absence.until) {
+            (Some(within), _) => Some(Doc::concat([Doc::text("within "), self.written.expr(within)])),
+            (None, Some(until)) => Some(Doc::concat([Doc::text("until "), self.written.expr(until)])),
+            (None, None) => None,
+        }
+    }
+
+    fn absent_group(&self, absence: &Absence, group: &AbsentGroup) -> Doc {
+        let mut parts = vec![Doc::text("{ ")];
+        for (i, guard) in absence.events.iter().enumerate() {
+            parts.extend((i > 0).then(|| Doc::text(" ")));
+            parts.push(self.absent_step(group, i, guard));
+        }
+        parts.push(Doc::text(" }"));
+        Doc::Concat(parts)
+    }
+
+    /// A step that must not come, with the joint before it.
+    fn absent_step(&self, group: &AbsentGroup, at: usize, guard: &Guard) -> Doc {
+        let mut parts = Vec::new();
+        if let Some(then) = at.checked_sub(1).and_then(|before| group.joints.get(before)) {
+            parts.extend([self.then(then), Doc::text(" ")]);
+        }
+        if let Some(Some(name)) = group.names.get(at) {
+            parts.push(Doc::text(format!("{}: ", self.written.ident(name))));
+        }
+        parts.push(self.guard(guard, false));
+        Doc::Concat(parts)
     }
 
     fn member_list(&self, members: &[Step]) -> Doc {

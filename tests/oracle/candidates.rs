@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 
+use super::absent::Absent;
 use super::eval::{At, Binds, Env, World, join};
 use super::event::{Ms, Val};
 use super::expr::Expr;
@@ -174,7 +175,17 @@ impl Search<'_> {
                 self.members(i, joint, members, without, part, &mut taken, out);
             }
             Elem::Choice { .. } => unreachable!("each way is searched by itself"),
-            Elem::Absence { events, fewer, end } => self.absence(i, events, *fewer, end.as_ref(), part, out),
+            Elem::Absence { events, inner, end: Some(end), .. } if !inner.is_empty() => {
+                let Some(deadline) = self.deadline(end, part) else { return };
+                let after = part.last.expect("an absence follows a step");
+                let group = Absent { events, inner, after, deadline };
+                if !self.occurs(&group, part, 0, None, &part.binds) {
+                    let mut next = part.clone();
+                    next.waits.push(deadline);
+                    self.go(i + 1, &next, out);
+                }
+            }
+            Elem::Absence { events, fewer, end, .. } => self.absence(i, events, *fewer, end.as_ref(), part, out),
             Elem::Group { count, body, within } => self.group(i, joint, *count, body, *within, part, out),
         }
     }
@@ -421,7 +432,13 @@ impl Search<'_> {
         let part_holds = |p: &super::rule::Part| {
             let bound: Vec<usize> = rule.steps_of(p).iter().flat_map(|s| part.binds[s.id].clone()).collect();
             let ends = bound.iter().min().zip(bound.iter().max());
-            ends.is_none_or(|(&a, &b)| p.within.holds(events[b].ts - events[a].ts))
+            ends.is_none_or(|(&a, &b)| {
+                let length = events[b].ts - events[a].ts;
+                match &p.computed {
+                    None => p.within.holds(length),
+                    Some(d) => self.length(d, &part.binds).is_some_and(|d| length <= d),
+                }
+            })
         };
         if !rule.parts.iter().all(part_holds) {
             return;
@@ -482,7 +499,7 @@ impl Search<'_> {
         let empty = Part { binds: vec![vec![]; part.binds.len()], env: self.key.clone(), last: None, ..part.clone() };
         // Bounds of parts that the repetition stands in reach back no further than their last events let them.
         let in_parts = |s: usize| {
-            rule.parts.iter().filter(|p| (p.from..p.to).contains(&elem)).all(|p| {
+            rule.parts.iter().filter(|p| p.computed.is_none() && (p.from..p.to).contains(&elem)).all(|p| {
                 let newest = rule.steps_of(p).iter().flat_map(|s| &part.binds[s.id]).max().copied();
                 newest.is_none_or(|n| p.within.holds(self.world.events[n].ts - self.world.events[s].ts))
             })

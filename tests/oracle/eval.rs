@@ -119,12 +119,13 @@ impl World<'_> {
 
     pub fn value(&self, expr: &Expr, at: At<'_>) -> Val {
         let list = |name: &str| -> &[usize] {
-            let step = self.rule.step_named(name).unwrap_or_else(|| panic!("no step named {name}"));
-            at.binds.get(step.id).map_or(&[], |l| l)
+            let step = self.rule.step_named(name).map(|s| s.id).or_else(|| self.rule.absent_named(name));
+            let step = step.unwrap_or_else(|| panic!("no step named {name}"));
+            at.binds.get(step).map_or(&[], |l| l)
         };
         let of = |index: Option<&usize>, field: &str| index.map_or(Val::Missing, |&i| self.events[i].field(field));
         match expr {
-            Expr::Of(Sel::Plain, name, f) if self.rule.step_named(name).is_none() => {
+            Expr::Of(Sel::Plain, name, f) if self.rule.named_last(name).is_some() => {
                 of(self.looked_back(name, at).as_ref(), f)
             }
             Expr::Num(n) => Val::Num(*n),

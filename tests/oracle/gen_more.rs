@@ -77,6 +77,12 @@ pub fn spans(r: &mut Random, rule: &mut Rule) {
             }
         }
     }
+    for part in &mut rule.parts {
+        if r.percent(35) {
+            part.computed = length(r, &before);
+            part.within = if part.computed.is_some() { Bound::closed(0) } else { part.within };
+        }
+    }
     if r.percent(30) && !before.is_empty() {
         rule.computed = length(r, &before);
         if rule.computed.is_some() {

@@ -52,7 +52,7 @@ impl Maker<'_> {
                 let timed = self.r.percent(65);
                 let events = self.guards(true);
                 let end = timed.then(|| End::After(self.length(1, 4)));
-                rule.body.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
+                rule.body.push((Joint::default(), Elem::Absence { events, inner: vec![], fewer: 1, end }));
             }
             let joint = if i > 0 { self.joint() } else { Joint::default() };
             let elem = self.elem(i == 0, elements == 1);
@@ -61,7 +61,7 @@ impl Maker<'_> {
         while self.r.percent(17) {
             let events = self.guards(true);
             let end = Some(End::After(self.length(1, 5)));
-            rule.body.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
+            rule.body.push((Joint::default(), Elem::Absence { events, inner: vec![], fewer: 1, end }));
         }
         if self.handed {
             self.hand_over(&mut rule);
@@ -86,6 +86,7 @@ impl Maker<'_> {
             self.computed_key(&mut rule.by[0]);
         }
         super::gen_more::ends(self.r, &mut rule);
+        super::gen_absent::absent_groups(self.r, &mut rule);
         if !rule.classes.is_empty() && !super::render::text(&rule).contains("E ") {
             rule.classes.clear();
         }
@@ -120,7 +121,7 @@ impl Maker<'_> {
             if self.r.percent(15) {
                 let events = self.guards_over(&visible);
                 let end = Some(End::After(self.length(1, 4)));
-                member.push((Joint::default(), Elem::Absence { events, fewer: 1, end }));
+                member.push((Joint::default(), Elem::Absence { events, inner: vec![], fewer: 1, end }));
             }
         }
         let own = vec![(Joint::default(), rule.body[at].1.clone())];
@@ -180,7 +181,7 @@ impl Maker<'_> {
             for _ in 0..1 + self.r.weighted(&[85, 15]) {
                 let from = self.r.below(rule.body.len());
                 let to = from + 1 + self.r.below(rule.body.len() - from);
-                rule.parts.push(Part { from, to, within: self.bound(1, 5) });
+                rule.parts.push(Part { from, to, within: self.bound(1, 5), computed: None });
             }
             rule.parts.sort_by_key(|p| (p.from, std::cmp::Reverse(p.to)));
         }

@@ -5,6 +5,7 @@
 //! The test programs that use it (`tests/oracle.rs`, `tests/suite.rs`, `tests/real_data.rs`) each need a part only.
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
+pub mod absent;
 pub mod candidates;
 pub mod case;
 pub mod engine;
@@ -12,6 +13,7 @@ pub mod eval;
 pub mod event;
 pub mod expr;
 pub mod follow;
+pub mod gen_absent;
 pub mod gen_expr;
 pub mod gen_more;
 pub mod gen_rule;

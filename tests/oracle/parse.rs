@@ -328,8 +328,9 @@ impl Parser {
                 let mut inner = self.sequence(from);
                 self.symbol("}");
                 if self.take_word("within") {
-                    let within = self.bound();
-                    self.parts.push(Part { from, to: from + inner.len(), within });
+                    let (within, computed) = self.length();
+                    let within = within.unwrap_or(Bound::closed(0));
+                    self.parts.push(Part { from, to: from + inner.len(), within, computed });
                 }
                 inner[0].0 = joint;
                 out.append(&mut inner);
@@ -366,7 +367,17 @@ impl Parser {
                 fewer = self.count();
                 self.expect("of");
             }
-            let events = self.guards();
+            let (mut events, mut inner) = (vec![], vec![]);
+            if self.take_symbol("{") {
+                for (joint, elem) in self.sequence(0) {
+                    let Elem::Step(step) = elem else { panic!("not in an absence: {elem:?}") };
+                    events.push(Guard { classes: step.classes, cond: step.cond, by: step.by });
+                    inner.push((joint, step.name));
+                }
+                self.symbol("}");
+            } else {
+                events = self.guards();
+            }
             let end = if self.take_word("within") {
                 Some(match self.expr() {
                     Expr::Span(d) => End::After(d),
@@ -375,7 +386,7 @@ impl Parser {
             } else {
                 self.take_word("until").then(|| End::Until(self.expr()))
             };
-            return Elem::Absence { events, fewer, end };
+            return Elem::Absence { events, inner, fewer, end };
         }
         if (self.is_word(0, "all") || self.is_word(0, "any")) && self.is_symbol(1, "{") {
             let all = self.word() == "all";

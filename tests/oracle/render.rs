@@ -52,7 +52,8 @@ pub fn text(rule: &Rule) -> String {
         }
         out += &elem_text(elem);
         for part in rule.parts.iter().rev().filter(|p| p.to == i + 1) {
-            out += &format!(" }} within {}", bound(part.within));
+            let within = part.computed.as_ref().map_or_else(|| bound(part.within), expr);
+            out += &format!(" }} within {within}");
         }
     }
     out += " }";
@@ -146,7 +147,7 @@ fn elem_text(elem: &Elem) -> String {
     let steps = |m: &[Step]| m.iter().map(step).collect::<Vec<_>>().join("  ");
     match elem {
         Elem::Step(s) => step(s),
-        Elem::Absence { events, fewer, end } => {
+        Elem::Absence { events, inner, fewer, end } => {
             let end = match end {
                 None => String::new(),
                 Some(End::After(d)) => format!(" within {}", duration(*d)),
@@ -154,7 +155,18 @@ fn elem_text(elem: &Elem) -> String {
                 Some(End::Until(t)) => format!(" until {}", expr(t)),
             };
             let head = if *fewer == 1 { "no".to_string() } else { format!("fewer than {fewer} of") };
-            format!("{head} {}{end}", guards(events))
+            if inner.is_empty() {
+                return format!("{head} {}{end}", guards(events));
+            }
+            let mut out = String::new();
+            for (guard, (joint, name)) in events.iter().zip(inner) {
+                if !out.is_empty() {
+                    out += &format!(" {} ", joint_text(joint));
+                }
+                out += &name.as_ref().map_or(String::new(), |n| format!("{n}: "));
+                out += &guards(std::slice::from_ref(guard));
+            }
+            format!("{head} {{ {out} }}{end}")
         }
         Elem::Any { members } => format!("any {{ {} }}", steps(members)),
         Elem::All { members, without } if without.is_empty() => format!("all {{ {} }}", steps(members)),

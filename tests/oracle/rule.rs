@@ -53,11 +53,13 @@ impl Bound {
 }
 
 /// A bound on the elements `from..to` of a body.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     pub from: usize,
     pub to: usize,
     pub within: Bound,
+    /// `within a.v * 1s`, in place of the other.
+    pub computed: Option<Expr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -110,9 +112,11 @@ pub struct Joint {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Elem {
     Step(Step),
-    /// `no X, Y within d`, `fewer than 3 of X until T`
+    /// `no X, Y within d`, `fewer than 3 of X until T`, `no { p: X then Y } within d`
     Absence {
         events: Vec<Guard>,
+        /// Of a group: the joint before each of the events, and its name.
+        inner: Vec<(Joint, Option<String>)>,
         /// So many hits break it.
         fewer: usize,
         end: Option<End>,
@@ -267,6 +271,14 @@ impl Elem {
         }
     }
 
+    /// Names inside the absence of a group.
+    pub fn absent_names(&self) -> Vec<String> {
+        match self {
+            Self::Absence { inner, .. } => inner.iter().filter_map(|(_, name)| name.clone()).collect(),
+            _ => vec![],
+        }
+    }
+
     /// Whether a candidate may bind nothing to it.
     pub fn may_be_empty(&self) -> bool {
         match self {
@@ -321,6 +333,12 @@ impl Rule {
         for (id, step) in self.body.iter_mut().flat_map(|(_, e)| e.steps_mut()).enumerate() {
             step.id = id;
         }
+    }
+
+    /// What a name inside the absence of a group means: a place behind those of the steps.
+    pub fn absent_named(&self, name: &str) -> Option<usize> {
+        let names = self.body.iter().flat_map(|(_, e)| e.absent_names());
+        names.into_iter().position(|n| n == name).map(|at| self.steps().len() + at)
     }
 
     pub fn step_named(&self, name: &str) -> Option<&Step> {

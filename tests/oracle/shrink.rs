@@ -101,12 +101,40 @@ fn smaller(rule: &Rule) -> Vec<Rule> {
             }
         });
         with(&|r| {
-            if let Elem::Absence { events, .. } = &mut r.body[i].1 {
+            if let Elem::Absence { events, inner, .. } = &mut r.body[i].1 {
                 events.truncate(1);
+                inner.clear();
                 events[0].cond = None;
                 events[0].by.clear();
             }
         });
+        for n in 0..3 {
+            with(&|r| {
+                if let Elem::Absence { events, inner, .. } = &mut r.body[i].1
+                    && n < inner.len()
+                    && inner.len() > 1
+                {
+                    events.remove(n);
+                    inner.remove(n);
+                    inner[0].0 = Joint::default();
+                }
+            });
+            with(&|r| {
+                if let Elem::Absence { events, inner, .. } = &mut r.body[i].1
+                    && n < inner.len()
+                {
+                    events[n].cond = None;
+                    inner[n] = (Joint::default(), None);
+                }
+            });
+            with(&|r| {
+                if let Elem::Absence { events, inner, .. } = &mut r.body[i].1
+                    && n < inner.len()
+                {
+                    events[n].cond = None;
+                }
+            });
+        }
         with(&|r| {
             if let Elem::Absence { fewer, .. } = &mut r.body[i].1 {
                 *fewer = (*fewer - 1).max(1);

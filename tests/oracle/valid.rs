@@ -1,5 +1,6 @@
 //! What `check` refuses, as far as the generator and the shrinker could make it.
 
+use super::event::Ms;
 use super::expr::{Expr, Sel};
 use super::rule::*;
 
@@ -46,7 +47,10 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
     }
     match elem {
         Elem::Choice { .. } => {}
-        Elem::Absence { events, fewer, end } => {
+        Elem::Absence { events, inner, fewer, end } => {
+            if let Some(why) = against_group(rule, inner, *fewer, end.as_ref()) {
+                return Some(why);
+            }
             if !plain {
                 return Some("a joint before an absence");
             }
@@ -59,7 +63,7 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
             if end.is_some() && following.is_some_and(|e| !matches!(e, Elem::Absence { .. }) && e.may_be_empty()) {
                 return Some("an absence before a step that may be empty: where its deadline counts is open");
             }
-            if events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
+            if inner.is_empty() && events.len() > 1 && events[..events.len() - 1].iter().any(|g| !g.by.is_empty()) {
                 return Some("a comma after `by`");
             }
         }
@@ -115,6 +119,42 @@ fn element(rule: &Rule, i: usize, joint: &Joint, elem: &Elem, following: Option<
         }
     }
     None
+}
+
+/// What the absence of a group does not take.
+fn against_group(
+    rule: &Rule,
+    inner: &[(Joint, Option<String>)],
+    fewer: usize,
+    end: Option<&End>,
+) -> Option<&'static str> {
+    if inner.is_empty() {
+        return None;
+    }
+    let Some(end) = end else { return Some("the absence of a group without an end") };
+    let empty = |j: &Joint| j.after.is_some_and(|a| j.within.is_some_and(|w| !w.holds(a)));
+    if fewer > 1 || inner.iter().any(|(j, _)| j.next || j.computed.is_some() || empty(j)) || rule.repeat.is_some() {
+        return Some("the absence of a group with what it does not take");
+    }
+    if inner[0].0 != Joint::default() {
+        return Some("a joint before the first of a group");
+    }
+    let least: Ms = inner.iter().filter_map(|(j, _)| j.after).sum();
+    if end.fixed().is_some_and(|d| least > d || least == d && least > 0 && d == 0) {
+        return Some("a group that takes longer than its absence");
+    }
+    let directly = inner.iter().any(|(j, _)| j.directly);
+    let partial = partial_guard(rule) || rule.steps().iter().any(|s| partial_statistic(rule, s));
+    if directly && (rule.handed_over() || partial) {
+        return Some("`directly` inside a group where keys are in parts");
+    }
+    if directly && rule.by.len() == 1 && rule.steps().iter().any(|s| !s.by.is_empty()) {
+        return Some("`directly` inside a group over keys from different fields");
+    }
+    let names: Vec<&String> = inner.iter().filter_map(|(_, name)| name.as_ref()).collect();
+    let all: Vec<String> = rule.body.iter().flat_map(|(_, e)| e.absent_names()).collect();
+    let twice = |n: &&String| rule.step_named(n).is_some() || all.iter().filter(|other| other == n).count() > 1;
+    names.iter().any(twice).then_some("a name of a group twice")
 }
 
 /// Every name is read after it is bound, and in the way it is bound.
@@ -183,12 +223,16 @@ fn names(rule: &Rule) -> Option<&'static str> {
             bound[before.len()..].iter_mut().for_each(|(_, many)| *many = true);
         }
         fine &= match elem {
-            Elem::Absence { events, end, .. } => {
-                guards(events, &before)
-                    && match end {
-                        Some(End::Computed(e) | End::Until(e)) => reads(e, &before),
-                        _ => true,
-                    }
+            Elem::Absence { events, inner, end, .. } => {
+                let mut inside = before.clone();
+                events.iter().enumerate().all(|(i, event)| {
+                    let fine = guards(std::slice::from_ref(event), &inside);
+                    inside.extend(inner.get(i).and_then(|(_, name)| Some((name.clone()?, false))));
+                    fine
+                }) && match end {
+                    Some(End::Computed(e) | End::Until(e)) => reads(e, &before),
+                    _ => true,
+                }
             }
             Elem::All { without, .. } => guards(without, &before),
             _ => true,
@@ -198,7 +242,8 @@ fn names(rule: &Rule) -> Option<&'static str> {
             return Some("a name out of scope");
         }
     }
-    if !rule.computed.as_ref().is_none_or(|d| reads(d, &bound)) {
+    let lengths = rule.computed.iter().chain(rule.parts.iter().filter_map(|p| p.computed.as_ref()));
+    if !lengths.into_iter().all(|d| reads(d, &bound)) {
         return Some("a name out of scope");
     }
     if let Skip::ToFirst(name) | Skip::ToLast(name) = &rule.skip
@@ -461,7 +506,9 @@ fn against_pending(rule: &Rule) -> Option<&'static str> {
     let last = rule.body.iter().rposition(|(_, e)| matches!(e, Elem::Step(_)));
     let single = |(at, e): (usize, &Elem)| match e {
         Elem::Step(s) => s.quant.is_none(),
-        Elem::Absence { end, fewer, .. } => end.is_none() || *fewer == 1 && Some(at) > last,
+        Elem::Absence { inner, end, fewer, .. } => {
+            inner.is_empty() && (end.is_none() || *fewer == 1 && Some(at) > last)
+        }
         _ => false,
     };
     let looks_back = |s: &&Step| {
@@ -501,7 +548,14 @@ fn parts(rule: &Rule) -> Option<&'static str> {
         {
             return Some("braces beside an absence");
         }
-        if gaps_of(&rule.body[part.from..part.to], Some(part.within), true) {
+        let first = &rule.body[0].1;
+        if part.computed.is_some()
+            && part.from == 0
+            && (matches!(first, Elem::Group { .. }) || first.steps().iter().any(|s| s.quant.is_some()))
+        {
+            return Some("a computed part that begins with a repetition");
+        }
+        if part.computed.is_none() && gaps_of(&rule.body[part.from..part.to], Some(part.within), true) {
             return Some("gaps longer than the part");
         }
     }

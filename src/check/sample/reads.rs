@@ -168,7 +168,7 @@ impl<'a> Collector<'_, 'a> {
         {
             required_fields(&decl.condition, &mut known);
         }
-        for skip in skips(&[condition], &known, &|name| model.is_name(name)) {
+        for skip in skips(&[condition], &known, self.names, &|name| model.is_name(name)) {
             self.negations.push(Negated {
                 classes: at.classes.clone(),
                 path: skip.path.parts.iter().map(|p| p.name.clone()).collect(),
@@ -196,6 +196,9 @@ impl<'a> Collector<'_, 'a> {
             if let Some(found) = at.model.and_then(|m| m.found_named(head)) {
                 let classes = found.guard.events.first().and_then(|e| plain_classes(&e.classes));
                 return self.fields_of(classes, &path.parts[1..], path.span, how);
+            }
+            if let Some(absent) = at.model.and_then(|m| m.absent_named(head)) {
+                return self.fields_of(plain_classes(&absent.guard.classes), &path.parts[1..], path.span, how);
             }
             if head == "prev" {
                 if let Some(own) = at.own {

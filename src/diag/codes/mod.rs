@@ -4,7 +4,6 @@ pub mod check;
 pub mod config;
 pub mod eql;
 pub mod sample;
-pub mod second_ring;
 pub mod sigma;
 pub mod sigma_correlation;
 pub mod syntax;

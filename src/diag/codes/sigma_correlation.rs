@@ -38,11 +38,6 @@ codes! {
         wrong "title: A\nname: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  timespan: 5m\n  condition:\n    gte: 2\n---\ntitle: B\nname: b\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 5m\n  condition:\n    gte: 2",
         right "title: Failed\nname: failed\nlogsource:\n  product: linux\ndetection:\n  sel:\n    outcome: failure\n  condition: sel\n---\ntitle: B\nname: b\ncorrelation:\n  type: event_count\n  rules: [failed]\n  timespan: 5m\n  condition:\n    gte: 2\n---\ntitle: A\nname: a\ncorrelation:\n  type: event_count\n  rules: [b]\n  timespan: 1h\n  condition:\n    gte: 2";
 
-    DUPLICATE "E0852" "two rules have the same id or name",
-        "A reference must mean one rule. Of two with the same `id` or `name` the second is refused.",
-        wrong "title: Failed\nname: failed\nlogsource:\n  product: linux\ndetection:\n  sel:\n    outcome: failure\n  condition: sel\n---\ntitle: Failed too\nname: failed\nlogsource:\n  product: linux\ndetection:\n  sel:\n    result: failure\n  condition: sel",
-        right "title: Failed\nname: failed\nlogsource:\n  product: linux\ndetection:\n  sel:\n    outcome: failure\n  condition: sel\n---\ntitle: Failed too\nname: failed_too\nlogsource:\n  product: linux\ndetection:\n  sel:\n    result: failure\n  condition: sel";
-
     CORRELATION "E0853" "a correlation that cannot be decided on a stream",
         "The condition does not fit the type, leaves out what it needs (`field`, `percentile`), can never or always hold, or asks for something that no stream of events can decide. The message says which.",
         wrong "title: Failed\nname: failed\nlogsource:\n  product: linux\ndetection:\n  sel:\n    outcome: failure\n  condition: sel\n---\ntitle: Users\ncorrelation:\n  type: value_count\n  rules: [failed]\n  timespan: 5m\n  condition:\n    gte: 3",
@@ -57,4 +52,9 @@ codes! {
         "A rule applies to events of its log source only. For this one no pipeline says by which fields they are known, so the rule is held to events that have the parts of the log source as fields, `product`, `category` and `service`, or the same below `logsource`. Add them where the events are shipped, say in a pipeline what tells them apart, or run with `--pipeline none` over a file that holds nothing else.",
         wrong "title: Bucket\nlogsource:\n  product: gcp\n  service: gcp.audit\ndetection:\n  sel:\n    method: storage.buckets.delete\n  condition: sel",
         right "name: gcp\npriority: 10\ntransformations:\n  - type: add_condition\n    conditions:\n      logName|contains: cloudaudit\n    rule_conditions:\n      - type: logsource\n        product: gcp\n        service: gcp.audit";
+
+    FILTER "W0842" "a filter reaches no rule",
+        "A filter is added to the rules that it names, or to `any`, as far as they are of its log source: every part that the filter's `logsource` gives must be the rule's. One that reaches no rule changes nothing.",
+        wrong "title: Shell\nname: shell\nlogsource:\n  product: linux\ndetection:\n  sel:\n    cmd: sh\n  condition: sel\n---\ntitle: Not the backup\nlogsource:\n  product: windows\nfilter:\n  rules: [shell]\n  backup:\n    user: backup\n  condition: not backup",
+        right "title: Shell\nname: shell\nlogsource:\n  product: linux\ndetection:\n  sel:\n    cmd: sh\n  condition: sel\n---\ntitle: Not the backup\nlogsource:\n  product: linux\nfilter:\n  rules: [shell]\n  backup:\n    user: backup\n  condition: not backup";
 }

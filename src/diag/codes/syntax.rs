@@ -235,4 +235,10 @@ table! {
      and absences are bounded by durations.",
     "match { a: login then within 3 events b: logout }",
     "match { a: login then within 5m b: logout }";
+
+    "E0046", "more than single steps in the absence of a group",
+    "`no { a: X then b: Y } within d` holds if no such sequence lies wholly between the event before and the deadline. \
+     Its steps take `where` and `by`, and its joints `directly`, `after` and `within`.",
+    "match { a: start then no { b: at least 3 of x then c: y } within 5m }",
+    "match { a: start then no { b: x then c: y } within 5m }";
 }

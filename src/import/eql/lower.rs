@@ -308,7 +308,7 @@ fn step(name: Option<Ident>, classes: Vec<ClassRef>, condition: Option<Expr>, sp
 fn absence(events: Vec<Guard>, within: Option<Expr>, until: Option<Expr>) -> Element {
     let span = events.first().map_or(Span::default(), |first| first.span);
     let span = events.last().map_or(span, |last| span.to(last.span));
-    Element::Absence(Absence { fewer: None, events, within, until, span })
+    Element::Absence(Absence { fewer: None, events, group: None, within, until, span })
 }
 
 /// `unless X in last < 5m`; of several steps only what lies before the first: `and @ts < e1.@ts`.

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::lower::{self, Names};
+use super::link::{Linked, link};
+use super::lower::Names;
 use super::model::{Document, Text};
+use super::pipeline::Pipelines;
 use crate::diag::Diagnostic;
 use crate::diag::codes::sigma as codes;
-use crate::syntax::ast::{File, Item};
+use crate::syntax::ast::File;
 use crate::syntax::source::SourceId;
 
 /// What became of Sigma files.
@@ -21,40 +23,17 @@ pub struct Rules {
 }
 
 /// Makes rules of documents. `names` are names of rules that are taken, `hidden` those of `let`s.
-pub fn assemble(sources: Vec<(SourceId, Vec<Document>)>, names: BTreeSet<String>, hidden: &BTreeSet<String>) -> Rules {
-    let mut rules = Rules::default();
+pub fn assemble(
+    sources: Vec<(SourceId, Vec<Document>)>,
+    names: BTreeSet<String>,
+    hidden: &BTreeSet<String>,
+    pipelines: &Pipelines,
+) -> Rules {
+    let mut problems = Vec::new();
     let mut names = Names::new(names);
-    let sources = without_duplicates(sources, &mut rules.problems);
-    for (source, documents) in &sources {
-        let mut file = File::default();
-        for document in documents {
-            let made = match document {
-                Document::Detection(rule) => {
-                    let name = names.name(&rule.head);
-                    lower::rule(rule, name, hidden, &mut rules.problems)
-                }
-                Document::Correlation(rule) => {
-                    let message = "correlations are not built yet";
-                    let report = Diagnostic::error(codes::WRONG_PART, message, rule.kind_span, "");
-                    rules.problems.push(report.help("write the rule in the language of this program"));
-                    None
-                }
-                Document::Filter(rule) => {
-                    let message = "filters are not built yet";
-                    let report = Diagnostic::error(codes::WRONG_PART, message, rule.logsource.span, "");
-                    rules.problems.push(report.help("write the condition into the rules"));
-                    None
-                }
-                Document::Refused(_) => None,
-            };
-            match made {
-                Some(rule) => file.items.push(Item::Rule(rule)),
-                None => rules.refused += 1,
-            }
-        }
-        rules.files.push((*source, file));
-    }
-    rules
+    let sources = without_duplicates(sources, &mut problems);
+    let Linked { files, refused } = link(sources, &mut names, hidden, pipelines, &mut problems);
+    Rules { files, problems, refused }
 }
 
 /// Refuses every document whose id or name an earlier one has.

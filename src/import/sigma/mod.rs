@@ -6,7 +6,12 @@
 mod actions;
 mod assemble;
 mod condition;
+mod correlate;
+mod correlate_condition;
+mod correlate_lower;
+mod filter;
 mod item;
+mod link;
 pub mod lower;
 pub mod model;
 mod modifier;

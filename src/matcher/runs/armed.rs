@@ -41,7 +41,7 @@ impl Runs {
         let last = self.buffer.event(id).ts;
         let mut search = Search::new(env, &self.buffer, &self.used, Trigger::Arm(id));
         search.run();
-        self.limited |= search.exhausted;
+        self.limited |= search.is_exhausted();
         if search.armed.is_empty() {
             return;
         }

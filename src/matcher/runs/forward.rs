@@ -114,6 +114,9 @@ impl<'s> Search<'s> {
     /// Whether too few of an absence's events come after `last` up to its deadline.
     fn is_silent(&self, ahead: &Ahead, last: Id, deadline: Timestamp) -> bool {
         let end = self.buffer.after(deadline);
+        if let Some(group) = &ahead.group {
+            return !self.occurs(group, last + 1, end);
+        }
         if ahead.fewer == 1 {
             return !self.any_hit(&ahead.guards, last + 1, end, &[]);
         }
@@ -208,6 +211,9 @@ impl<'s> Search<'s> {
         if let Some(within) = &rule.computed_within
             && self.duration(within).is_none_or(|d| last_ts - self.buffer.event(first).ts > d)
         {
+            return;
+        }
+        if !rule.computed_parts.is_empty() && !self.computed_parts_hold() {
             return;
         }
         if self.buffer.first_used(first) {

@@ -18,15 +18,18 @@ impl<'s> Search<'s> {
     /// Whether the event at `id` hits a guard, under what is bound now.
     pub(super) fn hits(&self, guard: GuardId, id: Id) -> bool {
         let def = &self.env.rule.guards[guard.index()];
-        if !self.buffer.has(id, def.role) {
+        if !self.meets_key(guard, id) {
             return false;
         }
-        let event = self.buffer.event(id);
-        if self.env.rule.handed_over && !self.agrees(&def.components, event) {
-            return false;
-        }
-        let view = self.env.stored(event);
+        let view = self.env.stored(self.buffer.event(id));
         def.cross.as_ref().is_none_or(|cross| passes(cross, &self.env.context(Some(&view), &self.bound, None)))
+    }
+
+    /// Whether the event at `id` is of a guard's class and key.
+    pub(super) fn meets_key(&self, guard: GuardId, id: Id) -> bool {
+        let def = &self.env.rule.guards[guard.index()];
+        self.buffer.has(id, def.role)
+            && (!self.env.rule.handed_over || self.agrees(&def.components, self.buffer.event(id)))
     }
 
     /// Whether any of the guards is hit in `from..to` by an event that `skip` does not name.

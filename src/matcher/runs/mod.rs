@@ -10,6 +10,7 @@
 //! complete. It is complete by construction (language.md §3.6): it tries every assignment that the definition allows,
 //! within [`crate::base::Limits::search_steps`].
 
+mod absent;
 mod armed;
 mod asof;
 mod buffer;
@@ -302,7 +303,7 @@ impl Runs {
         for (way, trigger) in triggers {
             let mut search = Search::new(way, &self.buffer, &self.used, *trigger);
             search.run();
-            limited |= search.exhausted;
+            limited |= search.is_exhausted();
             candidates.append(&mut search.found);
         }
         let Some((_, trigger)) = triggers.first().copied() else { return false };

@@ -2,8 +2,11 @@
 //!
 //! Relies on elements being bound in order, so that a part's first and last events are those of its elements' ends.
 
+use std::ops::Range;
+
 use super::buffer::Id;
 use super::search::Search;
+use crate::base::Duration;
 use crate::plan::ruleset::Part;
 
 impl<'s> Search<'s> {
@@ -13,12 +16,25 @@ impl<'s> Search<'s> {
     }
 
     fn part_holds(&self, part: &Part) -> bool {
-        let steps = self.env.rule.elements[part.elements.clone()].iter().flat_map(|e| e.steps());
+        self.length_of(&part.elements).is_none_or(|length| length <= part.within)
+    }
+
+    /// Whether the parts with computed bounds keep them, when all is bound.
+    pub(super) fn computed_parts_hold(&self) -> bool {
+        self.env.rule.computed_parts.iter().all(|part| {
+            let length = self.length_of(&part.elements);
+            length.is_none_or(|length| self.duration(&part.within).is_some_and(|within| length <= within))
+        })
+    }
+
+    /// From the first to the last event that elements have bound; nothing if they have bound none.
+    fn length_of(&self, elements: &Range<usize>) -> Option<Duration> {
+        let steps = self.env.rule.elements[elements.clone()].iter().flat_map(|e| e.steps());
         let (mut first, mut last) = (Id::MAX, Id::MIN);
         for id in steps.flat_map(|step| &self.ids[step.index()]) {
             (first, last) = (first.min(*id), last.max(*id));
         }
-        first > last || self.buffer.event(last).ts - self.buffer.event(first).ts <= part.within
+        (first <= last).then(|| self.buffer.event(last).ts - self.buffer.event(first).ts)
     }
 
     /// Whether an event of element `at` is too old for what its parts have chosen already.

@@ -3,6 +3,8 @@
 //! Repetitions between them follow from their neighbours and are found by the forward half. Equalities with steps
 //! chosen already are looked up; gaps and unary guards end a scan as soon as no older event can do.
 
+use std::cell::Cell;
+
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -46,6 +48,8 @@ pub(super) struct Search<'s> {
     /// The budget ran out.
     pub(super) exhausted: bool,
     budget: usize,
+    /// What is left of it for absent groups.
+    pub(super) absent_budget: Cell<usize>,
     /// The first candidate found is the one to report.
     pub(super) first_is_best: bool,
     pub(super) pins: Vec<Pin>,
@@ -93,6 +97,7 @@ impl<'s> Search<'s> {
             found: Vec::new(),
             exhausted: false,
             budget: env.limits.search_steps,
+            absent_budget: Cell::new(env.limits.search_steps),
             first_is_best,
             pins: vec![None; rule.elements.len()],
             bound: vec![Vec::new(); rule.steps.len()],
@@ -110,6 +115,11 @@ impl<'s> Search<'s> {
     /// Finds the candidates.
     pub(super) fn run(&mut self) {
         self.choose(self.env.rule.elements.len(), self.buffer.end());
+    }
+
+    /// Whether the budget ran out.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted || self.absent_budget.get() == 0
     }
 
     /// Whether to stop: enough found, or out of budget.

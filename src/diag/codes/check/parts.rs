@@ -20,4 +20,14 @@ codes! {
         "A pattern with `any` of sequences is searched for on each way through it. A repeated group in a member, a computed deadline, a time that ends a repetition, and `repeat every` are not built for that yet.",
         wrong "rule r {\n  by user\n  match { a: w then any { b: x then at least 2 of { c: y then d: z }  e: z } } within 1h\n}",
         right "rule r {\n  by user\n  match { a: w then any { b: x then c: at least 2 of y  e: z } } within 1h\n}";
+
+    ABSENT_OUT_OF_SCOPE "E0384" "a name inside an absence is read where it means nothing",
+        "What must not come binds nothing: names inside `no { … }` are read by the steps behind them inside the braces.",
+        wrong "rule r {\n  by user\n  match { a: x then no { b: y then c: z } within 5m then d: w where v == b.v } within 1h\n}",
+        right "rule r {\n  by user\n  match { a: x then no { b: y then c: z where v == b.v } within 5m then d: w } within 1h\n}";
+
+    ABSENT_GROUP "E0385" "the absence of a group beside what does not go with it",
+        "`no { … }` needs a deadline. `repeat every` cannot say how long it lasts, and `directly` inside needs one key for all steps.",
+        wrong "rule r {\n  by user\n  match { a: x then no { b: y then c: z } within 5m }\n  repeat every 5m\n}",
+        right "rule r {\n  by user\n  match { a: x then no { b: y then c: z } within 5m }\n}";
 }

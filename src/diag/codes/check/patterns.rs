@@ -12,7 +12,7 @@ codes! {
         right "rule r {\n  match { a: login }\n  having a.x > 1 and a.y > 1\n}";
 
     NOT_A_DURATION "E0303" "a constant duration is needed",
-        "Bounds in time are known when the rule is compiled: `90s`, `1h30m`, `7 * 24h`. Durations from fields and tables are not built yet.",
+        "Some bounds in time must be known when the rule is compiled: those of `after`, `suppress`, `repeat every`, of repeated groups and of sliding counts. `90s`, `1h30m`, `7 * 24h` are.",
         wrong "let window = 10\nrule r {\n  match { a: login then b: logout } within window\n}",
         right "let window = 10m\nrule r {\n  match { a: login then b: logout } within window\n}";
 
@@ -142,7 +142,7 @@ codes! {
         right "rule r {\n  match { a: payment then no shipment until a.@ts + 48h }\n}";
 
     COMPUTED_REACH "E0342" "a computed bound over a repeated first step",
-        "A bound of the whole match decides how far a repeated first step reaches back, and what a sliding count holds. It must be known before the events are: a constant.",
+        "A bound of the whole match, or of the part that a pattern begins with, decides how far a repeated first step reaches back, and what a sliding count holds. It must be known before the events are: a constant.",
         wrong "rule r {\n  match { a: at least 3 of error then b: crash } within b.minutes * 1m\n}",
         right "rule r {\n  match { a: at least 3 of error then b: crash } within 1h\n  having b.@ts - first(a).@ts <= b.minutes * 1m\n}";
 
