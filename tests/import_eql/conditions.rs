@@ -96,7 +96,12 @@ pub fn cond(r: &mut Random, depth: usize) -> Cond {
         10 => Cond::Not(Box::new(cond(r, depth - 1))),
         _ => {
             let op = r.of(&["==", "!=", "<", "<=", ">", ">="]);
-            Cond::Compare(op, side(r), Side::Const(constant(r)))
+            // What order `true` has among others is not said.
+            let value = match constant(r) {
+                Value::Bool(_) => json!(1),
+                other => other,
+            };
+            Cond::Compare(op, side(r), Side::Const(value))
         }
     }
 }
