@@ -148,3 +148,17 @@ rule foothold {
     }
     assert_eq!(members, (true, true), "one member is never made");
 }
+
+#[test]
+fn what_must_not_come_as_a_sequence_is_planted_whole() {
+    let text = r#"
+rule late {
+  by order
+  match { o: ordered then no { c: checked then after 5s a: approved where by_whom == c.by_whom } within 1h }
+}
+"#;
+    let generated = of(text, "late", 2, true).expect("a stream");
+    assert_eq!((generated.firing, generated.alerts.len()), (2, 2));
+    assert!(generated.near_misses.contains(&NearMiss::Broken), "{:?}", generated.near_misses);
+    assert!(generated.lines.iter().any(|line| line.contains("approved")));
+}

@@ -22,7 +22,7 @@ use super::suppress::Suppressor;
 use super::{Notice, Origin};
 use crate::base::id::GuardId;
 use crate::base::{Limits, RuleId, Timestamp};
-use crate::decode::batch::LineView;
+use crate::decode::view::LineView;
 use crate::matcher::RuleEnv;
 use crate::plan::Ruleset;
 use crate::plan::eval::passes;

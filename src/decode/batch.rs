@@ -14,48 +14,17 @@ use super::path::PathTrie;
 use super::reject::Reject;
 use super::slot::{Arena, Slot};
 use super::timefield::{EventTime, OnMissing, TimeConfig, TimeReader};
+use super::view::{Lazy, LineMemo, LineView};
 use crate::base::id::KeySpecId;
-use crate::base::{FieldId, RuleId, Timestamp, ValueRef};
+use crate::base::{FieldId, RuleId, Timestamp};
 use crate::plan::Ruleset;
+use crate::plan::classify;
 use crate::plan::eval::unary;
-use crate::plan::event::{EventView, Seq};
-use crate::plan::expr::Attr;
+use crate::plan::event::Seq;
 use crate::plan::key::{self, KeySpec, NoKey};
 
 /// Keys that one event may have for one rule by `each(…)`.
 pub const KEYS_PER_EVENT: usize = 1000;
-
-/// A decoded event in place.
-#[derive(Clone, Copy, Debug)]
-pub struct LineView<'a> {
-    /// Values by field.
-    pub slots: &'a [Slot],
-    /// The block.
-    pub text: &'a str,
-    /// Its arena.
-    pub arena: &'a Arena,
-    /// Event time.
-    pub ts: Timestamp,
-    /// Arrival time.
-    pub arrival: Timestamp,
-    /// Position.
-    pub seq: Seq,
-}
-
-impl EventView for LineView<'_> {
-    #[inline]
-    fn attr(&self, attr: Attr) -> ValueRef<'_> {
-        match attr {
-            Attr::Field(field) => {
-                self.slots.get(field.index()).map_or(ValueRef::Missing, |s| s.value(self.text, self.arena))
-            }
-            Attr::Ts => ValueRef::Time(self.ts),
-            Attr::Arrival => ValueRef::Time(self.arrival),
-            Attr::Seq => ValueRef::Int(self.seq.line() as i64),
-            Attr::Stat(_) => ValueRef::Missing,
-        }
-    }
-}
 
 /// An event of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +156,7 @@ impl Batch {
             ts: record.ts,
             arrival: self.arrival,
             seq: self.seq(record),
+            lazy: None,
         }
     }
 
@@ -249,6 +219,8 @@ pub struct Decoder {
     /// By rule: the one key spec of all its roles, if there is just one.
     uniform: Vec<Option<KeySpecId>>,
     slots: Vec<Slot>,
+    memo: LineMemo,
+    classify: classify::Scratch,
     scratch: Scratch,
 }
 
@@ -284,7 +256,12 @@ impl Decoder {
             });
             time_fields.push(FieldId::from(at));
         }
-        let trie = PathTrie::new(&paths).with_max_depth(config.max_depth);
+        let mut trie = PathTrie::new(&paths).with_max_depth(config.max_depth);
+        // Where only predicates read the whole event, it is made for the events that they are asked of.
+        let is_whole = |field: &FieldId| rules.fields.get(field.index()).is_some_and(Vec::is_empty);
+        if !rules.rules.iter().any(|rule| rule.kept.iter().any(is_whole)) {
+            trie = trie.without_whole();
+        }
         let time = TimeReader::new(time_fields, config.time.format.clone());
         // Followers have roles as rules do; their ids come after those of the rules.
         let ids = rules.rules.len() + rules.followers.len();
@@ -297,6 +274,8 @@ impl Decoder {
             .collect();
         Self {
             slots: vec![Slot::Missing; paths.len()],
+            memo: LineMemo::new(&rules.fields, config.max_depth),
+            classify: classify::Scratch::default(),
             scratch: Scratch {
                 masks: vec![0; ids],
                 touched: Vec::new(),
@@ -385,6 +364,7 @@ impl Decoder {
                 ts,
                 arrival: origin.arrival,
                 seq,
+                lazy: Some(Lazy { memo: &self.memo, line: text }),
             };
             let at = batch.records.len() as u32;
             let mut found = Found {
@@ -396,8 +376,9 @@ impl Decoder {
                 keys: &mut batch.keys,
             };
             let context = unary(&view, &[], &self.rules.tables);
-            self.rules.classes.classify(&context, |pred| found.mark(&pred.subscribers));
+            self.rules.classes.classify(&context, &mut self.classify, |pred| found.mark(&pred.subscribers));
             found.collect(&view, at);
+            self.memo.clear();
             record.end_hit = batch.hits.len() as u32;
             if record.end_hit > record.first_hit {
                 batch.slots.extend_from_slice(&self.slots[..batch.stride]);
@@ -441,6 +422,7 @@ impl Decoder {
             ts,
             arrival: ts,
             seq: Seq::default(),
+            lazy: Some(Lazy { memo: &self.memo, line: block.text() }),
         };
         let mut found = Found {
             rules: &self.rules,
@@ -453,6 +435,7 @@ impl Decoder {
         let context = unary(&view, &[], &self.rules.tables);
         self.rules.classes.classify_alert(rule, &context, |pred| found.mark(&pred.subscribers));
         found.collect(&view, 0);
+        self.memo.clear();
         if batch.hits.is_empty() {
             return None;
         }

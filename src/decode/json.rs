@@ -274,6 +274,18 @@ impl Walk<'_, '_> {
     }
 }
 
+/// The list of every scalar in a line that [`extract`] has accepted with this limit of depth; missing for another.
+pub(super) fn scalars(line: &str, max_depth: usize) -> Value {
+    let mut scan = Scanner::new(line, max_depth.min(super::path::MAX_DEPTH));
+    scan.space();
+    let mut found = Vec::new();
+    match tree(&mut scan, 0, &mut Met::default()) {
+        Ok(root) => collect_scalars(root, &mut found),
+        Err(_) => return Value::Missing,
+    }
+    Value::List(found.into())
+}
+
 /// Nested no deeper than the limit on input, so that recursion is safe.
 fn collect_scalars(value: Value, out: &mut Vec<Value>) {
     match value {

@@ -11,6 +11,7 @@ pub mod path;
 pub mod reject;
 pub mod slot;
 pub mod timefield;
+pub mod view;
 
 mod key_index;
 mod scan;

@@ -71,6 +71,12 @@ impl PathTrie {
         self
     }
 
+    /// Leaves the field of the path without parts empty.
+    pub fn without_whole(mut self) -> Self {
+        self.whole = None;
+        self
+    }
+
     /// How many fields there are: the number of slots that [`extract`](super::extract) fills.
     pub fn fields(&self) -> usize {
         self.fields

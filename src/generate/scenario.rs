@@ -24,7 +24,7 @@ use crate::syntax::statistic::is_ever;
 const MOST: u64 = 400;
 
 /// What one attempt chooses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Knobs {
     /// Events beyond the least number, by way of choice.
     more: u64,
@@ -386,16 +386,7 @@ impl<'b> Builder<'b> {
         fill: bool,
         rng: &'b mut Rng,
     ) -> Option<Draft> {
-        let knobs = Knobs {
-            more: 0,
-            pace: Duration::ZERO,
-            past: 0,
-            fill,
-            size: None,
-            extend: false,
-            share: 0,
-            begin: Duration::ZERO,
-        };
+        let knobs = Knobs { fill, ..Knobs::default() };
         let mut builder = Builder::new(scope, knobs, ts, 0, rng);
         let mut frame = Frame::default();
         let named = scenario.iter().filter(|draft| draft.step.is_some());

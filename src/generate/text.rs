@@ -72,7 +72,7 @@ fn write(hir: &Hir, rng: &mut Rng, out: &mut String) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::expr::Glob;
+    use crate::plan::glob::Glob;
 
     #[test]
     fn texts_match_what_they_were_made_of() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Limits, StepId, Timestamp, Value};
-use crate::decode::batch::LineView;
+use crate::decode::view::LineView;
 use crate::plan::Rule;
 use crate::plan::eval::{Bindings, Ctx};
 use crate::plan::event::{EventView, Origin, Seq, StoredEvent, StoredView};

@@ -11,8 +11,8 @@ use hashbrown::HashMap;
 use super::arrived::Arrived;
 use super::shard::{Found, Matcher};
 use crate::base::{RuleId, Timestamp, Value};
-use crate::decode::batch::LineView;
 use crate::decode::slot::{Arena, Slot};
+use crate::decode::view::LineView;
 use crate::plan::Ruleset;
 use crate::plan::eval::unary;
 use crate::plan::event::Seq;
@@ -135,7 +135,15 @@ impl Matcher {
                     slots[field.index()] = Slot::Complex(arena.values.len() as u32);
                     arena.values.push(value);
                 }
-                let view = LineView { slots: &slots, text: "", arena: &arena, ts: at, arrival: at, seq: Seq::EXPECTED };
+                let view = LineView {
+                    slots: &slots,
+                    text: "",
+                    arena: &arena,
+                    ts: at,
+                    arrival: at,
+                    seq: Seq::EXPECTED,
+                    lazy: None,
+                };
                 let roles = 1 << rule.steps[step.index()].role;
                 let event = Arrived { view, ts: at, seq: Seq::EXPECTED, roles, raw: None, origins: &[] };
                 self.on_hit(rule.id, &bytes, hash, &event, out);
@@ -169,7 +177,7 @@ impl Matcher {
             }
             schedule.next[clock] = rules.clocks[clock].at_or_after(Timestamp(time.0.saturating_add(1)));
             let (arena, seq) = (Arena::default(), Seq::tick(clock));
-            let view = LineView { slots: &[], text: "", arena: &arena, ts: time, arrival: time, seq };
+            let view = LineView { slots: &[], text: "", arena: &arena, ts: time, arrival: time, seq, lazy: None };
             let mut masks: BTreeMap<RuleId, u64> = BTreeMap::new();
             rules.classes.classify_tick(clock, &unary(&view, &[], &rules.tables), |pred| {
                 for (rule, role) in &pred.subscribers {

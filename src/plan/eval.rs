@@ -2,16 +2,19 @@
 //!
 //! Pure: the same context gives the same value. Nothing fails; what has no value is missing.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
+use super::eval_text::{folded_field, folded_text, has_text};
 use super::event::{EventView, StoredEvent, StoredView, stored_attr};
 use super::exact::ExactSum;
-use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which, fold_case};
+use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which};
+use super::fold::fold_case;
 use super::key::encode_scalar;
 use super::table::Table;
-use crate::base::function::Aggregate;
+use crate::base::function::{Aggregate, Function};
 use crate::base::{Duration, FieldId, StepId, Timestamp, Value, ValueRef};
 use crate::syntax::ast::BinaryOp;
 
@@ -126,7 +129,9 @@ pub fn truth<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Option<bool> {
         }
         Expr::Not(part) => truth(part, c).map(|v| !v),
         Expr::Compare(op, a, b) => compare(*op, eval(a, c).get(), eval(b, c).get()),
-        Expr::InSet(value, set) => any_element(eval(value, c).get(), |v| in_set(v, set)),
+        Expr::InSet(value, set) => {
+            any_element(eval(value, c).get(), |v| in_set(v, set, |text| folded_text(value, text, c)))
+        }
         Expr::InList(value, list) => {
             let value = eval(value, c);
             let mut found = Some(false);
@@ -151,9 +156,10 @@ pub fn truth<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Option<bool> {
             let key: SmallVec<[ValueRef<'_>; 2]> = key.iter().map(Val::get).collect();
             Some(table.find(&key).is_some())
         }
-        Expr::Like(value, globs) => {
-            any_element(eval(value, c).get(), |v| v.as_str().map(|text| globs.iter().any(|glob| glob.is_match(text))))
-        }
+        Expr::Like(value, globs) => any_element(eval(value, c).get(), |v| {
+            v.as_str().map(|text| globs.is_match_with(text, || folded_text(value, text, c)))
+        }),
+        Expr::HasText(value, test) => has_text(test, eval(value, c).get(), |text| folded_text(value, text, c)),
         Expr::Matches(value, regexes) => any_element(eval(value, c).get(), |v| {
             v.as_str().map(|text| regexes.iter().any(|regex| regex.is_match(text)))
         }),
@@ -218,7 +224,10 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             _ => Value::Missing,
         }),
         Expr::Fold(a) => match eval(a, c).get() {
-            ValueRef::Str(text) => Val::Own(Value::Str(fold_case(text).into())),
+            ValueRef::Str(text) => match folded_field(a, text, c) {
+                Some(folded) => Val::Ref(ValueRef::Str(folded)),
+                None => Val::Own(Value::Str(fold_case(text).into())),
+            },
             ValueRef::List(items) => Val::Own(Value::List(items.iter().map(fold_value).collect())),
             other => Val::Own(other.to_owned()),
         },
@@ -227,6 +236,11 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             let value = eval(a, c);
             if value.get().is_missing() { eval(b, c) } else { value }
         }
+        // A text is its own text: nothing is copied.
+        Expr::Call(Function::Texts, args) if args.len() == 1 => match eval(&args[0], c) {
+            text @ Val::Ref(ValueRef::Str(_)) => text,
+            other => Val::Own(super::call::apply(Function::Texts, &[other.get()])),
+        },
         Expr::Call(function, args) => super::call::call(*function, args, c),
         Expr::Lookup(lookup) => {
             let Some(table) = c.tables.get(lookup.table.index()) else { return Val::MISSING };
@@ -263,6 +277,7 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
         | Expr::InTable(..)
         | Expr::InNets(..)
         | Expr::Like(..)
+        | Expr::HasText(..)
         | Expr::Matches(..) => Val::truth(truth(e, c)),
     }
 }
@@ -326,7 +341,7 @@ fn any_element(value: ValueRef<'_>, test: impl Fn(ValueRef<'_>) -> Option<bool>)
     }
 }
 
-fn in_set(value: ValueRef<'_>, set: &ConstSet) -> Option<bool> {
+fn in_set<'t>(value: ValueRef<'t>, set: &ConstSet, folded: impl FnOnce(&'t str) -> Cow<'t, str>) -> Option<bool> {
     if value.is_missing() {
         return None;
     }
@@ -335,7 +350,7 @@ fn in_set(value: ValueRef<'_>, set: &ConstSet) -> Option<bool> {
         return Some(true);
     }
     match value {
-        ValueRef::Str(text) if !set.folded.is_empty() => Some(set.folded.contains(&*fold_case(text))),
+        ValueRef::Str(text) if !set.folded.is_empty() => Some(set.folded.contains(&*folded(text))),
         _ => Some(false),
     }
 }

@@ -65,6 +65,11 @@ impl Seq {
 pub trait EventView {
     /// The value of an attribute; statistics are not asked for here.
     fn attr(&self, attr: Attr) -> ValueRef<'_>;
+
+    /// The text of a field and its folded form, if the field holds a text and the view keeps what it folds.
+    fn folded(&self, _field: FieldId) -> Option<(&str, &str)> {
+        None
+    }
 }
 
 /// An event kept by a rule: its place in time and the fields that the rule reads.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use regex_automata::meta::Regex;
 
+use super::glob_set::{GlobSet, TextTest};
 use super::net::CidrSet;
+use super::pattern::Pattern;
 use crate::base::function::{Aggregate, Function};
 use crate::base::id::{StatId, TableId};
 use crate::base::{FieldId, StepId, Value};
@@ -54,9 +56,11 @@ pub enum Expr {
     /// `x in @table`
     InTable(Vec<Expr>, TableId),
     /// `x like "a*"`
-    Like(Box<Expr>, Arc<[Glob]>),
+    Like(Box<Expr>, Arc<GlobSet>),
+    /// `contains(x, "a")` and its kin with constant texts.
+    HasText(Box<Expr>, Arc<TextTest>),
     /// `x =~ /re/`
-    Matches(Box<Expr>, Arc<[Regex]>),
+    Matches(Box<Expr>, Arc<[Pattern]>),
     /// A function of values.
     Call(Function, Vec<Expr>),
     /// `@table[key].column…`; the whole row as an object if no column follows.
@@ -140,135 +144,6 @@ pub struct ConstSet {
     pub folded: HashSet<Box<str>, foldhash::fast::FixedState>,
 }
 
-/// A compiled `like` pattern.
-#[derive(Clone, Debug)]
-pub struct Glob {
-    /// Compare lower-cased.
-    pub fold: bool,
-    /// The pattern cut into literals and wildcards.
-    pub parts: Vec<GlobPart>,
-}
-
-/// A piece of a [`Glob`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GlobPart {
-    /// `*`
-    AnyRun,
-    /// `?`
-    AnyChar,
-    /// Literal text, lower-cased if the glob folds.
-    Text(Box<str>),
-}
-
-impl Glob {
-    /// Compiles a pattern: `*` any run, `?` one character, `[*]` and `[?]` literal, a backslash is itself.
-    pub fn new(pattern: &str, fold: bool) -> Self {
-        let mut parts: Vec<GlobPart> = Vec::new();
-        let mut text = String::new();
-        let mut rest = pattern;
-        while let Some(c) = rest.chars().next() {
-            let literal = ["[*]", "[?]"].iter().find(|l| rest.starts_with(**l));
-            if let Some(literal) = literal {
-                text.push_str(&literal[1..2]);
-                rest = &rest[3..];
-                continue;
-            }
-            rest = &rest[c.len_utf8()..];
-            let wild = match c {
-                '*' => GlobPart::AnyRun,
-                '?' => GlobPart::AnyChar,
-                _ => {
-                    if fold {
-                        text.extend(c.to_lowercase());
-                    } else {
-                        text.push(c);
-                    }
-                    continue;
-                }
-            };
-            if !text.is_empty() {
-                parts.push(GlobPart::Text(std::mem::take(&mut text).into()));
-            }
-            if !(wild == GlobPart::AnyRun && parts.last() == Some(&GlobPart::AnyRun)) {
-                parts.push(wild);
-            }
-        }
-        if !text.is_empty() {
-            parts.push(GlobPart::Text(text.into()));
-        }
-        Self { fold, parts }
-    }
-
-    /// Whether the whole text matches. Linear in text times stars.
-    pub fn is_match(&self, text: &str) -> bool {
-        if self.fold {
-            let lower = fold_case(text);
-            glob_match(&self.parts, &lower)
-        } else {
-            glob_match(&self.parts, text)
-        }
-    }
-}
-
-/// Case folding used by every `i` suffix: lower case, character by character; borrowed if nothing changes.
-pub fn fold_case(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
-        std::borrow::Cow::Borrowed(text)
-    } else {
-        std::borrow::Cow::Owned(text.chars().flat_map(char::to_lowercase).collect())
-    }
-}
-
-/// Greedy with one backtrack point: after a star, only the newest star ever needs to move.
-fn glob_match(parts: &[GlobPart], text: &str) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    loop {
-        let advanced = match parts.get(p) {
-            None if t == text.len() => return true,
-            None => false,
-            Some(GlobPart::AnyRun) => {
-                if p + 1 == parts.len() {
-                    return true;
-                }
-                star = Some((p + 1, t));
-                p += 1;
-                true
-            }
-            Some(GlobPart::AnyChar) => match text[t..].chars().next() {
-                Some(c) => {
-                    t += c.len_utf8();
-                    p += 1;
-                    true
-                }
-                None => false,
-            },
-            Some(GlobPart::Text(literal)) if text[t..].starts_with(&**literal) => {
-                t += literal.len();
-                p += 1;
-                true
-            }
-            Some(GlobPart::Text(_)) => false,
-        };
-        if !advanced {
-            let Some((after, from)) = star else { return false };
-            let Some(c) = text[from..].chars().next() else { return false };
-            let from = from + c.len_utf8();
-            // A literal after the star can only begin where the literal occurs: jump there.
-            let from = match &parts[after] {
-                GlobPart::Text(literal) => match text[from..].find(&**literal) {
-                    Some(at) => from + at,
-                    None => return false,
-                },
-                _ => from,
-            };
-            star = Some((after, from));
-            p = after;
-            t = from;
-        }
-    }
-}
-
 impl Expr {
     /// Calls `f` on this expression and all below it, outermost first.
     pub fn walk(&self, f: &mut dyn FnMut(&Expr)) {
@@ -290,6 +165,7 @@ impl Expr {
             | Self::InNets(a, _)
             | Self::InSet(a, _)
             | Self::Like(a, _)
+            | Self::HasText(a, _)
             | Self::Matches(a, _)
             | Self::Member(a, _)
             | Self::Extract(a, _)
@@ -348,27 +224,5 @@ impl Expr {
             1 => parts.pop(),
             _ => Some(Self::And(parts)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs() {
-        let m = |p: &str, t: &str| Glob::new(p, false).is_match(t);
-        assert!(m("*.exe", "a.b.exe"));
-        assert!(!m("*.exe", "a.exe.b"));
-        assert!(m("a*b*c", "a-b-b-c"));
-        assert!(!m("a*b*c", "a-b-b-cc-"));
-        assert!(m("?é?", "xéy"));
-        assert!(m("*", ""));
-        assert!(!m("?", ""));
-        assert!(m("[*]x[?]", "*x?"));
-        assert!(m(r"C:\Windows\*", r"C:\Windows\System32\cmd.exe"));
-        assert!(Glob::new("*CMD.exe", true).is_match(r"C:\x\cmd.EXE"));
-        assert!(m("*ab?b*", "aabab-abcb-"));
-        assert!(m("*a?c*d", "abxabcdd"));
     }
 }

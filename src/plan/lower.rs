@@ -8,8 +8,9 @@
 use hashbrown::HashMap;
 
 use super::classify::ClassIndex;
+use super::fields::Fields;
 use super::key::KeySpec;
-use super::lower_expr::{Declarations, Fields};
+use super::lower_expr::Declarations;
 use super::lower_rule::RuleBuilder;
 use super::ruleset::{Follower, Ruleset};
 use crate::base::id::KeySpecId;
@@ -79,7 +80,7 @@ pub fn lower(
     }
     super::lower_follow::open_keys(&mut rules);
     let clocks = super::lower_clock::clocks(declarations, input.limits);
-    set.classes.finish();
+    set.classes.finish(set.fields.find(&super::fields::WHOLE_EVENT));
     let mut fingerprint = Vec::new();
     for rule in &rules {
         fingerprint.extend_from_slice(&rule.fingerprint.to_le_bytes());

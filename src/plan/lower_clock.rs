@@ -1,6 +1,7 @@
 //! Clocks and expected keys.
 
-use super::lower_expr::{Declarations, Fields, Lowering};
+use super::fields::Fields;
+use super::lower_expr::{Declarations, Lowering};
 use super::lower_rule::RuleBuilder;
 use super::ruleset::{Clock, Element, Expect, TickTimes};
 use crate::base::Limits;

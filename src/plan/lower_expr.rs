@@ -9,70 +9,22 @@ use hashbrown::HashMap;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Glob, Lookup, Which, fold_case};
+use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Lookup, Which};
+use super::fields::{Fields, WHOLE_EVENT};
+use super::fold::fold_case;
+use super::glob::Glob;
+use super::glob_set::GlobSet;
 use super::key::encode_scalar;
 use super::net::{CidrSet, parse_network};
+use super::pattern::Pattern;
 use super::ruleset::Stat;
 use super::table::Table;
 use crate::base::function::{Aggregate, Function};
 use crate::base::id::TableId;
-use crate::base::{Duration, FieldId, Limits, StepId, Value};
+use crate::base::{Duration, Limits, StepId, Value};
 use crate::syntax::ast;
 use crate::syntax::ast::{BinaryOp, ExprKind, InSet};
 use crate::syntax::source::Span;
-
-/// The path of no parts: its value is the list of all scalars of the event, which `any_value()` reads.
-pub const WHOLE_EVENT: [String; 0] = [];
-
-/// Interns field paths over the whole rule set.
-#[derive(Debug, Default)]
-pub struct Fields {
-    paths: Vec<Vec<String>>,
-    ids: HashMap<Vec<String>, FieldId, foldhash::fast::FixedState>,
-    touched: Vec<FieldId>,
-}
-
-impl Fields {
-    /// The fields interned or met again since the last call, sorted.
-    pub fn take_touched(&mut self) -> Vec<FieldId> {
-        self.touched.sort();
-        self.touched.dedup();
-        std::mem::take(&mut self.touched)
-    }
-
-    /// The id of a path.
-    pub fn intern(&mut self, parts: Vec<String>) -> FieldId {
-        if let Some(id) = self.ids.get(&parts) {
-            self.touched.push(*id);
-            return *id;
-        }
-        let id = FieldId::from(self.paths.len());
-        self.touched.push(id);
-        self.paths.push(parts.clone());
-        self.ids.insert(parts, id);
-        id
-    }
-
-    /// The id of a path that was interned.
-    pub fn find(&self, parts: &[String]) -> Option<FieldId> {
-        self.ids.get(parts).copied()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
-    }
-
-    /// All paths, by id.
-    pub fn into_paths(self) -> Vec<Vec<String>> {
-        self.paths
-    }
-}
 
 /// What a file set declares besides rules.
 #[derive(Debug, Default)]
@@ -225,14 +177,14 @@ impl<'a> Lowering<'a> {
             }
             ExprKind::Like { value, patterns, negated } => {
                 let globs: Vec<Glob> = patterns.iter().map(|p| Glob::new(&p.value, p.fold)).collect();
-                let found = Expr::Like(self.boxed(value, place), globs.into());
+                let found = Expr::Like(self.boxed(value, place), Arc::new(GlobSet::new(globs)));
                 if *negated { Expr::Not(Box::new(found)) } else { found }
             }
             ExprKind::Matches { value, patterns } => {
                 let mut regexes = Vec::new();
                 for p in patterns {
                     match compile_regex(&p.pattern, p.fold, self.limits) {
-                        Ok(regex) => regexes.push(regex),
+                        Ok(regex) => regexes.push(Pattern::new(&p.pattern, p.fold, regex)),
                         Err(why) => return self.problem(p.span, why),
                     }
                 }
@@ -504,38 +456,11 @@ impl<'a> Lowering<'a> {
             }
             return Expr::InNets(self.boxed(&call.args[0], place), Arc::new(nets));
         }
-        // `contains(x, ("a"i, "b"))`: folded and exact parts are two calls.
-        if matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith) && call.args.len() == 2 {
-            let literals: Vec<&ast::StrLit> = match &call.args[1].kind {
-                ExprKind::Str(s) => vec![s],
-                ExprKind::List(items) => items
-                    .iter()
-                    .filter_map(|item| match &item.kind {
-                        ExprKind::Str(s) => Some(s),
-                        _ => None,
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            };
-            if literals.iter().any(|s| s.fold) {
-                let list = |fold: bool| -> Vec<Value> {
-                    literals
-                        .iter()
-                        .filter(|s| s.fold == fold)
-                        .map(|s| Value::Str(if fold { fold_case(&s.value).into() } else { s.value.as_str().into() }))
-                        .collect()
-                };
-                let value = self.expr(&call.args[0], place);
-                let (folds, exact) = (list(true), list(false));
-                let constant = |values: Vec<Value>| Expr::Const(Value::List(values.into()));
-                let fold = Expr::Call(function, vec![folded(value.clone()), constant(folds)]);
-                return if exact.is_empty() {
-                    fold
-                } else {
-                    self.whole_reads += self.whole_reads_in(&value);
-                    Expr::Or(vec![fold, Expr::Call(function, vec![value, constant(exact)])])
-                };
-            }
+        if matches!(function, Function::Contains | Function::StartsWith | Function::EndsWith)
+            && let [value, texts] = call.args.as_slice()
+            && let Some(found) = self.text_test(function, value, texts, place)
+        {
+            return found;
         }
         let args: Vec<Expr> = call.args.iter().map(|a| self.expr(a, place)).collect();
         let e = Expr::Call(function, args);

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::classify::{Anchor, anchor};
+use super::classify::PredSource;
 use super::expr::{Attr, Expr};
+use super::fields::WHOLE_EVENT;
 use super::key::{KeyPart, KeySpec};
 use super::lower::{SetBuilder, fingerprint};
-use super::lower_expr::{Lowering, Place, WHOLE_EVENT};
+use super::lower_expr::{Lowering, Place};
 use super::lower_pattern::{Way, bound};
 use super::ruleset::{
     AfterMatch, Ahead, AlertExpr, Element, ElementKind, Guard, Join, KeyComponent as Component, Meta, Role, RoleKind,
@@ -374,7 +375,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let (ticking, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|c| clock_of(c).is_some());
         for clock in ticking.into_iter().filter_map(clock_of) {
             let name = format!("clock\0{clock}\0{which}\0{text}");
-            preds.push(self.set.classes.intern(name, || (Anchor::Clock(clock), stateless.clone())));
+            preds.push(self.set.classes.intern(name, PredSource::Clock(clock), || stateless.clone()));
         }
         if !inputs.is_empty() {
             let names: Vec<&str> = inputs.iter().map(|c| c.name.as_str()).collect();
@@ -402,7 +403,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 _ => Some(Expr::Or(alternatives)),
             };
             let whole = Expr::all(class.into_iter().chain(stateless.clone()).flat_map(Expr::conjuncts).collect());
-            preds.push(self.set.classes.intern(name, || anchor(whole)));
+            preds.push(self.set.classes.intern(name, PredSource::Input, || whole));
         }
         for class in alerts {
             let rules: Vec<RuleId> = match class.name.strip_prefix("alert.") {
@@ -411,7 +412,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             };
             for rule in rules {
                 let name = format!("alert\0{}\0{which}\0{text}", rule.0);
-                preds.push(self.set.classes.intern(name, || (Anchor::Alert(rule), stateless.clone())));
+                preds.push(self.set.classes.intern(name, PredSource::Alert(rule), || stateless.clone()));
             }
         }
         preds

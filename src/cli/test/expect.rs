@@ -5,7 +5,8 @@ use tripline::base::{Duration, Limits, Timestamp, Value, ValueRef};
 use tripline::plan::eval::{truth, unary};
 use tripline::plan::event::EventView;
 use tripline::plan::expr::Attr;
-use tripline::plan::lower_expr::{Declarations, Fields, Lowering, Place};
+use tripline::plan::fields::Fields;
+use tripline::plan::lower_expr::{Declarations, Lowering, Place};
 use tripline::syntax::ast::{ExpectAlert, Expr, TestDecl, TestItem};
 
 use crate::cli::wording::Wording;

@@ -1,0 +1,270 @@
+//! Many patterns for one text: `like` with a list, and `contains`, `starts_with`, `ends_with` over constants.
+//!
+//! Any of the patterns will do. A few are tried one by one; of many the plain ones are looked up together, so that a
+//! list of thousands costs one pass over the text.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use hashbrown::{HashMap, HashSet};
+
+use super::fold::fold_case;
+use super::glob::{Glob, GlobPart};
+use crate::base::function::Function;
+
+/// Lists up to this long are tried one by one.
+const FEW: usize = 6;
+
+/// Patterns of which any will do.
+#[derive(Clone)]
+pub struct GlobSet {
+    globs: Vec<Glob>,
+    exact: Matcher,
+    folded: Matcher,
+}
+
+impl std::fmt::Debug for GlobSet {
+    /// The patterns say all.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.globs.fmt(f)
+    }
+}
+
+impl GlobSet {
+    /// A set of patterns.
+    pub fn new(globs: Vec<Glob>) -> Self {
+        let of = |fold| Matcher::new(globs.iter().filter(|glob| glob.fold == fold));
+        let (exact, folded) = (of(false), of(true));
+        Self { globs, exact, folded }
+    }
+
+    /// The patterns.
+    pub fn globs(&self) -> &[Glob] {
+        &self.globs
+    }
+
+    /// Whether any pattern matches the whole text.
+    pub fn is_match(&self, text: &str) -> bool {
+        self.is_match_with(text, || fold_case(text))
+    }
+
+    /// The same with a way to the folded text, which is taken if some pattern folds.
+    #[inline]
+    pub fn is_match_with<'t>(&self, text: &'t str, folded: impl FnOnce() -> Cow<'t, str>) -> bool {
+        self.exact.is_match(text) || (!matches!(self.folded, Matcher::Nothing) && self.folded.is_match(&folded()))
+    }
+}
+
+/// Patterns that compare in the same way.
+#[derive(Clone)]
+enum Matcher {
+    Nothing,
+    Few(Vec<Shape>),
+    Many(Box<Many>),
+}
+
+/// A pattern by what it takes to match it.
+#[derive(Clone)]
+enum Shape {
+    Whole(Box<str>),
+    Start(Box<str>),
+    End(Box<str>),
+    Inner(Box<memchr::memmem::Finder<'static>>),
+    Other(Glob),
+}
+
+impl Shape {
+    fn new(glob: &Glob) -> Self {
+        match glob.parts.as_slice() {
+            [GlobPart::Text(text)] => Self::Whole(text.clone()),
+            [GlobPart::Text(text), GlobPart::AnyRun] => Self::Start(text.clone()),
+            [GlobPart::AnyRun, GlobPart::Text(text)] => Self::End(text.clone()),
+            [GlobPart::AnyRun, GlobPart::Text(text), GlobPart::AnyRun] => {
+                Self::Inner(Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned()))
+            }
+            _ => Self::Other(glob.clone()),
+        }
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        match self {
+            Self::Whole(whole) => text == &**whole,
+            Self::Start(start) => text.starts_with(&**start),
+            Self::End(end) => text.ends_with(&**end),
+            Self::Inner(inner) => inner.find(text.as_bytes()).is_some(),
+            Self::Other(glob) => glob.is_match_folded(text),
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Many {
+    wholes: HashSet<Box<str>, foldhash::fast::FixedState>,
+    /// Literals of the patterns with a star at the start, the end, or both.
+    literals: Vec<Box<[u8]>>,
+    /// By literal: where it may stand.
+    places: Vec<Places>,
+    /// The literals' automaton, made when a text is first held against it: most lists never are. `None` if they are
+    /// too many for one.
+    automaton: OnceLock<Option<AhoCorasick>>,
+    others: Vec<Glob>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Places {
+    start: bool,
+    end: bool,
+    inner: bool,
+}
+
+impl Matcher {
+    fn new<'g>(globs: impl Iterator<Item = &'g Glob>) -> Self {
+        let shapes: Vec<Shape> = globs.map(Shape::new).collect();
+        match shapes.len() {
+            0 => Self::Nothing,
+            1..=FEW => Self::Few(shapes),
+            _ => Self::Many(Box::new(Many::new(shapes))),
+        }
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Few(shapes) => shapes.iter().any(|shape| shape.is_match(text)),
+            Self::Many(many) => many.is_match(text),
+        }
+    }
+}
+
+impl Many {
+    fn new(shapes: Vec<Shape>) -> Self {
+        let mut many = Self {
+            wholes: HashSet::default(),
+            literals: Vec::new(),
+            places: Vec::new(),
+            automaton: OnceLock::new(),
+            others: Vec::new(),
+        };
+        let mut known: HashMap<Box<[u8]>, usize, foldhash::fast::FixedState> = HashMap::default();
+        for shape in shapes {
+            let (literal, place): (Box<[u8]>, _) = match shape {
+                Shape::Whole(text) => {
+                    many.wholes.insert(text);
+                    continue;
+                }
+                Shape::Other(glob) => {
+                    many.others.push(glob);
+                    continue;
+                }
+                Shape::Start(text) => (text.as_bytes().into(), Places { start: true, ..Places::default() }),
+                Shape::End(text) => (text.as_bytes().into(), Places { end: true, ..Places::default() }),
+                Shape::Inner(finder) => (finder.needle().into(), Places { inner: true, ..Places::default() }),
+            };
+            let at = *known.entry(literal.clone()).or_insert(many.literals.len());
+            if at == many.literals.len() {
+                many.literals.push(literal);
+                many.places.push(Places::default());
+            }
+            let places = &mut many.places[at];
+            *places = Places {
+                start: places.start | place.start,
+                end: places.end | place.end,
+                inner: places.inner | place.inner,
+            };
+        }
+        many
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        if self.wholes.contains(text) {
+            return true;
+        }
+        if self.others.iter().any(|glob| glob.is_match_folded(text)) {
+            return true;
+        }
+        let automaton = self.automaton.get_or_init(|| {
+            let kind = Some(AhoCorasickKind::ContiguousNFA);
+            if self.literals.is_empty() {
+                return None;
+            }
+            AhoCorasick::builder().kind(kind).prefilter(false).build(&self.literals).ok()
+        });
+        let stands = |literal: usize, start: bool, end: bool| {
+            let places = self.places[literal];
+            places.inner || (places.start && start) || (places.end && end)
+        };
+        match automaton {
+            Some(automaton) => automaton
+                .find_overlapping_iter(text)
+                .any(|found| stands(found.pattern().as_usize(), found.start() == 0, found.end() == text.len())),
+            None => self.literals.iter().enumerate().any(|(at, literal)| {
+                let (places, text) = (self.places[at], text.as_bytes());
+                (places.start && text.starts_with(literal))
+                    || (places.end && text.ends_with(literal))
+                    || (places.inner && memchr::memmem::find(text, literal).is_some())
+            }),
+        }
+    }
+}
+
+/// `contains`, `starts_with` or `ends_with` with constant texts, all folded or none.
+#[derive(Clone, Debug)]
+pub struct TextTest {
+    /// Which.
+    pub function: Function,
+    /// The same as patterns.
+    pub set: GlobSet,
+    /// The texts, for `contains` of a list, which asks for a whole element; folded if the test folds.
+    pub texts: Vec<Box<str>>,
+    /// Texts are compared folded.
+    pub fold: bool,
+    /// It was written with one text and not a list of them: the elements of a list then compare as `==` does.
+    pub single: bool,
+}
+
+impl TextTest {
+    /// A test; the texts are folded here if it folds. `None` for another function.
+    pub fn new(function: Function, texts: &[&str], fold: bool, single: bool) -> Option<Self> {
+        let (starts, ends) = match function {
+            Function::StartsWith => (true, false),
+            Function::EndsWith => (false, true),
+            Function::Contains => (false, false),
+            _ => return None,
+        };
+        let set = GlobSet::new(texts.iter().map(|text| Glob::around(text, starts, ends, fold)).collect());
+        let texts = texts.iter().map(|text| if fold { fold_case(text).into() } else { (*text).into() }).collect();
+        Some(Self { function, set, texts, fold, single })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_patterns_match_as_each_alone() {
+        let patterns = ["abc", "ab*", "*bc", "*b*", "a?c", "*", "", "c*a", "*cc*", "bb", "cab*", "*Ä*", "aa*", "*ca"];
+        let texts = ["", "a", "b", "abc", "cab", "acc", "axc", "ccca", "bb", "BB", "xÄx", "äa", "aabb", "ca", "aca"];
+        for fold in [false, true] {
+            for from in 0..patterns.len() {
+                for to in from..patterns.len() {
+                    let globs: Vec<Glob> = patterns[from..=to].iter().map(|p| Glob::new(p, fold)).collect();
+                    let set = GlobSet::new(globs.clone());
+                    for text in texts {
+                        let each = globs.iter().any(|glob| glob.is_match(text));
+                        assert_eq!(set.is_match(text), each, "{text:?} like {:?}", &patterns[from..=to]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_test_of_the_empty_text_holds_everywhere() {
+        for function in [Function::Contains, Function::StartsWith, Function::EndsWith] {
+            let test = TextTest::new(function, &["x", ""], true, false).expect("one of the three");
+            assert!(test.set.is_match("") && test.set.is_match("abc"));
+        }
+    }
+}
