@@ -25,7 +25,7 @@ pub fn run(args: &ImportFilesArgs, options: &CompileOptions, terminal: Terminal)
     let texts = RuleTexts::read(&files)?;
     let compiled = compile_texts(&texts, options);
     show(&compiled.diagnostics, &texts.sources, terminal);
-    let mut used = BTreeSet::new();
+    let (mut used, mut printed) = (BTreeSet::new(), false);
     for (path, file) in files.iter().zip(&compiled.files) {
         if !is_import(&path) || file.items.is_empty() {
             continue;
@@ -33,7 +33,10 @@ pub fn run(args: &ImportFilesArgs, options: &CompileOptions, terminal: Terminal)
         let text = syntax::print(file);
         match &args.output {
             Some(directory) => write(directory, path, &text, &mut used)?,
-            None => print(&text)?,
+            None => {
+                let apart = if std::mem::replace(&mut printed, true) { "\n" } else { "" };
+                print(&format!("{apart}{text}"))?;
+            }
         }
     }
     let failed = compiled.diagnostics.iter().any(|d| d.level == Level::Error);
