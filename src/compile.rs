@@ -1,22 +1,29 @@
 //! From texts to a rule set in one call: parse, load tables, check, lower.
 //!
 //! Does no I/O of its own: whoever calls gives the bytes of tables. All problems of all files are reported at once.
+//! Sources in other languages are read beside rule files; see [`Language`].
+
+mod imported;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::Limits;
 use crate::base::id::TableId;
-use crate::check::{check_recovered, has_errors};
-use crate::diag::{Code, Diagnostic};
+use crate::check::has_errors;
+use crate::diag::{Code, Diagnostic, Level};
+use crate::import::eql;
+use crate::import::sigma::pipeline::Pipelines;
 use crate::plan::Ruleset;
 use crate::plan::lower::{Input, lower};
 use crate::plan::lower_expr::Declarations;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::table::Table;
 use crate::syntax::ast::{File, Item, TableDecl};
+use crate::syntax::source::Span;
 use crate::syntax::source::{SourceId, SourceMap};
-use crate::syntax::{parse, parse_rule_one_liner};
+
+pub use imported::Language;
 
 const NO_TABLE: Code = Code("E0401");
 const NOT_LOWERED: Code = Code("E0402");
@@ -40,6 +47,12 @@ pub struct CompileOptions {
     pub only: Option<BTreeSet<String>>,
     /// These rules do not notify, as if they were `internal`.
     pub silent: BTreeSet<String>,
+    /// An error in an imported rule is an error of the rule set, instead of leaving that rule out.
+    pub strict: bool,
+    /// How EQL is read.
+    pub eql: eql::Options,
+    /// What Sigma rules are mapped by.
+    pub pipelines: Pipelines,
 }
 
 impl Default for CompileOptions {
@@ -50,6 +63,9 @@ impl Default for CompileOptions {
             force_strategy: None,
             only: None,
             silent: BTreeSet::new(),
+            strict: false,
+            eql: eql::Options::default(),
+            pipelines: Pipelines::default(),
         }
     }
 }
@@ -57,8 +73,10 @@ impl Default for CompileOptions {
 /// What came of it.
 #[derive(Debug)]
 pub struct Compiled {
-    /// The rule set, unless there is an error.
+    /// The rule set, unless there is an error. Errors of imported rules count only with [`CompileOptions::strict`].
     pub ruleset: Option<Arc<Ruleset>>,
+    /// Imported rules that are left out because of errors.
+    pub refused: usize,
     /// Errors and warnings in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
     /// The trees, one a source.
@@ -67,41 +85,53 @@ pub struct Compiled {
 
 /// Compiles texts; `load` gives the bytes of tables.
 pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -> Compiled {
-    let (mut files, mut diagnostics, mut inline) = (Vec::new(), Vec::new(), 0);
-    for id in sources.ids() {
-        let source = sources.get(id);
-        let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
-        let (mut file, problems) = parser(id, &source.text, &options.limits);
-        if source.name == INLINE {
-            inline += 1;
-            number_inline(&mut file, inline);
-        }
-        files.push((id, file));
-        diagnostics.extend(problems);
-    }
-    diagnostics.extend(check_recovered(&files, sources, &options.limits, &diagnostics));
-    let files: Vec<File> = files.into_iter().map(|(_, file)| file).collect();
-    let declarations = declare(&files, load, &mut diagnostics);
+    let mut trees = imported::read(sources, options);
+    let mut checked = trees.check(sources, options);
+    let mut slipped = Vec::new();
     let mut ruleset = None;
-    if !has_errors(&diagnostics) {
+    let mut diagnostics;
+    loop {
+        let mut problems: Vec<Diagnostic> = trees.own.iter().chain(&checked).cloned().collect();
+        let declarations = declare(trees.files.iter().map(|(_, file)| file), load, &mut problems);
+        let stops = |d: &Diagnostic| {
+            let place = d.labels.first().map(|label| label.span).unwrap_or_default();
+            d.level == Level::Error && (options.strict || !imported::is_imported(place, sources))
+        };
+        let strictly = options.strict && has_errors(&trees.imported);
+        diagnostics = problems;
+        if strictly || diagnostics.iter().any(stops) {
+            break;
+        }
         let (type_field, limits) = (options.type_field.as_slice(), &options.limits);
         let input = Input { sources, type_field, limits, force: options.force_strategy };
-        let kept = only(&files, options.only.as_ref());
-        match lower(kept.as_deref().unwrap_or(&files), &declarations, &input) {
+        let files: Vec<File> = trees.files.iter_mut().map(|(_, file)| std::mem::take(file)).collect();
+        let chosen = chosen(&files, options.only.as_ref());
+        let lowered = lower(chosen.as_deref().unwrap_or(&files), &declarations, &input);
+        trees.files.iter_mut().zip(files).for_each(|((_, place), file)| *place = file);
+        let problems = match lowered {
             Ok(mut lowered) => {
                 for rule in &mut lowered.rules {
                     rule.internal |= options.silent.contains(&*rule.name);
                 }
                 ruleset = Some(Arc::new(lowered));
+                break;
             }
-            Err(problems) => {
-                let slipped = problems.into_iter().map(|(span, text)| Diagnostic::error(NOT_LOWERED, text, span, ""));
-                diagnostics.extend(slipped);
-            }
+            Err(problems) => problems,
+        };
+        let places: Vec<Span> = problems.iter().map(|(span, _)| *span).collect();
+        slipped.extend(problems.into_iter().map(|(span, text)| Diagnostic::error(NOT_LOWERED, text, span, "")));
+        let ours = places.iter().any(|place| !imported::is_imported(*place, sources));
+        if ours || options.strict || !trees.take_out(&places) {
+            break;
         }
+        checked = trees.check(sources, options);
     }
+    diagnostics.extend(slipped);
+    diagnostics.extend(trees.imported);
     diagnostics.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start)));
-    Compiled { ruleset, diagnostics, files }
+    diagnostics.dedup();
+    let files = trees.files.into_iter().map(|(_, file)| file).collect();
+    Compiled { ruleset, refused: trees.refused, diagnostics, files }
 }
 
 /// Compiles one text without tables.
@@ -127,16 +157,20 @@ fn number_inline(file: &mut File, number: usize) {
 }
 
 /// The files without the rules that are not asked for.
-fn only(files: &[File], names: Option<&BTreeSet<String>>) -> Option<Vec<File>> {
+fn chosen(files: &[File], names: Option<&BTreeSet<String>>) -> Option<Vec<File>> {
     let names = names?;
     let wanted = |item: &&Item| !matches!(item, Item::Rule(rule) if !names.contains(&rule.name.name));
     Some(files.iter().map(|file| File { items: file.items.iter().filter(wanted).cloned().collect() }).collect())
 }
 
 /// Collects what files declare besides rules, and loads the tables.
-fn declare(files: &[File], load: &Load<'_>, diagnostics: &mut Vec<Diagnostic>) -> Declarations {
+fn declare<'f>(
+    files: impl Iterator<Item = &'f File>,
+    load: &Load<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Declarations {
     let mut declarations = Declarations::default();
-    for item in files.iter().flat_map(|file| &file.items) {
+    for item in files.flat_map(|file| &file.items) {
         match item {
             Item::Event(event) => {
                 declarations.classes.insert(event.name.name.clone(), event.condition.clone());

@@ -42,6 +42,27 @@ pub struct Cli {
     /// Level of the log on stderr: error, warn, info, debug, trace, or module=level
     #[arg(long, global = true, help_heading = "General options", value_name = "FILTER", default_value = "warn")]
     pub log: String,
+    #[command(flatten)]
+    pub import: ImportArgs,
+}
+
+/// How rules in other languages are taken.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Sigma and EQL")]
+pub struct ImportArgs {
+    /// An error in a Sigma or EQL rule ends the command, instead of leaving that rule out
+    #[arg(long, global = true)]
+    pub strict: bool,
+    /// How the names of Sigma rules become those of the events: a pySigma pipeline, or one of windows, sysmon, nxlog,
+    /// winlogbeat, evtx, ecs, cloudtrail, auditd, zeek, none; may be repeated [default: events as their sources write them]
+    #[arg(long = "pipeline", global = true, value_name = "FILE|NAME")]
+    pub pipelines: Vec<String>,
+    /// Find the sequences of EQL rules completely, not with one pending match per step as Elasticsearch does
+    #[arg(long, global = true)]
+    pub eql_complete: bool,
+    /// The field that holds the category of an event in EQL rules [default: event.category]
+    #[arg(long, global = true, value_name = "FIELD")]
+    pub event_category: Option<String>,
 }
 
 /// The commands.
@@ -51,6 +72,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Check rule files, and with --sample also against events
     Check(CheckArgs),
+    /// Print Sigma and EQL rules as rules of this language
+    Import(ImportFilesArgs),
     /// Run the tests that stand in rule files
     Test(TestArgs),
     /// Format rule files in place; reads stdin and writes stdout if no file is named
@@ -69,10 +92,28 @@ pub enum Command {
     Completions(CompletionArgs),
 }
 
+/// `tripline import`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Rules with errors are left out and reported; the exit code is then 2.
+
+Examples:
+  tripline import sigma/proc_creation.yml
+  tripline import sigma/ hunts.eql -o rules/")]
+pub struct ImportFilesArgs {
+    /// Sigma (.yml, .yaml) and EQL (.eql, .toml, .json) files, and directories of them
+    #[arg(value_name = "FILES", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Write a .trip file for each of them into this directory instead of writing to stdout
+    #[arg(long, short, value_name = "DIRECTORY")]
+    pub output: Option<PathBuf>,
+}
+
 /// `tripline run`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Paths that end in .trip and directories hold rules, every other path is an input, - is stdin.
+Paths that end in .trip, .yml, .yaml (Sigma), .eql and .toml (EQL), and directories, hold rules; every other path is
+an input, - is stdin.
 Without an input, stdin is read. Inputs ending in .gz and .zst are unpacked.
 
 Examples:

@@ -10,7 +10,7 @@ use tripline::syntax::source::SourceMap;
 
 use super::args::FmtArgs;
 use super::exit::{Exit, Stop};
-use super::paths::rule_files;
+use super::paths::trip_files;
 use super::rules::{read_text, show};
 use super::terminal::{Terminal, note, print};
 
@@ -28,7 +28,7 @@ pub fn run(args: &FmtArgs, terminal: Terminal) -> Result<Exit, Stop> {
         return Ok(Exit::Done);
     }
     let (mut broken, mut changed) = (false, false);
-    for path in rule_files(&args.paths)? {
+    for path in trip_files(&args.paths)? {
         let text = read_text(&path)?;
         let Some(formatted) = format(&path.display().to_string(), &text, terminal) else {
             broken = true;

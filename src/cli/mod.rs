@@ -15,6 +15,7 @@ mod filter;
 mod fmt;
 mod generate;
 mod graph;
+mod import;
 mod number;
 mod paths;
 mod rules;
@@ -58,7 +59,11 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
-    let settings = || Settings::load(cli.config.as_deref(), terminal);
+    let settings = || {
+        let mut settings = Settings::load(cli.config.as_deref(), terminal)?;
+        settings.take_import(cli.import.clone(), terminal)?;
+        Ok::<_, Stop>(settings)
+    };
     match &cli.command {
         Command::Attack(args) => attack::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
@@ -69,6 +74,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
             generate::run(args, &settings.compile_options(&none), settings.time_config(&none), terminal)
         }
         Command::Graph(args) => graph::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
+        Command::Import(args) => import::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),
         Command::Run(args) => run::run(args, &settings()?, terminal),

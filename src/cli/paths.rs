@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tripline::compile::Language;
+use tripline::import::eql;
+
 use super::exit::Stop;
 
-/// Ending of rule files.
-const EXTENSION: &str = "trip";
+/// Bytes of a YAML, TOML or JSON file that a directory of rules may hold; larger ones are data.
+const MAX_LOOK: u64 = 4 << 20;
 
 /// Directories below directories that are followed.
 const MAX_DEPTH: usize = 32;
@@ -22,7 +25,7 @@ pub struct Sorted {
     pub others: Vec<PathBuf>,
 }
 
-/// `run`: paths that end in `.trip` and directories hold rules, everything else is an input.
+/// `run`: files of rules by their ending, and directories, hold rules; everything else is an input, JSON too.
 pub fn rules_and_inputs(words: &[PathBuf]) -> Sorted {
     let (rules, others) = words.iter().cloned().partition(|path| is_rule_file(path) || path.is_dir());
     Sorted { rules, others }
@@ -36,11 +39,49 @@ pub fn rules_and_names(words: &[PathBuf]) -> Sorted {
     Sorted { rules, others }
 }
 
+/// Whether a file of this name holds rules and nothing else.
 fn is_rule_file(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == EXTENSION)
+    match language(path) {
+        Some(Language::Eql(kind)) => kind != eql::Kind::Json,
+        language => language.is_some(),
+    }
 }
 
-/// The rule files among paths: files as they are, directories with all `.trip` files below them, sorted by path.
+/// The language of the rules that a file of this name may hold.
+fn language(path: &Path) -> Option<Language> {
+    let name = path.file_name()?.to_str()?;
+    match Language::of(name) {
+        Language::Trip => name.ends_with(".trip").then_some(Language::Trip),
+        language => Some(language),
+    }
+}
+
+/// Whether a file in a directory holds rules: YAML, TOML and JSON may be anything.
+fn holds_rules(path: &Path) -> bool {
+    match language(path) {
+        None => false,
+        Some(Language::Trip) => true,
+        Some(language) => {
+            fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_LOOK)
+                && fs::read_to_string(path).is_ok_and(|text| language.holds_rules(&text))
+        }
+    }
+}
+
+/// The files of this language among paths, as [`rule_files`] finds them; one of another that is named is refused.
+pub fn trip_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    for path in paths {
+        if language(path).is_some_and(|language| language != Language::Trip) && !path.is_dir() {
+            let name = path.display();
+            return Err(Stop::usage(format!("{name}: is no .trip file; `tripline import {name}` prints one")));
+        }
+    }
+    let mut files = rule_files(paths)?;
+    files.retain(|path| language(path).is_none_or(|language| language == Language::Trip));
+    Ok(files)
+}
+
+/// The rule files among paths: files as they are, directories with all files of rules below them, sorted by path.
 /// A file that is reached twice counts once. Hidden files and directories are passed over.
 pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     let mut found = Vec::new();
@@ -49,7 +90,7 @@ pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
             let before = found.len();
             walk(path, 0, &mut found)?;
             if found.len() == before {
-                return Err(Stop::usage(format!("{}: there is no .trip file in this directory", path.display())));
+                return Err(Stop::usage(format!("{}: there is no file of rules in this directory", path.display())));
             }
         } else {
             found.push(path.clone());
@@ -76,7 +117,7 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), 
             if depth < MAX_DEPTH {
                 walk(&path, depth + 1, found)?;
             }
-        } else if is_rule_file(&path) {
+        } else if holds_rules(&path) {
             found.push(path);
         }
     }
@@ -114,8 +155,8 @@ mod tests {
 
     #[test]
     fn rules_end_in_trip_or_are_directories() {
-        let sorted = rules_and_inputs(&paths(&["a.trip", "src", "events.ndjson", "-"]));
-        assert_eq!(sorted.rules, paths(&["a.trip", "src"]));
+        let sorted = rules_and_inputs(&paths(&["a.trip", "b.yml", "src", "events.ndjson", "-"]));
+        assert_eq!(sorted.rules, paths(&["a.trip", "b.yml", "src"]));
         assert_eq!(sorted.others, paths(&["events.ndjson", "-"]));
         let sorted = rules_and_names(&paths(&["a.trip", "src", "brute_force", "nowhere/rules"]));
         assert_eq!(sorted.rules, paths(&["a.trip", "src", "nowhere/rules"]));

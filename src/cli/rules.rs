@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
+use tripline::diag::Diagnostic;
 use tripline::diag::render::render_text;
-use tripline::diag::{Diagnostic, Level};
 use tripline::plan::Ruleset;
 use tripline::plan::lower::classes_of;
 use tripline::syntax::ast::{File, Item, RuleDecl};
@@ -16,8 +16,9 @@ use tripline::syntax::source::{SourceId, SourceMap};
 use tripline::syntax::spelling::nearest;
 
 use super::exit::Stop;
+use super::number::counted;
 use super::paths::{rule_files, rules_and_names, selected};
-use super::terminal::{Terminal, note};
+use super::terminal::{Terminal, note, paint, style};
 
 /// Bytes of one rule file; more is surely another kind of file.
 const MAX_FILE: u64 = 16 << 20;
@@ -111,23 +112,20 @@ pub fn select(
     }
     let texts = RuleTexts::read(&rule_files(&sorted.rules)?)?;
     let compiled = compile_texts(&texts, options);
-    let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
+    let ruleset = accept(&compiled, &texts.sources, terminal)?;
     require_names(&names, &compiled.files)?;
     Ok(Selection { texts, files: compiled.files, ruleset, names })
 }
 
-/// Shows what there is to say about rules; they are used only if nothing is an error.
-pub fn accept(
-    ruleset: Option<Arc<Ruleset>>,
-    diagnostics: &[Diagnostic],
-    sources: &SourceMap,
-    terminal: Terminal,
-) -> Result<Arc<Ruleset>, Stop> {
-    show(diagnostics, sources, terminal);
-    match ruleset {
-        Some(ruleset) if !diagnostics.iter().any(|d| d.level == Level::Error) => Ok(ruleset),
-        _ => Err(Stop::shown()),
+/// Shows what there is to say about rules. Imported ones with errors are left out, and how many is said.
+pub fn accept(compiled: &Compiled, sources: &SourceMap, terminal: Terminal) -> Result<Arc<Ruleset>, Stop> {
+    show(&compiled.diagnostics, sources, terminal);
+    let Some(ruleset) = &compiled.ruleset else { return Err(Stop::shown()) };
+    if compiled.refused > 0 {
+        let text = format!("{} refused, the others run\n", counted(compiled.refused, "imported rule"));
+        note(&paint(terminal.color_err, style::YELLOW, &text));
     }
+    Ok(ruleset.clone())
 }
 
 /// All rules of files, in their order.

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use tripline::compile::CompileOptions;
 use tripline::config::Config;
 use tripline::decode::timefield::TimeConfig;
+use tripline::diag::Level;
+use tripline::import::eql;
+use tripline::import::sigma::pipeline::{self, Pipelines};
 use tripline::syntax::source::SourceMap;
 
-use super::args::TimeArgs;
+use super::args::{ImportArgs, TimeArgs};
 use super::exit::Stop;
 use super::rules::show;
 use super::terminal::Terminal;
@@ -23,6 +26,10 @@ const DEFAULT_FILE: &str = "tripline.yaml";
 pub struct Settings {
     /// What it says.
     pub config: Config,
+    /// How imported rules are taken, from the command line.
+    pub import: ImportArgs,
+    /// What Sigma rules are mapped by.
+    pipelines: Pipelines,
     /// Where it lies: its paths are relative to this directory.
     directory: PathBuf,
 }
@@ -41,13 +48,40 @@ impl Settings {
         match Config::parse(source, &sources.get(source).text) {
             Ok(config) => {
                 let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-                Ok(Self { config, directory })
+                Ok(Self { config, directory, ..Self::default() })
             }
             Err(problems) => {
                 show(&problems, &sources, terminal);
                 Err(Stop::shown())
             }
         }
+    }
+
+    /// Takes what the command line says about imported rules, and reads the pipelines that it or the file names.
+    pub fn take_import(&mut self, import: ImportArgs, terminal: Terminal) -> Result<(), Stop> {
+        let written = if import.pipelines.is_empty() { &self.config.pipelines } else { &import.pipelines };
+        let is_file = |word: &str| word.contains(['.', '/', std::path::MAIN_SEPARATOR]);
+        let (mut names, mut read) = (Vec::new(), Vec::new());
+        let (mut sources, mut problems) = (SourceMap::new(), Vec::new());
+        for word in written {
+            if !is_file(word) {
+                names.push(word.as_str());
+                continue;
+            }
+            let path = if import.pipelines.is_empty() { self.path(word) } else { PathBuf::from(word) };
+            let text = super::rules::read_text(&path)?;
+            let source = sources.add(path.display().to_string(), text);
+            let (found, wrong) = pipeline::read(source, &sources.get(source).text);
+            problems.extend(wrong);
+            read.extend(found);
+        }
+        show(&problems, &sources, terminal);
+        if problems.iter().any(|problem| problem.level == Level::Error) {
+            return Err(Stop::shown());
+        }
+        self.pipelines = Pipelines::new(&names, read).map_err(Stop::usage)?;
+        self.import = import;
+        Ok(())
     }
 
     /// How rules are compiled: the file's settings, with those of the command line over them.
@@ -57,6 +91,12 @@ impl Settings {
         CompileOptions {
             type_field: type_field.map_or(default.type_field, |field| field_path(field)),
             limits: self.config.limits.clone(),
+            strict: self.import.strict,
+            eql: eql::Options {
+                event_category: self.import.event_category.as_deref().map_or(default.eql.event_category, field_path),
+                complete: self.import.eql_complete,
+            },
+            pipelines: self.pipelines.clone(),
             ..CompileOptions::default()
         }
     }

@@ -52,6 +52,8 @@ pub struct Config {
     pub threads: Option<u16>,
     /// `rules`: rule files and directories, relative to the configuration file.
     pub rules: Vec<String>,
+    /// `pipelines`: names and files of pipelines for Sigma rules, relative to the configuration file.
+    pub pipelines: Vec<String>,
     /// `inputs`: files of events, `-` for stdin.
     pub inputs: Vec<String>,
     /// `outputs`: where alerts go.
@@ -77,6 +79,7 @@ struct Written {
     evidence: Option<String>,
     threads: Option<u16>,
     rules: Option<OneOrMany>,
+    pipelines: Option<OneOrMany>,
     inputs: Option<OneOrMany>,
     outputs: Option<Vec<outputs::Written>>,
     rejects: Option<String>,
@@ -167,6 +170,7 @@ impl Reader<'_> {
             evidence: self.choice(&["evidence"], w.evidence),
             threads: w.threads,
             rules: w.rules.map(OneOrMany::into_vec).unwrap_or_default(),
+            pipelines: w.pipelines.map(OneOrMany::into_vec).unwrap_or_default(),
             inputs: w.inputs.map(OneOrMany::into_vec).unwrap_or_default(),
             outputs: self.outputs(w.outputs.unwrap_or_default()),
             rejects: w.rejects,

@@ -367,7 +367,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         stateless: Option<Expr>,
         low: &mut Lowering<'_>,
     ) -> Vec<PredId> {
-        let text = condition.map_or("", |c| self.set.input.sources.text(c.span));
+        // Not the written text: what imported rules are written in says something else.
+        let text = condition.map(crate::syntax::print_expr).unwrap_or_default();
         let mut preds = Vec::new();
         self.whole_in_predicates += stateless.as_ref().map_or(0, |e| low.whole_reads_in(e));
         let (alerts, inputs): (Vec<_>, Vec<_>) =

@@ -69,12 +69,12 @@ pub fn compile(
         texts.add_inline(rule);
     }
     let compiled = compile_texts(&texts, options);
-    let ruleset = accept(compiled.ruleset, &compiled.diagnostics, &texts.sources, terminal)?;
+    let ruleset = accept(&compiled, &texts.sources, terminal)?;
     if ruleset.rules.is_empty() {
         return Err(Stop::usage("no rules: the files declare none"));
     }
     let Some(chosen) = args.filter.choose(&compiled.files)? else { return Ok(ruleset) };
     let options = CompileOptions { only: Some(chosen.names), silent: chosen.silent, ..options.clone() };
     let narrowed = compile_texts(&texts, &options);
-    accept(narrowed.ruleset, &[], &texts.sources, terminal)
+    narrowed.ruleset.ok_or_else(Stop::shown)
 }

@@ -345,7 +345,9 @@ impl Lowerer<'_> {
 
 impl Asked {
     /// Any of it.
-    fn condition(self, field: &Expr, span: Span) -> Option<Expr> {
+    fn condition(mut self, field: &Expr, span: Span) -> Option<Expr> {
+        let mut seen = std::collections::HashSet::new();
+        self.whole.retain(|value| seen.insert(written(value)));
         let texts = || call("texts", vec![field.clone()], span);
         let mut parts = Vec::new();
         if !self.whole.is_empty() {
@@ -369,6 +371,17 @@ impl Asked {
         }
         parts.extend(self.others);
         chain(BinaryOp::Or, parts)
+    }
+}
+
+/// A literal as it is told apart from others.
+fn written(value: &Expr) -> String {
+    match &value.kind {
+        ExprKind::Str(text) => format!("\"{}\"{}", text.value, text.fold),
+        ExprKind::Neg(number) => format!("-{}", written(number)),
+        ExprKind::Int(number) => number.to_string(),
+        ExprKind::Float(number) => format!("{number:?}"),
+        other => format!("{other:?}"),
     }
 }
 

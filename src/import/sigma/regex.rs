@@ -1,6 +1,7 @@
 //! Sigma's regular expressions, PCRE by its specification, in the syntax of this engine.
 //!
-//! The two agree on what Sigma allows, but for a few characters that PCRE takes literally and the engine does not.
+//! The two agree on what Sigma allows, but for a few characters that PCRE takes literally and the engine does not, and
+//! for `\w`, `\d`, `\s` and `\b`, which are of ASCII in PCRE.
 //! What only backtracking engines have is refused, with what to write instead.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -64,6 +65,8 @@ fn plain_characters(pattern: &str) -> Result<String, Refused> {
                     Some('Z') => out.push_str("\\z"),
                     Some('<' | '>' | '/' | '"' | '\'') => out.extend(next),
                     Some('h') if !in_class => out.push_str("[ \\t]"),
+                    Some('b') if !in_class => out.push_str("(?-u:\\b)"),
+                    Some('w' | 'W' | 'd' | 'D' | 's' | 'S') => out.push_str(&ascii_class(next, in_class)),
                     Some('e') => out.push_str("\\x1B"),
                     Some(next) => {
                         out.push('\\');
@@ -129,6 +132,21 @@ fn plain_characters(pattern: &str) -> Result<String, Refused> {
     Ok(out)
 }
 
+/// A class of characters, of ASCII as in PCRE, outside of brackets or in them.
+fn ascii_class(letter: Option<char>, in_class: bool) -> String {
+    let members = match letter {
+        Some('w' | 'W') => "0-9A-Za-z_",
+        Some('d' | 'D') => "0-9",
+        _ => " \\t-\\r",
+    };
+    let denied = letter.is_some_and(char::is_uppercase);
+    match (denied, in_class) {
+        (true, _) => format!("[^{members}]"),
+        (false, false) => format!("[{members}]"),
+        (false, true) => members.to_owned(),
+    }
+}
+
 /// Whether the last character stands behind a backslash of its own.
 fn ends_escaped(out: &str) -> bool {
     let mut before = out.chars().rev().skip(1);
@@ -177,6 +195,7 @@ mod tests {
             (r"a{2,3}", "a{2,3}"),
             (r"[a&&b]", r"[a\&\&b]"),
             (r"\\+x", r"\\+x"),
+            (r"\w\s[\d\W]", r"[0-9A-Za-z_][ \t-\r][0-9[^0-9A-Za-z_]]"),
             (r"[*+]+", "[*+]+"),
         ] {
             let found = plain_characters(pattern);
