@@ -118,6 +118,8 @@ fn the_documentation_lists_every_code() {
         ("E04", "Tables and configuration"),
         ("W05", "Rules that run, but perhaps not as meant"),
         ("W06", "Rules against sample data"),
+        ("E07", "EQL queries and detection rules"),
+        ("W07", "EQL queries that run, but perhaps not as meant"),
         ("E08", "Sigma rules"),
         ("W08", "Sigma rules that run, but perhaps not as meant"),
     ];

@@ -63,7 +63,7 @@ fn warnings_can_be_denied() {
 fn a_directory_without_rules_and_a_file_that_is_no_text_are_errors() {
     let place = Place::new("check-none");
     place.file("empty/readme.txt", "none");
-    assert!(place.run(&["check", "empty"]).expect(2).err.contains("no .trip file"));
+    assert!(place.run(&["check", "empty"]).expect(2).err.contains("no file of rules"));
     std::fs::write(place.path("latin1.trip"), b"rule r {\n  title \"caf\xe9\"\n}").expect("a file");
     assert!(place.run(&["check", "latin1.trip"]).expect(2).err.contains("latin1.trip:2: is not UTF-8"));
 }
@@ -88,6 +88,34 @@ fn explain_says_what_a_rule_does() {
     assert!(!text.contains("silent"));
     let both = place.run(&["explain", "r.trip"]).expect(0).out.clone();
     assert!(both.contains("for 5m no heartbeat"), "{both}");
+}
+
+#[test]
+fn explain_says_what_each_clause_costs() {
+    let place = Place::new("explain-costs");
+    let cases = [
+        ("match { x: at least 3 of a } within 5m by k", "timers      none: keys are looked at in turn"),
+        ("match { x: a then no b within 5m } by k", "timers      one a key, at the deadline 5m after"),
+        ("match { x: one or more of a until silent 5m } by k", "timers      one a key, 5m after the newest event"),
+        ("match { x: one or more of a until 5m } by k", "timers      5m after an event of the last step"),
+        ("match { x: a then no b until x.@ts + x.d * 1s } by k", "timers      one for each deadline computed"),
+        ("match { any { x: a { y: a then z: b } } } within 1h by k", "ways        2, each searched"),
+        ("match { x: a then y: b } within x.h * 1h by k", "bounds      computed from a whole candidate"),
+        ("match { x: a then no { y: b then z: c } within 5m } by k", "absence     of a sequence"),
+        ("match { x: a then no b within 5m } by k repeat every 1m", "repeats     one timer an open alert, every 1m"),
+        ("match { x: a } by k resolve on b", "open alerts each kept until it ends"),
+        ("match { x: at least 3 of a } within 100 events by k", "window      those of the last 100 events"),
+        ("match { x: at least 3 of a } within 5m by k having avg(x.v) > 3 for 1m", "lasting     one time a key"),
+        ("match { x: a where v > ewma(v, 0.1) } by k", "statistic   ewma keeps one summary"),
+        ("match { x: a } by each(tags)", "keys        an event has one for each element"),
+        ("match { x: a then no b within 5m } expect start", "expected    one state from the start"),
+        ("match { x: a where any_value() like \"*z*\" }", "decoding    every line in full"),
+    ];
+    for (clauses, cost) in cases {
+        place.file("r.trip", &format!("rule r {{ {clauses} }}\n"));
+        let text = place.run(&["explain", "r.trip", "--plan"]).expect(0).out.clone();
+        assert!(text.contains(cost), "{clauses}\n{cost}\n{text}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Events that one key of one rule may hold open, as partial matches or in a window. The oldest go first.
     pub runs_per_key: usize,
+    /// Keys of a shard whose state is held ready for events; of more, those that no event comes for are packed.
+    pub live_keys: usize,
     /// Alternatives that one completion may try before it gives up and reports the best found.
     pub search_steps: usize,
     /// Alerts that one completion of a `pick all` rule may give.
@@ -35,6 +37,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             runs_per_key: 100_000,
+            live_keys: 1 << 17,
             search_steps: 1_000_000,
             matches_per_completion: 10_000,
             open_alerts_per_key: 1000,

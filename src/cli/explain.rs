@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use tripline::compile::CompileOptions;
-use tripline::decode::batch::KEYS_PER_EVENT;
 use tripline::matcher::state::Memory;
-use tripline::plan::ruleset::{Ends, Rule, Ruleset};
+use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
     Absence, AfterMatch, AlertValue, ClauseKind, Element, ExpectKeys, Pick, RuleDecl, Sequence, Step, Then,
 };
@@ -309,58 +308,17 @@ impl Page<'_> {
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
         let memory = Memory::of(rule);
-        self.row("memory", &format!("about {} bytes a key and {} an event it holds", memory.key, memory.event));
+        self.row(
+            "memory",
+            &format!("about {} bytes a key and {} an event it holds; less for keys at rest", memory.key, memory.event),
+        );
         if rule.reads_whole {
             let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
             let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
             self.row("decoding", &format!("every line in full, for `any_value()`{events}"));
         }
-        let timers = match (rule.closing(), rule.trailing_deadline(), rule.horizon) {
-            (Some((_, Ends::Silent(d))), ..) => {
-                format!("one a key, {d} after the newest event of the last step, at which its repetition closes")
-            }
-            (Some((_, Ends::After(d))), ..) => {
-                format!("{d} after an event of the last step, at which a repetition that begins with it closes")
-            }
-            (None, Some(deadline), _) => format!("one a key, at the deadline {deadline} after the last bound event"),
-            (None, None, Some(horizon)) => format!("one a key, to forget it when its last event is {horizon} old"),
-            (None, None, None) => "none: what is held is never too old".to_owned(),
-        };
-        let keyspecs = rule.roles.iter().map(|role| &ruleset.keyspecs[role.keyspec.index()]);
-        if keyspecs.clone().any(|spec| spec.has_each()) {
-            self.row(
-                "keys",
-                &format!(
-                    "an event has one for each element, {KEYS_PER_EVENT} at most, and costs as much as so many events"
-                ),
-            );
-        }
-        self.row("timers", &timers);
-        if rule.absent_groups().next().is_some() {
-            self.row("absence", "of a sequence: what its steps take is held, and searched through at the deadline");
-        }
-        if let Some(expect) = &rule.expect {
-            let state = if expect.table.is_some() {
-                "one state for each key of the table, from the start"
-            } else {
-                "one state from the start"
-            };
-            self.row("expected", state);
-        }
-        if rule.follow.is_some() {
-            self.row(
-                "open alerts",
-                "each kept until it ends, at most `open_alerts_per_key` a key; one look-up an event that may end one",
-            );
-        }
-        if rule.asks_open {
-            self.row("asks", "one look-up among open alerts for each event of a step with `unless open`");
-        }
-        if let Some(window) = cost::sliding(rule) {
-            self.row("window", &window);
-        }
-        for statistic in cost::statistics(rule) {
-            self.row("statistic", &statistic);
+        for (name, text) in cost::rows(rule, ruleset) {
+            self.row(name, &text);
         }
         let guards: Vec<&str> = rule.guards.iter().map(|guard| &*guard.label).collect();
         self.row("guards", &if guards.is_empty() { "none".to_owned() } else { guards.join(", ") });

@@ -7,4 +7,5 @@
 //! Invariant: a rule that cannot be said faithfully is refused with a diagnostic; nothing is read and ignored.
 
 pub mod eql;
+pub mod language;
 pub mod sigma;

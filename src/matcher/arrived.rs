@@ -47,7 +47,7 @@ impl Arrived<'_> {
         Arc::new(StoredEvent {
             ts: self.ts,
             seq: self.seq,
-            arrival: self.view.arrival,
+            arrival: if env.rule.keeps_arrival { self.view.arrival } else { Timestamp(0) },
             fields: fields.chain(stats.iter().cloned()).collect(),
             raw: self.raw.map(Into::into),
             origins: self.origins.into(),

@@ -52,7 +52,7 @@ impl Schedule {
     }
 }
 
-fn hash_of(rule: RuleId, key_bytes: &[u8]) -> u64 {
+pub(super) fn hash_of(rule: RuleId, key_bytes: &[u8]) -> u64 {
     if key_bytes.is_empty() { key::hash(&rule.0.to_le_bytes()) } else { key::hash(key_bytes) }
 }
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use super::keys::{KeyTable, Live};
 use super::past::{Past, narrow};
-use super::schedule::Schedule;
-use super::state::{KeyTable, RunState, Slot};
+use super::schedule::{Schedule, hash_of};
+use super::state::RunState;
 use crate::base::{Limits, RuleId, Timestamp, Value};
 use crate::plan::eval::passes;
 use crate::plan::event::StoredView;
@@ -44,8 +45,16 @@ pub struct RuleCounters {
     pub nanos: u64,
 }
 
-/// A timer's target: rule, slot, generation.
-type Target = (u32, u32, u32);
+/// Slots that an event for a rule has looked at for whether they are over. One is taken at most, so four keep the
+/// slots in vain below a third of all.
+const LOOKS: usize = 4;
+
+/// A timer's target: rule and slot. A timer that an earlier tenant of the slot had set rings in vain, unless the slot
+/// is armed for just that time.
+type Target = (u32, u32);
+
+/// Keys of one rule that stay live in any case, unless the limit over all rules is lower.
+const LEAST_LIVE_KEYS: usize = 1 << 10;
 
 /// The states of one shard.
 #[derive(Debug)]
@@ -58,6 +67,10 @@ pub struct Matcher {
     scratch: Vec<Match>,
     clock: Option<fn() -> u64>,
     tick: u32,
+    /// No event and no deadline comes before this any more.
+    position: Timestamp,
+    /// The rule whose slots are looked at as time goes on.
+    swept: usize,
     /// Ticks and expected keys, for rule sets that have any.
     pub(super) schedule: Option<Box<Schedule>>,
 }
@@ -84,8 +97,10 @@ pub struct SavedRule {
 impl Matcher {
     /// A matcher that holds nothing. `clock` gives nanoseconds for sampling the time that rules take.
     pub fn new(rules: Arc<Ruleset>, limits: Limits, clock: Option<fn() -> u64>) -> Self {
+        let with_state = rules.rules.iter().filter(|rule| rule.strategy != StrategyKind::Stateless).count();
+        let room = (limits.live_keys / with_state.max(1)).max(LEAST_LIVE_KEYS.min(limits.live_keys));
         Self {
-            tables: rules.rules.iter().map(|_| KeyTable::default()).collect(),
+            tables: rules.rules.iter().map(|_| KeyTable::new(room)).collect(),
             counters: vec![RuleCounters::default(); rules.rules.len()],
             wheel: Wheel::default(),
             scratch: Vec::new(),
@@ -93,6 +108,8 @@ impl Matcher {
             limits,
             clock,
             tick: 0,
+            position: Timestamp::MIN,
+            swept: 0,
             schedule: None,
         }
     }
@@ -110,7 +127,11 @@ impl Matcher {
 
     /// The keys of a rule that hold something, with their hashes.
     pub(super) fn keys_of(&self, rule: RuleId) -> Vec<(Box<[u8]>, u64)> {
-        self.tables[rule.index()].sorted().into_iter().map(|slot| (slot.key.clone(), slot.hash)).collect()
+        let with_hash = |key: Box<[u8]>| {
+            let hash = hash_of(rule, &key);
+            (key, hash)
+        };
+        self.tables[rule.index()].keys().into_iter().map(with_hash).collect()
     }
 
     /// A matcher that holds what this one holds of some rules, and makes no ticks.
@@ -135,7 +156,8 @@ impl Matcher {
 
     /// Partial matches and events held, and keys that hold them, by rule.
     pub fn open(&self) -> Vec<(usize, usize)> {
-        self.tables.iter().map(|t| (t.iter().map(|s| s.run.len()).sum(), t.len())).collect()
+        let open = self.tables.iter().map(|table| table.open(self.position));
+        open.map(|(keys, held)| (held, keys)).collect()
     }
 
     /// Decides every deadline before `watermark`.
@@ -159,19 +181,36 @@ impl Matcher {
     }
 
     pub(super) fn ring_before(&mut self, watermark: Timestamp, out: &mut Vec<Found>) {
-        while let Some((time, (rule, slot, generation))) = self.wheel.pop_before(watermark) {
-            self.ring(time, rule, slot, generation, out);
+        while let Some((time, (rule, slot))) = self.wheel.pop_before(watermark) {
+            self.ring(time, rule, slot, out);
+        }
+        if watermark > self.position {
+            self.position = watermark;
+            self.sweep();
         }
     }
 
-    fn ring(&mut self, time: Timestamp, rule_at: u32, slot_at: u32, generation: u32, out: &mut Vec<Found>) {
+    /// Looks at some slots of one rule, whether events come for it or not.
+    fn sweep(&mut self) {
+        let Some(rule) = self.rules.rules.get(self.swept) else {
+            self.swept = 0;
+            return;
+        };
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        let table = &mut self.tables[self.swept];
+        free_overdue(&env, table, self.position, &mut self.wheel);
+        if table.is_swept() {
+            self.swept += 1;
+        }
+    }
+
+    fn ring(&mut self, time: Timestamp, rule_at: u32, slot_at: u32, out: &mut Vec<Found>) {
         let rule = &self.rules.rules[rule_at as usize];
         let table = &mut self.tables[rule_at as usize];
-        let Some(slot) = table.get_mut(slot_at) else { return };
-        if slot.generation != generation || slot.armed != time {
-            return;
-        }
-        slot.armed = Timestamp::MAX;
+        let Some(armed) = table.armed(slot_at).filter(|armed| **armed == time) else { return };
+        *armed = Timestamp::MAX;
+        let ready = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        let Some(slot) = table.live(slot_at, |run| run.ready(&ready)) else { return };
         let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
         let counters = &mut self.counters[rule_at as usize];
@@ -184,20 +223,10 @@ impl Matcher {
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
             counters.limited += u64::from(matched.limited);
-            out.push(Found { rule: RuleId(rule_at), key: slot.key.clone(), matched });
+            out.push(Found { rule: RuleId(rule_at), key: slot.key.as_slice().into(), matched });
         }
         // Everything after this is later than `time`: what ends there can go.
-        let now = Timestamp(time.0.saturating_add(1));
-        match &mut slot.run {
-            RunState::LatestRun(run) => run.prune(&env, now),
-            RunState::Runs(run) => run.prune(&env, now),
-            RunState::Counter(run) => run.prune(&env, now),
-            RunState::Pending(run) => run.prune(&env, now),
-            RunState::Stateless => {}
-        }
-        if slot.past.as_ref().is_some_and(|p| p.expires(&env).is_some_and(|at| at <= time)) {
-            slot.past = None;
-        }
+        prune(&env, slot, Timestamp(time.0.saturating_add(1)));
         settle(&env, table, slot_at, rule_at, &mut self.wheel);
     }
 
@@ -226,7 +255,7 @@ impl Matcher {
                 }
                 None => table.find_or_insert(key_bytes, hash, || empty_state(rule.strategy)),
             };
-            if let Some(slot) = table.get_mut(slot_at) {
+            if let Some(slot) = table.live(slot_at, |run| run.ready(&env)) {
                 let mut stats = Vec::new();
                 let mut roles = event.roles;
                 if needs_past {
@@ -259,6 +288,7 @@ impl Matcher {
                 }
             }
             settle(&env, table, slot_at, rule_id.0, &mut self.wheel);
+            free_overdue(&env, table, self.position, &mut self.wheel);
         }
         for matched in self.scratch.drain(..) {
             counters.matches += u64::from(!matched.bound.is_empty());
@@ -273,7 +303,7 @@ impl Matcher {
         let keys = self.tables[rule.index()]
             .sorted()
             .into_iter()
-            .map(|slot| SavedKey { key: slot.key.clone(), run: slot.run.clone(), past: slot.past.clone() })
+            .map(|(key, run, past)| SavedKey { key, run, past })
             .collect();
         let expected = self.schedule.iter().flat_map(|s| s.expected[rule.index()].keys().cloned()).collect();
         SavedRule { keys, counters: self.counters[rule.index()], expected }
@@ -286,24 +316,22 @@ impl Matcher {
         self.counters[at] = saved.counters;
         if let Some(schedule) = &mut self.schedule {
             for expected in saved.expected {
-                let hash = if expected.is_empty() { key::hash(&rule_id.0.to_le_bytes()) } else { key::hash(&expected) };
+                let hash = hash_of(rule_id, &expected);
                 if mine(hash) {
                     schedule.expected[at].insert(expected, hash);
                 }
             }
         }
         for saved in saved.keys {
-            let hash = if saved.key.is_empty() { key::hash(&rule_id.0.to_le_bytes()) } else { key::hash(&saved.key) };
+            let hash = hash_of(rule_id, &saved.key);
             if !mine(hash) {
                 continue;
             }
             let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
             let mut run = saved.run;
-            if let RunState::Runs(runs) = &mut run {
-                runs.restored(&env);
-            }
-            let slot_at = self.tables[at].find_or_insert(&saved.key, hash, || RunState::Stateless);
-            if let Some(slot) = self.tables[at].get_mut(slot_at) {
+            run.ready(&env);
+            let slot_at = self.tables[at].find_or_insert(&saved.key, hash, RunState::default);
+            if let Some(slot) = self.tables[at].live(slot_at, |_| {}) {
                 slot.run = run;
                 slot.past = saved.past;
             }
@@ -354,14 +382,42 @@ fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value]
     });
 }
 
+/// Drops what no event from `now` on can need.
+fn prune(env: &RuleEnv<'_>, live: &mut Live, now: Timestamp) {
+    match &mut live.run {
+        RunState::LatestRun(run) => run.prune(env, now),
+        RunState::Runs(run) => run.prune(env, now),
+        RunState::Counter(run) => run.prune(env, now),
+        RunState::Pending(run) => run.prune(env, now),
+        RunState::Stateless => {}
+    }
+    if live.past.as_ref().is_some_and(|p| p.expires(env).is_some_and(|at| at < now)) {
+        live.past = None;
+    }
+}
+
+/// Frees some slots of a rule that are over.
+#[inline]
+fn free_overdue(env: &RuleEnv<'_>, table: &mut KeyTable, position: Timestamp, wheel: &mut Wheel<Target>) {
+    if env.rule.hints.timed {
+        return;
+    }
+    let mut looks = LOOKS;
+    while let Some(slot_at) = table.overdue(position, &mut looks) {
+        if let Some(live) = table.live(slot_at, |run| run.ready(env)) {
+            prune(env, live, position);
+        }
+        settle(env, table, slot_at, env.rule.id.0, wheel);
+    }
+}
+
 /// After a change: frees the slot if it is empty, else sets its timer.
 fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, wheel: &mut Wheel<Target>) {
-    let Some(slot) = table.get_mut(slot_at) else { return };
-    if slot.run.is_empty() && slot.past.is_none() {
+    let Some(Live { run, past, .. }) = table.live(slot_at, |run| run.ready(env)) else { return };
+    if run.is_empty() && past.is_none() {
         table.remove(slot_at);
         return;
     }
-    let Slot { run, past, armed, generation, .. } = slot;
     let wakes = match run {
         RunState::Stateless => None,
         RunState::Counter(run) => run.expires(env),
@@ -372,13 +428,18 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
     let forgets = past.as_ref().and_then(|p| p.expires(env));
     // A key is looked at again when its partial matches ask for it, or else when its past is over.
     let next = if run.is_empty() { forgets } else { wakes.into_iter().chain(forgets).min() };
-    if let Some(next) = next
-        && next < *armed
-    {
-        *armed = next;
-        wheel.insert(next, (rule, slot_at, *generation));
+    if let Some(armed) = table.armed(slot_at) {
+        match next {
+            Some(next) if env.rule.hints.timed => {
+                if next < *armed {
+                    *armed = next;
+                    wheel.insert(next, (rule, slot_at));
+                }
+            }
+            // Nobody waits for the time at which something becomes useless: whoever looks frees it.
+            next if !env.rule.hints.timed => *armed = next.unwrap_or(Timestamp::MAX),
+            _ => {}
+        }
     }
+    table.cool(slot_at);
 }
-
-/// Kept small on purpose: a key costs this and what its strategy boxes.
-const _: () = assert!(std::mem::size_of::<Slot>() <= 80);

@@ -1,22 +1,24 @@
-//! The keys of one rule: a hash table of states that vanish when they are empty.
+//! What one key of a rule holds, by strategy, and what that takes.
 
-use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
+use super::arrived::RuleEnv;
 use super::counter::Counter;
+use super::keys::{Live, Slot};
 use super::latest_run::LatestRun;
 use super::past::Past;
 use super::pending::Pending;
 use super::runs::Runs;
-use crate::base::{Timestamp, Value};
+use crate::base::Value;
 use crate::plan::Rule;
 use crate::plan::event::StoredEvent;
 use crate::plan::ruleset::StrategyKind;
 
 /// What one key holds, by strategy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum RunState {
     /// Nothing: the rule has one step, and only its past is kept.
+    #[default]
     Stateless,
     /// A window.
     Counter(Box<Counter>),
@@ -37,6 +39,13 @@ impl RunState {
             Self::LatestRun(s) => s.is_empty(),
             Self::Runs(s) => s.is_empty(),
             Self::Pending(s) => s.is_empty(),
+        }
+    }
+
+    /// Makes a state that was read from bytes fit for events.
+    pub fn ready(&mut self, env: &RuleEnv<'_>) {
+        if let Self::Runs(runs) = self {
+            runs.restored(env);
         }
     }
 
@@ -75,107 +84,9 @@ impl Memory {
         let past = if rule.hints.needs_past { size_of::<Past>() } else { 0 };
         // The hash table holds an index and a control byte a key, and is at most seven eighths full.
         let index = 8 * (size_of::<u32>() + 1) / 7;
-        let key = size_of::<Option<Slot>>() + index + rule.components.len() * TEXT + state + past;
+        let key = size_of::<Slot>() + size_of::<Live>() + index + rule.components.len() * TEXT + state + past;
         let fields = rule.kept.len() * (size_of::<Value>() + TEXT) + rule.stats.len() * size_of::<Value>();
         let shared = 2 * size_of::<usize>() + size_of::<usize>();
         Self { key, event: shared + size_of::<StoredEvent>() + fields }
-    }
-}
-
-/// A key with its state.
-#[derive(Clone, Debug)]
-pub struct Slot {
-    /// Encoded key.
-    pub key: Box<[u8]>,
-    /// Its hash.
-    pub hash: u64,
-    /// Tells timers of an earlier tenant of this slot apart.
-    pub generation: u32,
-    /// When its timer will ring; [`Timestamp::MAX`] if none is set.
-    pub armed: Timestamp,
-    /// Partial matches.
-    pub run: RunState,
-    /// Statistics and what guards look back at.
-    pub past: Option<Box<Past>>,
-}
-
-/// All keys of one rule in one shard.
-#[derive(Debug, Default)]
-pub struct KeyTable {
-    index: HashTable<u32>,
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    generation: u32,
-}
-
-impl KeyTable {
-    /// The slot of a key.
-    #[inline]
-    pub fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
-        self.index
-            .find(hash, |at| self.slots[*at as usize].as_ref().is_some_and(|s| s.hash == hash && *s.key == *key))
-            .copied()
-    }
-
-    /// The slot of a key, made if there is none.
-    #[inline]
-    pub fn find_or_insert(&mut self, key: &[u8], hash: u64, run: impl FnOnce() -> RunState) -> u32 {
-        if let Some(at) = self.find(key, hash) {
-            return at;
-        }
-        self.generation = self.generation.wrapping_add(1);
-        let slot =
-            Slot { key: key.into(), hash, generation: self.generation, armed: Timestamp::MAX, run: run(), past: None };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = Some(slot);
-                at
-            }
-            None => {
-                self.slots.push(Some(slot));
-                (self.slots.len() - 1) as u32
-            }
-        };
-        let slots = &self.slots;
-        self.index.insert_unique(hash, at, |at| slots[*at as usize].as_ref().map_or(0, |s| s.hash));
-        at
-    }
-
-    /// A slot that is in use.
-    #[inline]
-    pub fn get_mut(&mut self, at: u32) -> Option<&mut Slot> {
-        self.slots.get_mut(at as usize)?.as_mut()
-    }
-
-    /// Frees a slot.
-    pub fn remove(&mut self, at: u32) {
-        if let Some(slot) = self.slots.get_mut(at as usize).and_then(Option::take) {
-            if let Ok(entry) = self.index.find_entry(slot.hash, |other| *other == at) {
-                entry.remove();
-            }
-            self.free.push(at);
-        }
-    }
-
-    /// Keys that hold something.
-    pub fn len(&self) -> usize {
-        self.index.len()
-    }
-
-    /// Whether no key holds anything.
-    pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
-    }
-
-    /// The slots in use, in the order in which their keys sort: stable for saving.
-    pub fn sorted(&self) -> Vec<&Slot> {
-        let mut slots: Vec<&Slot> = self.slots.iter().flatten().collect();
-        slots.sort_by(|a, b| a.key.cmp(&b.key));
-        slots
-    }
-
-    /// The slots in use.
-    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().flatten()
     }
 }

@@ -56,3 +56,61 @@ pub(super) fn has_text<'t>(
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Value;
+    use crate::plan::call::apply;
+
+    fn text(s: &str) -> Value {
+        Value::Str(s.into())
+    }
+
+    fn list(items: &[Value]) -> Value {
+        Value::List(items.into())
+    }
+
+    fn folded_value(value: &Value) -> Value {
+        match value {
+            Value::Str(s) => text(&fold_case(s)),
+            Value::List(items) => Value::List(items.iter().map(folded_value).collect()),
+            other => other.clone(),
+        }
+    }
+
+    #[test]
+    fn constants_compare_as_the_functions_do() {
+        let texts: Vec<Value> = ["", "a", "Ab", "aB c", "xAbx", "\u{130}b"].iter().map(|s| text(s)).collect();
+        let mut values = texts.clone();
+        values.extend([Value::Missing, Value::Int(1), Value::Bool(true), list(&[])]);
+        for a in texts.iter().chain([&Value::Missing, &Value::Int(5)]) {
+            values.extend(texts.iter().map(|b| list(&[a.clone(), b.clone()])));
+        }
+        let wanted: [&[&str]; 6] = [&["a"], &["Ab"], &[""], &["ab", "x"], &["B", "C", "i"], &["xAbx", "AB C"]];
+        for function in [Function::Contains, Function::StartsWith, Function::EndsWith] {
+            for wanted in wanted {
+                let all = list(&wanted.iter().map(|s| text(s)).collect::<Vec<_>>());
+                let folded_all = folded_value(&all);
+                for value in &values {
+                    let bool_of = |value: Value| match value {
+                        Value::Bool(v) => Some(v),
+                        _ => None,
+                    };
+                    let ask = |fold, single| {
+                        let test = TextTest::new(function, wanted, fold, single).expect("one of the three");
+                        has_text(&test, value.as_ref(), fold_case)
+                    };
+                    let exact = bool_of(apply(function, &[value.as_ref(), all.as_ref()]));
+                    assert_eq!(ask(false, false), exact, "{function:?} {value:?} {wanted:?}");
+                    let folded = bool_of(apply(function, &[folded_value(value).as_ref(), folded_all.as_ref()]));
+                    assert_eq!(ask(true, false), folded, "{function:?} {value:?} {wanted:?} folded");
+                    if let [one] = wanted {
+                        let single = bool_of(apply(function, &[value.as_ref(), ValueRef::Str(one)]));
+                        assert_eq!(ask(false, true), single, "{function:?} {value:?} {one:?} alone");
+                    }
+                }
+            }
+        }
+    }
+}

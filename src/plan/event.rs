@@ -79,7 +79,7 @@ pub struct StoredEvent {
     pub ts: Timestamp,
     /// Position.
     pub seq: Seq,
-    /// Arrival time.
+    /// Arrival time; 0 if the rule does not read it.
     pub arrival: Timestamp,
     /// Values of [`super::Rule::kept`], then of the rule's statistics.
     pub fields: Box<[Value]>,

@@ -13,6 +13,7 @@ pub struct Fields {
     paths: Vec<Vec<String>>,
     ids: HashMap<Vec<String>, FieldId, foldhash::fast::FixedState>,
     pub(super) touched: Vec<FieldId>,
+    arrival: bool,
 }
 
 impl Fields {
@@ -21,6 +22,16 @@ impl Fields {
         self.touched.sort();
         self.touched.dedup();
         std::mem::take(&mut self.touched)
+    }
+
+    /// Notes that `@arrival` is read.
+    pub fn touch_arrival(&mut self) {
+        self.arrival = true;
+    }
+
+    /// Whether `@arrival` was met since the last call.
+    pub fn take_arrival(&mut self) -> bool {
+        std::mem::take(&mut self.arrival)
     }
 
     /// The id of a path.

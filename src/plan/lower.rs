@@ -15,6 +15,7 @@ use super::lower_rule::RuleBuilder;
 use super::ruleset::{Follower, Ruleset};
 use crate::base::id::KeySpecId;
 use crate::base::{Limits, RuleId};
+use crate::import::language::Language;
 use crate::syntax::ast::{self, ClauseKind, Item};
 use crate::syntax::source::{SourceMap, Span};
 
@@ -220,6 +221,10 @@ pub(super) fn fingerprint(sources: &SourceMap, decl: &ast::RuleDecl, declaration
         bytes.push(0);
     };
     fold(sources.text(decl.span));
+    if Language::of(&sources.get(decl.span.source).name).is_imported() {
+        // Options decide what it means, too.
+        fold(&crate::syntax::print(&ast::File { items: vec![ast::Item::Rule(decl.clone())] }));
+    }
     for class in classes_of(decl) {
         if let Some(condition) = declarations.classes.get(&class.name) {
             fold(sources.text(condition.span));

@@ -227,7 +227,10 @@ impl<'a> Lowering<'a> {
     fn attr(&mut self, parts: &[ast::Ident]) -> Attr {
         match parts {
             [one] if one.name == "@ts" => Attr::Ts,
-            [one] if one.name == "@arrival" => Attr::Arrival,
+            [one] if one.name == "@arrival" => {
+                self.fields.touch_arrival();
+                Attr::Arrival
+            }
             [one] if one.name == "@seq" => Attr::Seq,
             parts => Attr::Field(self.fields.intern(parts.iter().map(|p| p.name.clone()).collect())),
         }

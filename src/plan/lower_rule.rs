@@ -213,6 +213,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let stats = std::mem::take(&mut low.scope.stats);
         let mut problems = std::mem::take(&mut low.problems);
         let low_whole_reads = low.whole_reads;
+        let keeps_arrival = fields.take_arrival();
         let mut kept = fields.take_touched();
         if low_whole_reads == self.whole_in_predicates
             && let Some(whole) = fields.find(&WHOLE_EVENT)
@@ -307,6 +308,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             risk,
             suppress,
             kept,
+            keeps_arrival,
             roles: self.roles,
             runs_per_key,
             strategy: strategy::StrategyKind::Runs,
@@ -365,7 +367,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         stateless: Option<Expr>,
         low: &mut Lowering<'_>,
     ) -> Vec<PredId> {
-        let text = condition.map_or("", |c| self.set.input.sources.text(c.span));
+        // Not the written text: what imported rules are written in says something else.
+        let text = condition.map(crate::syntax::print_expr).unwrap_or_default();
         let mut preds = Vec::new();
         self.whole_in_predicates += stateless.as_ref().map_or(0, |e| low.whole_reads_in(e));
         let (alerts, inputs): (Vec<_>, Vec<_>) =

@@ -180,6 +180,11 @@ pub fn hints(rule: &Rule) -> Hints {
     Hints {
         needs_past: !rule.stats.is_empty() || rule.steps.iter().any(|s| !s.lookback.is_empty()),
         judged_on_arrival: rule.steps.iter().any(|s| s.arrival.is_some() || !s.lookback.is_empty()),
+        timed: match rule.strategy {
+            StrategyKind::Stateless | StrategyKind::Counter => false,
+            StrategyKind::LatestRun => !rule.trailing.is_empty(),
+            StrategyKind::Runs | StrategyKind::Pending => true,
+        },
         reads_key,
         named,
         begins,

@@ -28,4 +28,4 @@ mod visit;
 
 pub use parser::{parse, parse_expr, parse_rule_one_liner};
 pub use pratt::{join, operands};
-pub use printer::{format, print};
+pub use printer::{format, print, print_expr};

@@ -5,8 +5,8 @@
 //! to, spans aside.
 
 use super::ast::{
-    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, ClockTicks, ExpectKeys, File, Guard, Item, KeyItem, Pick,
-    RuleDecl, StrLit, TemplatePart,
+    AfterMatch, AlertField, AlertValue, Clause, ClauseKind, ClockTicks, ExpectKeys, Expr, File, Guard, Item, KeyItem,
+    Pick, RuleDecl, StrLit, TemplatePart,
 };
 use super::doc::Doc;
 use super::parser;
@@ -41,6 +41,11 @@ pub fn print(file: &File) -> String {
     let mut printer = Printer::new(Written::default(), &scanned);
     printer.file(file);
     printer.finish(0)
+}
+
+/// Writes an expression on one line, in its canonical form: equal ones give equal texts, wherever they were read from.
+pub fn print_expr(expr: &Expr) -> String {
+    Written::default().expr(expr).flat()
 }
 
 /// Writes the text, item by item; comments are written when the item after them is.

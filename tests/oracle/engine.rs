@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tripline::base::{Duration, Timestamp, Value};
+use tripline::base::{Duration, Limits, Timestamp, Value};
 use tripline::compile::{CompileOptions, compile};
 use tripline::plan::Ruleset;
 use tripline::plan::strategy::StrategyKind;
@@ -24,7 +24,7 @@ pub enum Way {
     Runs,
     /// The state is saved, and restored into a new session, after every event.
     Restored,
-    /// The same after every tenth event.
+    /// The same after every tenth event, and no key but the current one is held ready.
     RestoredSometimes,
     /// The same after every event, with the most general strategy.
     RunsRestored,
@@ -66,7 +66,12 @@ pub fn run(
     way: Way,
 ) -> Result<Outcome, String> {
     let rules = ruleset(text, way)?;
-    let config = || SessionConfig { lateness: Duration::from_millis(settings.lateness), ..SessionConfig::default() };
+    let mut limits = Limits::default();
+    if way == Way::RestoredSometimes {
+        limits.live_keys = 0;
+    }
+    let lateness = Duration::from_millis(settings.lateness);
+    let config = || SessionConfig { lateness, limits: limits.clone(), ..SessionConfig::default() };
     let mut session = Session::new(Arc::clone(&rules), config());
     let mut alerts = vec![];
     for event in arrivals {

@@ -3,7 +3,7 @@
 //! As in Elasticsearch, names are read in any case. `~` folds the case of texts: of a constant by `"…"i`, of two
 //! values by `lower(…)` on both.
 
-use super::lower_expr::{Conditions, binary, call, divide, expr, text};
+use super::lower_expr::{Conditions, binary, call, divide, expr, literal, text};
 use super::model::{Arith, Expr, ExprKind, Text};
 use super::regex;
 use super::report::refused;
@@ -162,7 +162,13 @@ impl Conditions<'_> {
                 ));
                 expr(ast::ExprKind::Bool(false), span)
             }
-            ExprKind::Str(_) => self.part("contains", fold, args, span),
+            // `contains` of a list asks for an equal element; this asks for a part of one.
+            ExprKind::Str(part) => {
+                let value = format!("*{}*", part.replace('*', "[*]").replace('?', "[?]"));
+                let patterns = vec![literal(&value, fold, args[1].span)];
+                let value = Box::new(self.condition(&args[0]));
+                expr(ast::ExprKind::Like { value, patterns, negated: false }, span)
+            }
             _ => {
                 let part = self.condition(&args[1]);
                 let filled = binary(BinaryOp::Ne, part, text("", false, span), span);

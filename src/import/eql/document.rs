@@ -152,13 +152,21 @@ pub(super) fn json(source: SourceId, text: &str) -> Result<Vec<Value>, Diagnosti
         let at = stream.byte_offset();
         let raw = next.map_err(|error| {
             let message = format!("this is no JSON: {}", error.to_string().split(" at line").next().unwrap_or(""));
-            unreadable(message, Span::new(source, at, (at + 1).min(text.len())))
+            unreadable(message, one_at(source, text, at))
         })?;
-        out.push(of_json(source, text, raw, 0).ok_or_else(|| {
-            unreadable("this is nested too deeply".to_owned(), Span::new(source, at, (at + 1).min(text.len())))
-        })?);
+        out.push(
+            of_json(source, text, raw, 0)
+                .ok_or_else(|| unreadable("this is nested too deeply".to_owned(), one_at(source, text, at)))?,
+        );
     }
     Ok(out)
+}
+
+/// The character at or behind a byte.
+fn one_at(source: SourceId, text: &str, at: usize) -> Span {
+    let start = (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
+    Span::new(source, start, end)
 }
 
 fn of_json(source: SourceId, text: &str, raw: &RawValue, depth: usize) -> Option<Value> {

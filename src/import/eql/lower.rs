@@ -171,9 +171,10 @@ impl Lowering<'_> {
         }
         let trailing: Vec<Guard> = sequence.stages[last + 1..].iter().map(|s| self.guard(s, &keys)).collect();
         let alone = steps.len() == 1;
-        let first_time = self.first_time(span);
+        let at = sequence.maxspan.map_or(span, |(_, at)| at);
+        let first_time = self.first_time(at);
         if let (false, Some(step)) = (leading.is_empty(), steps.last_mut()) {
-            step.guards.push(unless(leading, maxspan, (!alone).then_some(&first_time), step.span));
+            step.guards.push(unless(leading, maxspan, (!alone).then_some(&first_time), at));
         }
         let mut elements: Vec<Element> = Vec::new();
         for (events, step) in between.iter_mut().zip(steps) {
@@ -182,8 +183,9 @@ impl Lowering<'_> {
             }
             elements.push(Element::Step(step));
         }
-        let length = Expr { kind: ExprKind::Duration(maxspan), span };
-        if !trailing.is_empty() {
+        let length = Expr { kind: ExprKind::Duration(maxspan), span: at };
+        let waits = !trailing.is_empty();
+        if waits {
             let until = binary(BinaryOp::Add, first_time, length.clone());
             elements.push(if alone {
                 absence(trailing, Some(length), None)
@@ -201,7 +203,7 @@ impl Lowering<'_> {
         let within = within.filter(|_| !alone);
         let mut clauses = Vec::new();
         let clause = |kind| Clause { kind, span };
-        if !alone && !self.options.complete {
+        if (!alone || waits) && !self.options.complete {
             clauses.push(clause(ClauseKind::Pick(Pick::Pending)));
         }
         if let Some(until) = &sequence.until {
@@ -322,7 +324,8 @@ fn unless(mut events: Vec<Guard>, maxspan: i64, first: Option<&Expr>, span: Span
                 parts.extend(crate::syntax::operands(BinaryOp::And, &condition).into_iter().cloned());
             }
             parts.push(before);
-            guard.condition = Some(join(BinaryOp::And, parts));
+            // The plan knows conditions by their place.
+            guard.condition = Some(Expr { span: guard.span, ..join(BinaryOp::And, parts) });
         }
     }
     let length = Expr { kind: ExprKind::Duration(maxspan), span };

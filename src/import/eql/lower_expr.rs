@@ -39,7 +39,7 @@ pub(super) fn text(value: &str, fold: bool, span: Span) -> ast::Expr {
 }
 
 /// A text; one with backslashes is written as it is.
-fn literal(value: &str, fold: bool, span: Span) -> StrLit {
+pub(super) fn literal(value: &str, fold: bool, span: Span) -> StrLit {
     let plain = !value.chars().any(|c| c == '"' || c.is_control() || crate::diag::escape::is_unsafe(c));
     StrLit { value: value.to_owned(), fold, raw: plain && value.contains('\\'), span }
 }

@@ -153,6 +153,8 @@ pub struct Rule {
     pub suppress: Option<Suppress>,
     /// Fields that stored events keep: all that the rule reads, sorted.
     pub kept: Vec<FieldId>,
+    /// Whether it reads when a kept event arrived; if not, that is not kept.
+    pub keeps_arrival: bool,
     /// What an event can be to this rule; a bit each.
     pub roles: Vec<Role>,
     /// Events that one key may hold.
@@ -184,6 +186,8 @@ pub struct Hints {
     pub needs_past: bool,
     /// Some step has a condition beyond its predicate that is decided at arrival.
     pub judged_on_arrival: bool,
+    /// Time alone can bring a match, so every key has a timer; otherwise it only makes what is held useless.
+    pub timed: bool,
     /// `having` reads the key.
     pub reads_key: bool,
     /// Roles that break contiguity, a bit each.

@@ -1,0 +1,359 @@
+//! The keys of one rule: a hash table of states that vanish when they are empty.
+//!
+//! ```text
+//! index: hash ─► slot ─► live    key, partial matches, past      the keys that events come for
+//!                    └─► packed  [held │ key │ state] as bytes   all others, if their state is small
+//! ```
+//! A table with many keys holds most of them for long without an event. Those are packed: the same bytes that a state
+//! file has, a few dozen in one allocation, against some hundred in several. An event or a deadline for a packed key
+//! unpacks it; once more than a fixed number of keys is live, those that no event has come for go, oldest first.
+//! Packing is invisible: a key that was packed gives the same matches as one that was not.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use super::past::Past;
+use super::state::RunState;
+use crate::base::Timestamp;
+use crate::plan::key;
+
+/// Partial matches and events up to which a state is packed; one with more would cost too much to unpack.
+const SMALL: usize = 4;
+
+/// Live keys that one call looks at for packing.
+const LOOKS: usize = 4;
+
+/// A key with its state, ready for events.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Encoded key.
+    pub key: SmallVec<[u8; 24]>,
+    /// Partial matches.
+    pub run: RunState,
+    /// Statistics and what guards look back at.
+    pub past: Option<Box<Past>>,
+    /// Something came for it since it was last looked at for packing.
+    used: bool,
+}
+
+/// What a slot holds.
+#[derive(Clone, Debug)]
+enum Body {
+    /// How much it holds, the length of the key, the key, its [`RunState`]; nothing at all in a free slot.
+    Packed(Box<[u8]>),
+    Live(Box<Live>),
+}
+
+/// The place of a key.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    body: Body,
+    /// When something is next to happen to it by itself; [`Timestamp::MAX`] if nothing is.
+    pub armed: Timestamp,
+}
+
+/// Small on purpose: a rule may have ten million keys.
+const _: () = assert!(size_of::<Slot>() <= 24);
+
+/// All keys of one rule in one shard.
+#[derive(Debug)]
+pub struct KeyTable {
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Live slots, roughly in the order in which they came alive; some have been freed since.
+    live: VecDeque<u32>,
+    /// Live slots up to which nothing is packed.
+    room: usize,
+    /// Where the search for slots that are over goes on.
+    swept: usize,
+    /// Bytes of the state that is being packed.
+    scratch: Vec<u8>,
+}
+
+/// A key and its state as they are saved.
+pub type Held = (Box<[u8]>, RunState, Option<Box<Past>>);
+
+/// The hash by which a key is found. A rule without a key has one, which is not spread over shards by its bytes.
+fn hash_of(key: &[u8]) -> u64 {
+    if key.is_empty() { 0 } else { key::hash(key) }
+}
+
+fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
+    let mut bytes = std::mem::take(scratch);
+    bytes.clear();
+    bytes.push(u8::try_from(live.run.len()).unwrap_or(u8::MAX));
+    bytes = postcard::to_extend(&(live.key.len() as u32), bytes).expect("memory takes any bytes");
+    bytes.extend_from_slice(&live.key);
+    *scratch = postcard::to_extend(&live.run, bytes).expect("memory takes any bytes");
+    // Copied, so that the block is no larger than what it holds.
+    scratch.as_slice().into()
+}
+
+/// The parts of packed bytes: how much is held, the key, the state.
+fn parts(packed: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (held, rest) = packed.split_first()?;
+    let (length, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
+    let (key, run) = rest.split_at_checked(length as usize)?;
+    Some((*held, key, run))
+}
+
+fn unpack(packed: &[u8]) -> Option<Live> {
+    let (_, key, run) = parts(packed)?;
+    let run = postcard::from_bytes(run).expect("these bytes were packed here");
+    Some(Live { key: key.into(), run, past: None, used: true })
+}
+
+impl Slot {
+    fn is_free(&self) -> bool {
+        matches!(&self.body, Body::Packed(bytes) if bytes.is_empty())
+    }
+
+    fn key(&self) -> &[u8] {
+        match &self.body {
+            Body::Packed(bytes) => parts(bytes).map_or(&[], |(_, key, _)| key),
+            Body::Live(live) => &live.key,
+        }
+    }
+
+    fn held(&self) -> usize {
+        match &self.body {
+            Body::Packed(bytes) => bytes.first().map_or(0, |held| usize::from(*held)),
+            Body::Live(live) => live.run.len(),
+        }
+    }
+}
+
+impl KeyTable {
+    /// A table without keys, of which at most `room` stay live when more come.
+    pub fn new(room: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            live: VecDeque::new(),
+            room,
+            swept: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The slot of a key.
+    #[inline]
+    pub fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
+        let hash = if key.is_empty() { 0 } else { hash };
+        self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied()
+    }
+
+    /// The slot of a key, made if there is none. `hash` is the [`key::hash`] of the key.
+    #[inline]
+    pub fn find_or_insert(&mut self, key: &[u8], hash: u64, run: impl FnOnce() -> RunState) -> u32 {
+        if let Some(at) = self.find(key, hash) {
+            return at;
+        }
+        let live = Box::new(Live { key: key.into(), run: run(), past: None, used: true });
+        let slot = Slot { body: Body::Live(live), armed: Timestamp::MAX };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slots[at as usize] = slot;
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.live.push_back(at);
+        let slots = &self.slots;
+        let hash = if key.is_empty() { 0 } else { hash };
+        self.index.insert_unique(hash, at, |at| hash_of(slots[*at as usize].key()));
+        at
+    }
+
+    /// The next slot for which something was to happen before `time`, within `looks`, which it counts down. The search
+    /// goes round and round; `None` if it found none.
+    #[inline]
+    pub fn overdue(&mut self, time: Timestamp, looks: &mut usize) -> Option<u32> {
+        while *looks > 0 && !self.slots.is_empty() {
+            *looks -= 1;
+            self.swept = if self.swept + 1 < self.slots.len() { self.swept + 1 } else { 0 };
+            if self.slots[self.swept].armed < time {
+                return Some(self.swept as u32);
+            }
+        }
+        None
+    }
+
+    /// Whether the search for slots that are over has been round.
+    pub fn is_swept(&self) -> bool {
+        self.swept == 0
+    }
+
+    /// When something is next to happen to a slot by itself; `None` for a free slot.
+    #[inline]
+    pub fn armed(&mut self, at: u32) -> Option<&mut Timestamp> {
+        self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()).map(|slot| &mut slot.armed)
+    }
+
+    /// The state of a slot that is in use. `ready` makes one that was packed fit for events again.
+    #[inline]
+    pub fn live(&mut self, at: u32, ready: impl FnOnce(&mut RunState)) -> Option<&mut Live> {
+        let slot = self.slots.get_mut(at as usize)?;
+        if let Body::Packed(bytes) = &slot.body {
+            let mut live = unpack(bytes)?;
+            ready(&mut live.run);
+            slot.body = Body::Live(Box::new(live));
+            self.live.push_back(at);
+        }
+        match &mut slot.body {
+            Body::Live(live) => {
+                live.used = true;
+                Some(live)
+            }
+            Body::Packed(_) => None,
+        }
+    }
+
+    /// Frees a slot.
+    pub fn remove(&mut self, at: u32) {
+        let Some(slot) = self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()) else { return };
+        let hash = hash_of(slot.key());
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
+            entry.remove();
+        }
+        *slot = Slot { body: Body::Packed(Box::default()), armed: Timestamp::MAX };
+        self.free.push(at);
+    }
+
+    /// Packs keys if more are live than there is room for. Call it when a slot was used; `keep` is not packed.
+    #[inline]
+    pub fn cool(&mut self, keep: u32) {
+        if self.live.len() > self.room {
+            self.pack_some(keep);
+        }
+    }
+
+    fn pack_some(&mut self, keep: u32) {
+        for _ in 0..LOOKS {
+            if self.live.len() <= self.room {
+                return;
+            }
+            let Some(at) = self.live.pop_front() else { return };
+            let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { continue };
+            if at == keep || std::mem::take(&mut live.used) || live.past.is_some() || live.run.len() > SMALL {
+                self.live.push_back(at);
+            } else {
+                let packed = pack(live, &mut self.scratch);
+                self.slots[at as usize].body = Body::Packed(packed);
+            }
+        }
+    }
+
+    /// Keys that hold something at a time, and the partial matches and events that they hold.
+    pub fn open(&self, at: Timestamp) -> (usize, usize) {
+        let open = self.slots.iter().filter(|slot| !slot.is_free() && slot.armed >= at);
+        open.fold((0, 0), |(keys, held), slot| (keys + 1, held + slot.held()))
+    }
+
+    /// Keys in use.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether no key holds anything.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The keys in use, sorted.
+    pub fn keys(&self) -> Vec<Box<[u8]>> {
+        let used = self.slots.iter().filter(|slot| !slot.is_free());
+        let mut keys: Vec<Box<[u8]>> = used.map(|slot| slot.key().into()).collect();
+        keys.sort();
+        keys
+    }
+
+    /// What is held, in the order in which keys sort: stable for saving.
+    pub fn sorted(&self) -> Vec<Held> {
+        let used = self.slots.iter().filter(|slot| !slot.is_free());
+        let mut held: Vec<Held> = used
+            .filter_map(|slot| match &slot.body {
+                Body::Live(live) => Some((live.key.as_slice().into(), live.run.clone(), live.past.clone())),
+                Body::Packed(bytes) => unpack(bytes).map(|live| (live.key.as_slice().into(), live.run, live.past)),
+            })
+            .collect();
+        held.sort_by(|a, b| a.0.cmp(&b.0));
+        held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::latest_run::LatestRun;
+    use super::*;
+
+    fn key(n: u32) -> Vec<u8> {
+        format!("key {n}").into_bytes()
+    }
+
+    fn table_of(keys: u32, room: usize) -> KeyTable {
+        let mut table = KeyTable::new(room);
+        for n in 0..keys {
+            let at =
+                table.find_or_insert(&key(n), key::hash(&key(n)), || RunState::LatestRun(Box::<LatestRun>::default()));
+            *table.armed(at).expect("just made") = Timestamp(i64::from(n));
+            table.cool(at);
+        }
+        table
+    }
+
+    fn packed(table: &KeyTable) -> usize {
+        table.slots.iter().filter(|slot| matches!(slot.body, Body::Packed(_)) && !slot.is_free()).count()
+    }
+
+    #[test]
+    fn keys_beyond_the_room_are_packed_and_come_back() {
+        let mut table = table_of(1000, 10);
+        assert!((970..=990).contains(&packed(&table)), "{}", packed(&table));
+        assert_eq!((table.len(), table.keys().len(), table.sorted().len()), (1000, 1000, 1000));
+        for n in 0..1000 {
+            let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
+            assert_eq!(table.armed(at).copied(), Some(Timestamp(i64::from(n))));
+            let live = table.live(at, |_| {}).expect("it is in use");
+            assert_eq!(live.key.as_slice(), key(n));
+            assert!(matches!(live.run, RunState::LatestRun(_)));
+            table.cool(at);
+        }
+        assert!(packed(&table) > 900);
+    }
+
+    #[test]
+    fn freed_slots_are_used_again() {
+        let mut table = table_of(100, 10);
+        for n in (0..100).step_by(2) {
+            let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
+            table.remove(at);
+            table.remove(at);
+            assert_eq!(table.armed(at), None);
+            assert!(table.live(at, |_| {}).is_none());
+        }
+        assert_eq!((table.len(), table.slots.len()), (50, 100));
+        for n in 100..150 {
+            table.find_or_insert(&key(n), key::hash(&key(n)), RunState::default);
+        }
+        assert_eq!((table.len(), table.slots.len()), (100, 100));
+        assert!(table.find(&key(2), key::hash(&key(2))).is_none());
+        assert!(table.find(&key(149), key::hash(&key(149))).is_some());
+    }
+
+    #[test]
+    fn a_rule_without_a_key_has_one_state() {
+        let mut table = KeyTable::new(0);
+        let at = table.find_or_insert(&[], 77, RunState::default);
+        assert_eq!(table.find(&[], 78), Some(at));
+        table.remove(at);
+        assert!(table.is_empty());
+    }
+}
