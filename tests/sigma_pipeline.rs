@@ -281,8 +281,7 @@ fn conditions_on_items_and_fields() {
     let field = |condition: &str| item_condition(&format!("field_name_conditions:\n  - {condition}"), "Xy: 1");
     assert!(field("{type: include_fields, fields: [Xy]}") && !field("{type: include_fields, fields: [X]}"));
     assert!(
-        field("{type: include_fields, fields: ['X.']}") == false
-            && field("{type: include_fields, fields: ['X.'], mode: re}")
+        !field("{type: include_fields, fields: ['X.']}") && field("{type: include_fields, fields: ['X.'], mode: re}")
     );
     assert!(!field("{type: exclude_fields, fields: [Xy]}") && field("{type: exclude_fields, fields: [X]}"));
 }

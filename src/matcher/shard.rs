@@ -429,16 +429,13 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
     // A key is looked at again when its partial matches ask for it, or else when its past is over.
     let next = if run.is_empty() { forgets } else { wakes.into_iter().chain(forgets).min() };
     if let Some(armed) = table.armed(slot_at) {
-        match next {
-            Some(next) if env.rule.hints.timed => {
-                if next < *armed {
-                    *armed = next;
-                    wheel.insert(next, (rule, slot_at));
-                }
-            }
+        let next = next.unwrap_or(Timestamp::MAX);
+        if !env.rule.hints.timed {
             // Nobody waits for the time at which something becomes useless: whoever looks frees it.
-            next if !env.rule.hints.timed => *armed = next.unwrap_or(Timestamp::MAX),
-            _ => {}
+            *armed = next;
+        } else if next < *armed {
+            *armed = next;
+            wheel.insert(next, (rule, slot_at));
         }
     }
     table.cool(slot_at);

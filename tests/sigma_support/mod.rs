@@ -85,7 +85,7 @@ pub fn alerts(rules: &Arc<Ruleset>, events: &[(f64, Value)], flush: bool) -> Vec
 
 /// Alerts as `rule@seconds key`.
 pub fn fired(rules: &Arc<Ruleset>, events: &[(f64, Value)]) -> Vec<String> {
-    alerts(rules, events, true).iter().map(|alert| shown(alert)).collect()
+    alerts(rules, events, true).iter().map(shown).collect()
 }
 
 fn shown(alert: &Alert) -> String {

@@ -59,12 +59,13 @@ impl Value {
     }
 }
 
-fn unreadable(message: String, span: Span) -> Diagnostic {
-    Diagnostic::error(codes::NOT_READABLE, message, span, "here").help("mend this; nothing in the file is read before")
+fn unreadable(message: String, span: Span) -> Box<Diagnostic> {
+    let problem = Diagnostic::error(codes::NOT_READABLE, message, span, "here");
+    Box::new(problem.help("mend this; nothing in the file is read before"))
 }
 
 /// Reads a TOML file.
-pub(super) fn toml(source: SourceId, text: &str) -> Result<Value, Diagnostic> {
+pub(super) fn toml(source: SourceId, text: &str) -> Result<Value, Box<Diagnostic>> {
     match DeTable::parse(text) {
         Ok(table) => {
             let span = table.span();
@@ -145,7 +146,7 @@ fn toml_text(source: SourceId, text: &str, range: std::ops::Range<usize>) -> Emb
 }
 
 /// Reads a JSON file, or one with a value on each line.
-pub(super) fn json(source: SourceId, text: &str) -> Result<Vec<Value>, Diagnostic> {
+pub(super) fn json(source: SourceId, text: &str) -> Result<Vec<Value>, Box<Diagnostic>> {
     let mut out = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     while let Some(next) = stream.next() {

@@ -85,11 +85,11 @@ pub fn parse(
         Kind::Queries => reading.queries(source, file_name, text),
         Kind::Toml => match document::toml(source, text) {
             Ok(tree) => reading.detections(&tree),
-            Err(report) => reading.out.push(report),
+            Err(report) => reading.out.push(*report),
         },
         Kind::Json => match document::json(source, text) {
             Ok(trees) => trees.iter().for_each(|tree| reading.detections(tree)),
-            Err(report) => reading.out.push(report),
+            Err(report) => reading.out.push(*report),
         },
     }
     (reading.file, reading.out)
