@@ -146,6 +146,7 @@ fn one_bad_rule_does_not_stop_the_others() {
     let codes: Vec<&str> = compiled.diagnostics.iter().map(|d| d.code.0).collect();
     assert_eq!(codes, ["E0811"]);
     assert!(loaded(&files, true).ruleset.is_none());
+    assert_eq!(loaded(&[("good.yml", GOOD), ("broken.yml", "title: \"x\ndetection: 1\n")], false).refused, 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{CompileOptions, INLINE, number_inline};
 use crate::check::check_recovered;
+use crate::diag::codes::sigma::NOT_YAML;
 use crate::diag::{Diagnostic, Level};
 use crate::import::{eql, sigma};
 use crate::plan::lower::classes_of;
@@ -68,6 +69,8 @@ pub(super) fn read(sources: &SourceMap, options: &CompileOptions) -> Trees {
             Language::Sigma => {
                 let (found, problems) = sigma::read(id, &source.text);
                 documents.push((id, found));
+                // A document that is no YAML is none of those found.
+                trees.refused += problems.iter().filter(|problem| problem.code == NOT_YAML).count();
                 trees.imported.extend(problems);
             }
             Language::Eql(kind) => queries.push((id, kind)),
