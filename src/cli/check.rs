@@ -1,12 +1,9 @@
 //! `tripline check`: all problems of rule files, and with `--sample` of rules against events.
 
-use super::number::counted;
-use std::fmt::Write;
 use std::path::Path;
 
-use tripline::base::visible;
-use tripline::check::sample::{Sample, SampleReport};
-use tripline::compile::CompileOptions;
+use tripline::check::sample::{Imported, LogSourceSeen, Sample, SampleReport};
+use tripline::compile::{CompileOptions, Language};
 use tripline::diag::Level;
 use tripline::diag::render::{render_json, render_sarif, render_text};
 use tripline::io::source::{BlockOptions, open};
@@ -15,8 +12,10 @@ use tripline::syntax::source::SourceId;
 
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Exit, Stop};
+use super::number::counted;
 use super::paths::rule_files;
 use super::rules::{RuleTexts, compile_texts, declared_rules};
+use super::sample;
 use super::terminal::{Terminal, note, paint, print, style};
 
 /// Runs the command.
@@ -27,21 +26,29 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
     let mut found = compiled.diagnostics;
     let mut report = None;
     // Rules that are wrong in themselves are not worth holding against data.
-    if let (Some(sample), Some(_)) = (&args.sample, &compiled.ruleset) {
-        let files: Vec<(SourceId, File)> = texts.sources.ids().zip(compiled.files.iter().cloned()).collect();
-        let read = read_sample(sample, &files, options)?;
-        found.extend(read.diagnostics.iter().cloned());
+    if let (Some(events), Some(_)) = (&args.sample, &compiled.ruleset) {
+        let files = texts.sources.ids().zip(compiled.files.iter().cloned());
+        let is_own = |(id, _): &(SourceId, File)| matches!(Language::of(&texts.sources.get(*id).name), Language::Trip);
+        let (own, imported): (Vec<_>, Vec<_>) = files.partition(is_own);
+        let read = read_sample(events, &own, &imported, options)?;
+        found.extend(read.0.diagnostics.iter().cloned());
         report = Some(read);
     }
     let count = |level: Level| found.iter().filter(|d| d.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     match args.format {
-        CheckFormat::Json => print(&render_json(&found, &texts.sources))?,
+        CheckFormat::Json => {
+            let mut text = render_json(&found, &texts.sources);
+            if let Some((_, sources)) = &report {
+                text.push_str(&sample::json(sources));
+            }
+            print(&text)?;
+        }
         CheckFormat::Sarif => print(&render_sarif(&found, &texts.sources))?,
         CheckFormat::Text => {
             let mut text = render_text(&found, &texts.sources, terminal.color_out);
             if let Some(report) = &report {
-                text.push_str(&table(report, terminal.color_out));
+                text.push_str(&sample::text(&report.0, &report.1, terminal.color_out));
             }
             let rules = declared_rules(&compiled.files).count();
             text.push_str(&verdict(files.len(), rules, errors, warnings, terminal.color_out));
@@ -53,10 +60,16 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
 }
 
 /// Holds the rules against the events of a file.
-fn read_sample(path: &Path, files: &[(SourceId, File)], options: &CompileOptions) -> Result<SampleReport, Stop> {
+fn read_sample(
+    path: &Path,
+    own: &[(SourceId, File)],
+    imported: &[(SourceId, File)],
+    options: &CompileOptions,
+) -> Result<(SampleReport, Vec<LogSourceSeen>), Stop> {
     let name = path.to_str().ok_or_else(|| Stop::usage(format!("{}: the path is not UTF-8", path.display())))?;
     let mut input = open(name, BlockOptions::default()).map_err(Stop::failed)?;
-    let mut sample = Sample::new(files, &options.type_field);
+    let mut sample = Sample::new(own, &options.type_field);
+    let mut sources = Imported::new(imported);
     let mut unread = 0_u64;
     while let Some(block) = input.next_block().map_err(Stop::failed)? {
         for line in block.bytes.split(|byte| *byte == b'\n') {
@@ -64,7 +77,10 @@ fn read_sample(path: &Path, files: &[(SourceId, File)], options: &CompileOptions
                 continue;
             }
             match serde_json::from_slice(line) {
-                Ok(event) => sample.event(&event),
+                Ok(event) => {
+                    sample.event(&event);
+                    sources.event(&event);
+                }
                 Err(_) => unread += 1,
             }
         }
@@ -72,24 +88,7 @@ fn read_sample(path: &Path, files: &[(SourceId, File)], options: &CompileOptions
     if unread > 0 {
         note(&format!("{name}: {unread} lines of the sample are not JSON and were passed over\n"));
     }
-    Ok(sample.finish())
-}
-
-/// The classes and fields that rules read, with how often they were there.
-fn table(report: &SampleReport, color: bool) -> String {
-    let mut out = String::new();
-    line(&mut out, &paint(color, style::BOLD, &format!("Sample of {} events", report.events)));
-    for class in &report.classes {
-        let events = class.events.map_or_else(|| "not judged".to_owned(), |n| n.to_string());
-        line(&mut out, &format!("  {:<32} {events:>10}", visible(&class.class)));
-        for field in report.fields.iter().filter(|field| field.class == class.class) {
-            let share = if field.events == 0 { 0.0 } else { 100.0 * field.present as f64 / field.events as f64 };
-            let kinds: Vec<&str> = field.kinds.iter().map(|(kind, _)| *kind).collect();
-            let text = format!("    {:<30} {share:>9.1}%  {}", visible(&field.field), kinds.join(", "));
-            line(&mut out, &if field.present == 0 { paint(color, style::YELLOW, &text) } else { text });
-        }
-    }
-    out
+    Ok((sample.finish(), sources.finish()))
 }
 
 fn verdict(files: usize, rules: usize, errors: usize, warnings: usize, color: bool) -> String {
@@ -100,8 +99,4 @@ fn verdict(files: usize, rules: usize, errors: usize, warnings: usize, color: bo
         (e, w) => paint(color, style::RED, &format!("{}, {}", counted(e, "error"), counted(w, "warning"))),
     };
     format!("{} in {}: {found}\n", counted(rules, "rule"), counted(files, "file"))
-}
-
-fn line(out: &mut String, text: &str) {
-    writeln!(out, "{}", text.trim_end()).expect("a String takes any text");
 }

@@ -20,6 +20,7 @@ mod number;
 mod paths;
 mod rules;
 mod run;
+mod sample;
 mod settings;
 mod terminal;
 mod test;

@@ -36,7 +36,7 @@ pub(super) struct Evaluator<'e, 'a> {
 }
 
 /// "Not known": the condition uses something that is not evaluated here.
-struct Unknown;
+pub(super) struct Unknown;
 
 impl Evaluator<'_, '_> {
     /// Whether the event is of a class; `None` if that is not known.
@@ -53,7 +53,7 @@ impl Evaluator<'_, '_> {
         }
     }
 
-    fn value(&self, expr: &Expr, depth: usize) -> Result<Value, Unknown> {
+    pub(super) fn value(&self, expr: &Expr, depth: usize) -> Result<Value, Unknown> {
         if depth > MAX_DEPTH {
             return Err(Unknown);
         }

@@ -4,6 +4,7 @@
 //! (`eval`); a class it cannot judge is left out, never guessed.
 
 mod eval;
+mod imported;
 mod reads;
 mod report;
 
@@ -17,6 +18,8 @@ use crate::check::names::Names;
 use crate::diag::Diagnostic;
 use crate::syntax::ast::File;
 use crate::syntax::source::SourceId;
+
+pub use imported::{Imported, LogSourceSeen};
 
 use eval::{Evaluator, find};
 use reads::{Negated, Read, Use, collect};
