@@ -53,3 +53,45 @@ fn import_prints_what_fmt_leaves_alone() {
     place.file("own.trip", "rule own { match { any where a == 1 } }\n");
     assert!(place.run(&["import", "own.trip"]).expect(2).err.contains("nothing to import"));
 }
+
+const SYSTEM_SHELL: &str = "title: System shell\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  sel:\n    Image|endswith: '\\cmd.exe'\n  no_parent:\n    ParentImage: null\n  condition: sel and not no_parent\n";
+const DEFENDER: &str = "title: Defender\nlogsource:\n  product: windows\n  service: windefend\ndetection:\n  sel:\n    EventID: 5001\n  condition: sel\n";
+const INTEGRITY: &str = "title: Integrity\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  sel:\n    Image|endswith: '\\cmd.exe'\n    IntegrityLevel: System\n  condition: sel\n";
+const PROCESSES: &str = concat!(
+    r#"{"ts":1,"Channel":"Microsoft-Windows-Sysmon/Operational","EventID":1,"Image":"C:\\cmd.exe","ParentImage":"C:\\a.exe"}"#,
+    "\n",
+    r#"{"ts":2,"Channel":"Security","EventID":4688,"NewProcessName":"C:\\cmd.exe","ParentProcessName":"C:\\a.exe"}"#,
+    "\n",
+    r#"{"ts":3,"Channel":"Security","EventID":4688,"NewProcessName":"C:\\cmd.exe"}"#,
+    "\n",
+);
+
+/// A field that goes by several names is absent only if it is there under none of them.
+#[test]
+fn null_of_a_field_with_two_names_asks_for_neither() {
+    let place = Place::new("sigma-null");
+    place.file("r.yml", SYSTEM_SHELL);
+    place.file("events.ndjson", PROCESSES);
+    let alerts = place.run(&["run", "r.yml", "events.ndjson"]).expect(0).alerts();
+    let lines: Vec<_> = alerts.iter().map(|alert| alert["events"]["1"][0]["seq"].clone()).collect();
+    assert_eq!(lines, [1, 2]);
+}
+
+#[test]
+fn a_sample_says_which_imported_rules_cannot_fire() {
+    let place = Place::new("sigma-sample");
+    place.file("rules/a.yml", SYSTEM_SHELL);
+    place.file("rules/b.yml", DEFENDER);
+    place.file("rules/c.yml", INTEGRITY);
+    place.file("events.ndjson", PROCESSES);
+    let text = place.run(&["check", "rules", "--sample", "events.ndjson"]).expect(0).out.clone();
+    assert!(text.contains("No event is of the log source of 1 imported rule:\n       1  Channel == "), "{text}");
+    assert!(text.contains("a field needed by 1 imported rule:\n       1  IntegrityLevel (integrity)"), "{text}");
+    assert!(text.contains("The log source of 2 imported rules is there:") && text.contains(": 3 events"), "{text}");
+    let json = place.run(&["check", "rules", "--sample", "events.ndjson", "--format", "json"]).expect(0).out.clone();
+    let sources: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let unseen = sources.iter().find(|s| s["events"] == 0).expect("one log source is not there");
+    assert_eq!(unseen["rules"], serde_json::json!(["defender"]));
+    let seen = sources.iter().find(|s| s["events"] == 3).expect("one is");
+    assert_eq!(seen["missing"], serde_json::json!([{ "field": "IntegrityLevel", "rules": ["integrity"] }]));
+}

@@ -69,12 +69,13 @@ fn imported(sources: &[LogSourceSeen], color: bool, out: &mut String) {
     let short: Vec<_> =
         seen.iter().flat_map(|source| source.missing.iter().map(|(field, rules)| (*source, field, rules))).collect();
     if !short.is_empty() {
+        short.sort_by_key(|(_, _, rules)| std::cmp::Reverse(rules.len()));
         let mut held: Vec<&String> = short.iter().flat_map(|(_, _, rules)| *rules).collect();
         held.sort();
         held.dedup();
         head(
             out,
-            &format!("No event of the log source has a field that {} need:", counted(held.len(), "imported rule")),
+            &format!("No event of the log source has a field needed by {}:", counted(held.len(), "imported rule")),
         );
         for (source, field, rules) in short.iter().take(SHOWN) {
             let names: Vec<_> = rules.iter().take(NAMED).map(|name| visible(name)).collect();

@@ -338,8 +338,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             problems.push((decl.name.span, "a statistic's key leaves out a part of the rule's key".to_owned()));
         }
         rule.horizon = strategy::horizon(&rule);
-        rule.hints = strategy::hints(&rule);
         (rule.strategy, rule.reason) = strategy::choose(&rule, self.set.input.force);
+        rule.hints = strategy::hints(&rule);
         (rule, problems)
     }
 

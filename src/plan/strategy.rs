@@ -155,6 +155,8 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
 }
 
 /// Facts about a rule that every event asks for.
+///
+/// Its strategy must have been chosen.
 pub fn hints(rule: &Rule) -> Hints {
     let mut reads_key = false;
     let looks = rule.having.iter().chain(rule.follow.iter().filter_map(|f| f.resolve_when.as_ref()));

@@ -97,6 +97,9 @@ pub struct RuleTotals {
     pub spent: Option<Duration>,
 }
 
+/// Of more rules than this, those that took no event are only counted.
+const MANY: usize = 100;
+
 /// The summary as text.
 pub fn render(totals: &Totals, color: bool) -> String {
     let mut out = String::new();
@@ -116,7 +119,14 @@ pub fn render(totals: &Totals, color: bool) -> String {
     if let Some(time) = totals.time {
         line(&mut out, &format!("event time came to {time}"));
     }
-    table(&totals.rules, color, &mut out);
+    if totals.rules.len() > MANY {
+        let took = |rule: &&RuleTotals| rule.numbers.iter().any(|(_, value)| *value > 0);
+        let shown: Vec<RuleTotals> = totals.rules.iter().filter(took).cloned().collect();
+        table(&shown, color, &mut out);
+        line(&mut out, &format!("{} took no event", counted(totals.rules.len() - shown.len(), "rule")));
+    } else {
+        table(&totals.rules, color, &mut out);
+    }
     let warn = |text: &str| paint(color, style::YELLOW, text);
     let rejected: u64 = totals.rejects.iter().map(|(_, n)| n).sum();
     if rejected > 0 {

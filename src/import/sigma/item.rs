@@ -38,6 +38,34 @@ impl Lowerer<'_> {
             self.error(codes::WRONG_VALUE, "there are no values to look for", item.span, help);
             return None;
         }
+        let condition = if item.also.is_empty() {
+            self.over_fields(item, &modifiers, BinaryOp::Or)?
+        } else {
+            self.in_any_field(item, &modifiers)?
+        };
+        Some(if modifiers.neq { not(condition, item.span) } else { condition })
+    }
+
+    /// An item that may be held by one of several fields: a value is there if one field has it, and absent if all are.
+    fn in_any_field(&mut self, item: &Item, modifiers: &Modifiers) -> Option<Expr> {
+        let absent = |value: &Value| match value.kind {
+            ValueKind::Null => true,
+            ValueKind::Bool(there) => modifiers.kind == Kind::Exists && !there,
+            _ => false,
+        };
+        let (absent, present): (Vec<Value>, Vec<Value>) = item.values.iter().cloned().partition(absent);
+        let mut conditions = Vec::new();
+        if !present.is_empty() || absent.is_empty() {
+            conditions.push(self.over_fields(&Item { values: present, ..item.clone() }, modifiers, BinaryOp::Or)?);
+        }
+        if !absent.is_empty() {
+            conditions.push(self.over_fields(&Item { values: absent, ..item.clone() }, modifiers, BinaryOp::And)?);
+        }
+        chain(if modifiers.all { BinaryOp::And } else { BinaryOp::Or }, conditions)
+    }
+
+    /// What the item asks for of each of its fields, joined.
+    fn over_fields(&mut self, item: &Item, modifiers: &Modifiers, join: BinaryOp) -> Option<Expr> {
         let mut fields: Vec<Option<&Text>> = vec![item.field.as_ref()];
         fields.extend(item.also.iter().map(Some));
         let mut conditions = Vec::new();
@@ -46,10 +74,9 @@ impl Lowerer<'_> {
                 Some(name) => self.field(name)?,
                 None => call("any_value", Vec::new(), item.span),
             };
-            conditions.push(self.values(item, &modifiers, name.is_none(), &value)?);
+            conditions.push(self.values(item, modifiers, name.is_none(), &value)?);
         }
-        let condition = chain(BinaryOp::Or, conditions)?;
-        Some(if modifiers.neq { not(condition, item.span) } else { condition })
+        chain(join, conditions)
     }
 
     fn field(&mut self, name: &Text) -> Option<Expr> {
