@@ -66,7 +66,7 @@ fn imported(sources: &[LogSourceSeen], color: bool, out: &mut String) {
         }
         more(never.len(), out);
     }
-    let short: Vec<_> =
+    let mut short: Vec<_> =
         seen.iter().flat_map(|source| source.missing.iter().map(|(field, rules)| (*source, field, rules))).collect();
     if !short.is_empty() {
         short.sort_by_key(|(_, _, rules)| std::cmp::Reverse(rules.len()));
