@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{About, Alert, BoundEvent, BoundStep, Evidence, Origin};
-use crate::base::{StepId, Timestamp, Value};
+use crate::base::{RuleId, StepId, Timestamp, Value};
 use crate::matcher::shard::Found;
 use crate::plan::call::value_text;
 use crate::plan::eval::{Ctx, eval};
@@ -43,6 +43,11 @@ impl Order {
     /// The place of the notice that the alert here is closed by an event.
     pub(super) fn resolved_at(&mut self, by: Origin) {
         (self.time, self.at_deadline, self.seq, self.kind) = (by.ts, false, by.seq, Kind::Resolved);
+    }
+
+    /// The place of an alert of the same rule in another rule set.
+    pub(super) fn renumbered(&mut self, rule: RuleId) {
+        self.rule = rule.0;
     }
 
     /// The place of the alert here when it is said again.
@@ -86,6 +91,14 @@ pub struct Draft {
     /// What `suppress` said, where it was asked early.
     #[serde(skip)]
     pub(super) verdict: Option<bool>,
+}
+
+impl Draft {
+    /// The draft of the same rule in another rule set.
+    pub(super) fn renumber(&mut self, rule: RuleId) {
+        self.alert.rule = rule;
+        self.order.renumbered(rule);
+    }
 }
 
 /// Bound events by step.

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::build::{Builder, Draft, Kind, Order};
-use super::follow::{Ending, Followers, KeyAlerts, Stage};
+use super::follow::{Ending, Followers, SavedFollower, Stage};
 use super::suppress::Suppressor;
 use super::{Alert, Evidence, Notice};
 use crate::base::{Limits, RuleId, Timestamp, Value};
 use crate::decode::batch::{Batch, Decoder};
 use crate::decode::view::LineView;
 use crate::matcher::Arrived;
-use crate::matcher::shard::{Found, Matcher, SavedRule};
+use crate::matcher::shard::{Found, Matcher};
 use crate::plan::Ruleset;
 use crate::plan::eval::{eval, unary};
 use crate::plan::event::Seq;
@@ -83,11 +83,17 @@ pub struct Collector {
 pub struct SavedCollector {
     held: Vec<Draft>,
     suppressor: Suppressor,
-    /// By level, by rule.
-    levels: Vec<(u64, Vec<(RuleId, SavedRule)>)>,
+    /// Alerts seen so far, by level.
+    seen: Vec<u64>,
     counters: Vec<SentCounters>,
-    /// By follower, by key.
-    follow: Vec<Vec<(Box<[u8]>, KeyAlerts)>>,
+    follow: Vec<SavedFollower>,
+}
+
+impl SavedCollector {
+    /// Alerts that were not final.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
 }
 
 impl Collector {
@@ -417,34 +423,51 @@ impl Collector {
         out.push(alert);
     }
 
-    /// What a state file keeps, but for [`Collector::inputs`].
+    /// The matchers of rules on alerts, to save their keys.
+    pub fn matchers_mut(&mut self) -> impl Iterator<Item = &mut Matcher> {
+        self.levels.iter_mut().map(|l| &mut l.matcher)
+    }
+
+    /// The matcher of a rule on alerts.
+    pub fn matcher_of(&mut self, rule: RuleId) -> Option<&mut Matcher> {
+        let level = self.rules.rules.get(rule.index())?.level.checked_sub(1)?;
+        self.levels.get_mut(level as usize).map(|level| &mut level.matcher)
+    }
+
+    /// What is saved, but for [`Collector::inputs`] and what the matchers hold.
     pub fn save(&self) -> SavedCollector {
-        let level = |(at, level): (usize, &Level)| {
-            let rules = self.rules.rules.iter().filter(|r| r.level as usize == at + 1);
-            (level.seen, rules.map(|r| (r.id, level.matcher.save_rule(r.id))).collect())
-        };
         SavedCollector {
             held: self.held.clone(),
             suppressor: self.suppressor.clone(),
-            levels: self.levels.iter().enumerate().map(level).collect(),
+            seen: self.levels.iter().map(|level| level.seen).collect(),
             counters: self.counters.clone(),
-            follow: self.follow.as_ref().map(|f| f.save()).unwrap_or_default(),
+            follow: self.follow.as_ref().map(|f| f.save(&self.rules)).unwrap_or_default(),
         }
     }
 
-    /// Puts back what [`Collector::save`] gave. `rule` maps saved rules to those of this rule set.
-    pub fn restore(&mut self, saved: SavedCollector) {
-        self.held = saved.held;
-        self.suppressor = saved.suppressor;
-        self.counters = saved.counters;
-        if let Some(follow) = &mut self.follow {
-            follow.restore(saved.follow);
-        }
-        for (level, (seen, rules)) in self.levels.iter_mut().zip(saved.levels) {
-            level.seen = seen;
-            for (rule, saved) in rules {
-                level.matcher.restore_rule(rule, saved, |_| true);
+    /// Puts back what [`Collector::save`] gave. `rule` maps saved rules to those of this rule set; what belongs to
+    /// others is dropped.
+    pub fn restore(&mut self, saved: SavedCollector, rule: &dyn Fn(RuleId) -> Option<RuleId>) {
+        for mut draft in saved.held {
+            if let Some(id) = rule(draft.alert.rule) {
+                draft.renumber(id);
+                self.held.push(draft);
             }
+        }
+        self.suppressor = saved.suppressor.renumbered(rule);
+        for (of, counters) in saved.counters.into_iter().enumerate() {
+            if let Some(id) = rule(RuleId::from(of)) {
+                self.counters[id.index()] = counters;
+            }
+        }
+        if let Some(follow) = &mut self.follow {
+            follow.restore(&self.rules, saved.follow, rule);
+        }
+        // Positions of alerts never repeat, at whatever level a rule now stands.
+        let most = saved.seen.iter().max().copied().unwrap_or_default();
+        let same = saved.seen.len() == self.levels.len();
+        for (at, level) in self.levels.iter_mut().enumerate() {
+            level.seen = if same { saved.seen[at] } else { most };
         }
     }
 }

@@ -59,6 +59,13 @@ pub struct KeyAlerts {
     closed: Vec<(Timestamp, Timestamp)>,
 }
 
+/// The saved alerts of one rule.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedFollower {
+    rule: RuleId,
+    keys: Vec<(Box<[u8]>, KeyAlerts)>,
+}
+
 /// The alerts of one rule.
 #[derive(Debug, Default)]
 struct State {
@@ -136,20 +143,29 @@ impl Followers {
     }
 
     /// What a state file keeps.
-    pub(super) fn save(&self) -> Vec<Vec<(Box<[u8]>, KeyAlerts)>> {
-        let saved = |state: &State| {
+    pub(super) fn save(&self, rules: &Ruleset) -> Vec<SavedFollower> {
+        let saved = |(follower, state): (&Follower, &State)| {
             let mut keys: Vec<_> = state.keys.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
             keys.sort_by(|a, b| a.0.cmp(&b.0));
-            keys
+            SavedFollower { rule: follower.rule, keys }
         };
-        self.states.iter().map(saved).collect()
+        rules.followers.iter().zip(&self.states).map(saved).collect()
     }
 
-    /// Puts back what [`Followers::save`] gave.
-    pub(super) fn restore(&mut self, saved: Vec<Vec<(Box<[u8]>, KeyAlerts)>>) {
-        for (state, keys) in self.states.iter_mut().zip(saved) {
-            for (key, alerts) in keys {
-                for open in &alerts.open {
+    /// Puts back what [`Followers::save`] gave. `rule` maps saved rules to those of this rule set.
+    pub(super) fn restore(
+        &mut self,
+        rules: &Ruleset,
+        saved: Vec<SavedFollower>,
+        rule: &dyn Fn(RuleId) -> Option<RuleId>,
+    ) {
+        for SavedFollower { rule: of, keys } in saved {
+            let Some(id) = rule(of) else { continue };
+            let Some(at) = rules.followers.iter().position(|follower| follower.rule == id) else { continue };
+            let state = &mut self.states[at];
+            for (key, mut alerts) in keys {
+                for open in &mut alerts.open {
+                    open.draft.renumber(id);
                     state.timers.extend(open.next.map(|next| timer(&open.draft.order, next)));
                 }
                 state.closing.extend(alerts.closed.iter().map(|(_, to)| (*to, key.clone())));

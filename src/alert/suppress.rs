@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Duration, Timestamp};
+use crate::base::{Duration, RuleId, Timestamp};
 
 /// What was sent last, by rule and suppression key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,12 @@ struct Sent {
 }
 
 impl Suppressor {
+    /// The same in another rule set: `rule` maps rules of this one to those of that; what it does not know is left out.
+    pub fn renumbered(self, rule: impl Fn(RuleId) -> Option<RuleId>) -> Self {
+        let sent = self.sent.into_iter().filter_map(|((of, key), sent)| Some(((rule(RuleId(of))?.0, key), sent)));
+        Self { sent: sent.collect(), sweep_at: self.sweep_at }
+    }
+
     /// Whether an alert is sent, and if so how many were dropped since the last one.
     pub fn admit(&mut self, rule: u32, key: &[u8], period: Duration, time: Timestamp) -> Option<u64> {
         let entry = self.sent.entry((rule, key.into()));

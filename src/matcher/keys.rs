@@ -14,7 +14,9 @@ use std::collections::VecDeque;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::changed::Changed;
 use super::past::Past;
+use super::saved::{Change, Changes, write_state};
 use super::state::RunState;
 use crate::base::Timestamp;
 use crate::plan::key;
@@ -71,6 +73,8 @@ pub struct KeyTable {
     swept: usize,
     /// Bytes of the state that is being packed.
     scratch: Vec<u8>,
+    /// What has changed since the last checkpoint, if there are any.
+    changed: Option<Box<Changed>>,
 }
 
 /// A key and its state as they are saved.
@@ -137,6 +141,7 @@ impl KeyTable {
             room,
             swept: 0,
             scratch: Vec::new(),
+            changed: None,
         }
     }
 
@@ -166,6 +171,9 @@ impl KeyTable {
             }
         };
         self.live.push_back(at);
+        if let Some(changed) = &mut self.changed {
+            changed.touch(at);
+        }
         let slots = &self.slots;
         let hash = if key.is_empty() { 0 } else { hash };
         self.index.insert_unique(hash, at, |at| hash_of(slots[*at as usize].key()));
@@ -210,6 +218,9 @@ impl KeyTable {
         match &mut slot.body {
             Body::Live(live) => {
                 live.used = true;
+                if let Some(changed) = &mut self.changed {
+                    changed.touch(at);
+                }
                 Some(live)
             }
             Body::Packed(_) => None,
@@ -220,6 +231,9 @@ impl KeyTable {
     pub fn remove(&mut self, at: u32) {
         let Some(slot) = self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()) else { return };
         let hash = hash_of(slot.key());
+        if let Some(changed) = &mut self.changed {
+            changed.remove(at, slot.key());
+        }
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
             entry.remove();
         }
@@ -249,6 +263,43 @@ impl KeyTable {
                 self.slots[at as usize].body = Body::Packed(packed);
             }
         }
+    }
+
+    /// From now on remembers which keys change; those that are there have.
+    pub fn track(&mut self) {
+        let mut changed = Box::<Changed>::default();
+        (0..self.slots.len() as u32).for_each(|at| changed.touch(at));
+        self.changed = Some(changed);
+    }
+
+    /// Adds what has changed since the last call. Packed states are given as they are.
+    pub fn take_changed(&mut self, rule: u32, out: &mut Changes) {
+        let Some(mut changed) = self.changed.take() else { return };
+        let (gone, touched) = changed.take();
+        // A key that is gone may be there again in another slot: so these come first.
+        for key in gone {
+            out.push(Change { rule, key: &key, state: None });
+        }
+        for at in touched {
+            let slot = &self.slots[at as usize];
+            if slot.is_free() {
+                continue;
+            }
+            changed.save(at);
+            let mut state = std::mem::take(&mut self.scratch);
+            state.clear();
+            state = match &slot.body {
+                Body::Live(live) => write_state(&live.run, live.past.as_deref(), state),
+                Body::Packed(packed) => {
+                    // What is packed has no past.
+                    state.extend_from_slice(parts(packed).map_or(&[], |(_, _, run)| run));
+                    postcard::to_extend(&None::<Past>, state).expect("memory takes any bytes")
+                }
+            };
+            out.push(Change { rule, key: slot.key(), state: Some(&state) });
+            self.scratch = state;
+        }
+        self.changed = Some(changed);
     }
 
     /// Keys that hold something at a time, and the partial matches and events that they hold.

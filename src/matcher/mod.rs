@@ -7,12 +7,14 @@
 //! `(@ts, @seq)`, and [`Matcher::advance`] decides what lies before a watermark.
 
 pub mod arrived;
+mod changed;
 pub mod counter;
 pub mod keys;
 pub mod latest_run;
 pub mod past;
 pub mod pending;
 pub mod runs;
+pub mod saved;
 mod schedule;
 pub mod shard;
 pub mod state;

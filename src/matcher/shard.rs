@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::keys::{KeyTable, Live};
 use super::past::{Past, narrow};
+use super::saved::{RuleHead, read_state};
 use super::schedule::{Schedule, hash_of};
 use super::state::RunState;
 use crate::base::{Limits, RuleId, Timestamp, Value};
@@ -45,6 +46,17 @@ pub struct RuleCounters {
     pub nanos: u64,
 }
 
+impl RuleCounters {
+    /// Adds what another shard counted.
+    pub fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.matches += other.matches;
+        self.evicted += other.evicted;
+        self.limited += other.limited;
+        self.nanos += other.nanos;
+    }
+}
+
 /// Slots that an event for a rule has looked at for whether they are over. One is taken at most, so four keep the
 /// slots in vain below a third of all.
 const LOOKS: usize = 4;
@@ -73,25 +85,6 @@ pub struct Matcher {
     swept: usize,
     /// Ticks and expected keys, for rule sets that have any.
     pub(super) schedule: Option<Box<Schedule>>,
-}
-
-/// One key of a saved matcher.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct SavedKey {
-    key: Box<[u8]>,
-    run: RunState,
-    past: Option<Box<Past>>,
-}
-
-/// A saved rule: its keys and counters.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct SavedRule {
-    /// Keys that hold something.
-    pub keys: Vec<SavedKey>,
-    /// Its counters.
-    pub counters: RuleCounters,
-    /// Expected keys that have begun.
-    expected: Vec<Box<[u8]>>,
 }
 
 impl Matcher {
@@ -138,7 +131,10 @@ impl Matcher {
     pub(super) fn copy_of(&self, rules: impl Iterator<Item = RuleId>) -> Self {
         let mut copy = Self::new(Arc::clone(&self.rules), self.limits.clone(), None);
         for rule in rules {
-            copy.restore_rule(rule, self.save_rule(rule), |_| true);
+            copy.counters[rule.index()] = self.counters[rule.index()];
+            for (key, run, past) in self.tables[rule.index()].sorted() {
+                copy.put_back(rule, &key, hash_of(rule, &key), run, past);
+            }
         }
         copy
     }
@@ -298,45 +294,66 @@ impl Matcher {
         sampled(counters, started, self.clock);
     }
 
-    /// What a state file keeps of a rule.
-    pub fn save_rule(&self, rule: RuleId) -> SavedRule {
-        let keys = self.tables[rule.index()]
-            .sorted()
-            .into_iter()
-            .map(|(key, run, past)| SavedKey { key, run, past })
-            .collect();
-        let expected = self.schedule.iter().flat_map(|s| s.expected[rule.index()].keys().cloned()).collect();
-        SavedRule { keys, counters: self.counters[rule.index()], expected }
+    pub(super) fn tables(&self) -> &[KeyTable] {
+        &self.tables
     }
 
-    /// Puts back what [`Matcher::save_rule`] gave, if `mine` says that the key's hash is of this shard.
-    pub fn restore_rule(&mut self, rule_id: RuleId, saved: SavedRule, mine: impl Fn(u64) -> bool) {
+    pub(super) fn tables_mut(&mut self) -> &mut [KeyTable] {
+        &mut self.tables
+    }
+
+    /// What is saved of a rule beside its keys.
+    pub(super) fn head(&self, rule: RuleId) -> RuleHead {
+        let expected = self.schedule.iter().flat_map(|s| s.expected[rule.index()].keys().cloned()).collect();
+        RuleHead { counters: self.counters[rule.index()], expected }
+    }
+
+    /// Puts back what [`Matcher::heads`] gave of a rule: the counters, and expected keys if `mine` says that their
+    /// hash is of this shard.
+    pub fn restore_head(&mut self, rule: RuleId, head: &RuleHead, counters: bool, mine: impl Fn(u64) -> bool) {
+        if counters {
+            self.counters[rule.index()] = head.counters;
+        }
+        let Some(schedule) = &mut self.schedule else { return };
+        for expected in &head.expected {
+            let hash = hash_of(rule, expected);
+            if mine(hash) {
+                schedule.expected[rule.index()].insert(expected.clone(), hash);
+            }
+        }
+    }
+
+    /// Puts back the state of a key, as [`Matcher::save_keys`] and [`Matcher::take_changes`] give it, if `mine` says
+    /// that its hash is of this shard.
+    ///
+    /// # Errors
+    /// The bytes are no state of a key.
+    pub fn restore_key(
+        &mut self,
+        rule_id: RuleId,
+        key: &[u8],
+        state: &[u8],
+        mine: impl Fn(u64) -> bool,
+    ) -> Result<(), postcard::Error> {
+        let hash = hash_of(rule_id, key);
+        if mine(hash) {
+            let (run, past) = read_state(state)?;
+            self.put_back(rule_id, key, hash, run, past);
+        }
+        Ok(())
+    }
+
+    fn put_back(&mut self, rule_id: RuleId, key: &[u8], hash: u64, mut run: RunState, past: Option<Box<Past>>) {
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
-        self.counters[at] = saved.counters;
-        if let Some(schedule) = &mut self.schedule {
-            for expected in saved.expected {
-                let hash = hash_of(rule_id, &expected);
-                if mine(hash) {
-                    schedule.expected[at].insert(expected, hash);
-                }
-            }
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        run.ready(&env);
+        let slot_at = self.tables[at].find_or_insert(key, hash, RunState::default);
+        if let Some(slot) = self.tables[at].live(slot_at, |_| {}) {
+            slot.run = run;
+            slot.past = past;
         }
-        for saved in saved.keys {
-            let hash = hash_of(rule_id, &saved.key);
-            if !mine(hash) {
-                continue;
-            }
-            let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
-            let mut run = saved.run;
-            run.ready(&env);
-            let slot_at = self.tables[at].find_or_insert(&saved.key, hash, RunState::default);
-            if let Some(slot) = self.tables[at].live(slot_at, |_| {}) {
-                slot.run = run;
-                slot.past = saved.past;
-            }
-            settle(&env, &mut self.tables[at], slot_at, rule_id.0, &mut self.wheel);
-        }
+        settle(&env, &mut self.tables[at], slot_at, rule_id.0, &mut self.wheel);
     }
 }
 

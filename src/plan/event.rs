@@ -122,13 +122,13 @@ impl EventView for StoredView<'_> {
     }
 }
 
-/// Reads an attribute of a stored event; `kept` is sorted and says which field each slot holds.
+/// Reads an attribute of a stored event; `kept` says which field each slot holds. It is short.
 #[inline]
 pub fn stored_attr<'a>(event: &'a StoredEvent, kept: &[FieldId], attr: Attr) -> ValueRef<'a> {
     match attr {
-        Attr::Field(field) => match kept.binary_search(&field) {
-            Ok(slot) => event.fields.get(slot).map_or(ValueRef::Missing, Value::as_ref),
-            Err(_) => ValueRef::Missing,
+        Attr::Field(field) => match kept.iter().position(|kept| *kept == field) {
+            Some(slot) => event.fields.get(slot).map_or(ValueRef::Missing, Value::as_ref),
+            None => ValueRef::Missing,
         },
         Attr::Ts => ValueRef::Time(event.ts),
         Attr::Arrival => ValueRef::Time(event.arrival),

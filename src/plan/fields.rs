@@ -1,6 +1,6 @@
 //! The fields that a rule set reads: a path has one id, whoever reads it.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::base::FieldId;
 
@@ -17,10 +17,11 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The fields interned or met again since the last call, sorted.
+    /// The fields interned or met again since the last call, in the order in which they were met first. Other rules of
+    /// the set change nothing about that order: saved states rely on it.
     pub fn take_touched(&mut self) -> Vec<FieldId> {
-        self.touched.sort();
-        self.touched.dedup();
+        let mut seen = HashSet::new();
+        self.touched.retain(|field| seen.insert(*field));
         std::mem::take(&mut self.touched)
     }
 

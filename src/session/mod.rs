@@ -6,6 +6,7 @@
 //! [`Session`] is what embedders and tests use; the threaded engine runs the same parts on more cores and gives the
 //! same alerts.
 
+pub mod head;
 mod saved;
 mod summary;
 

@@ -1,25 +1,23 @@
 //! State as bytes: everything a session needs to go on as if it had never stopped.
 //!
 //! ```text
-//! "TRIPSTAT" │ format version │ xxh3 of the rest │ postcard: rules by fingerprint, clocks, events held back, …
+//! "TRIPSTAT" │ format version │ xxh3 of the rest │ postcard: head, places of sources, chunks of keys
 //! ```
 //! Rules are found again by name and fingerprint: unchanged rules keep their partial matches, changed ones begin
-//! anew, and [`Session::restore`] says which.
+//! anew, and [`Session::restore`] says which. The engine's checkpoints hold the same head and keys.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::head::{Fate, Head, Parts};
 use super::{Session, SessionConfig};
-use crate::alert::collect::SavedCollector;
 use crate::base::{RuleId, Timestamp};
-use crate::decode::batch::{Batch, BlockOrigin};
-use crate::matcher::shard::SavedRule;
+use crate::matcher::saved::read_chunk;
 use crate::plan::{Ruleset, key};
-use crate::time::sequencer::OrderStats;
 
 const MAGIC: &[u8; 8] = b"TRIPSTAT";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Why bytes are no usable state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +31,9 @@ pub enum StateError {
     /// They were changed after they were written.
     #[error("the state is damaged: its checksum does not match")]
     Damaged,
+    /// They are as they were written, but not in a form that this release reads.
+    #[error("the state is undamaged, but this release cannot read its form")]
+    Unreadable,
     /// The session has other sources.
     #[error("the state has {saved} sources, the session {wanted}")]
     Sources {
@@ -43,91 +44,25 @@ pub enum StateError {
     },
 }
 
-/// An event that is held back, as it was read.
-#[derive(Debug, Serialize, Deserialize)]
-struct HeldLine {
-    input: u16,
-    line: u64,
-    arrival: Timestamp,
-    text: String,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct SavedOrder {
-    watermark: Timestamp,
-    start: Option<Timestamp>,
-    newest: Vec<Timestamp>,
-    late: u64,
-    needed_lateness: crate::base::Duration,
-    quarantined: u64,
-    outside: u64,
-    waiting: Vec<HeldLine>,
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedSession {
-    ruleset: u64,
-    rules: Vec<(String, u64, SavedRule)>,
-    order: SavedOrder,
-    collector: SavedCollector,
-    inputs: Vec<HeldLine>,
+    head: Head,
     places: Vec<(u64, u64)>,
     arrival: Timestamp,
-    no_key: Vec<u64>,
-    events: u64,
-    bytes: u64,
-    untimed: u64,
-    rejects: Vec<u64>,
-}
-
-fn held(events: &[(Arc<Batch>, u32)]) -> Vec<HeldLine> {
-    events
-        .iter()
-        .map(|(batch, at)| {
-            let record = &batch.records[*at as usize];
-            HeldLine {
-                input: batch.input,
-                line: batch.seq(record).line(),
-                arrival: batch.arrival,
-                text: batch.line(record).to_owned(),
-            }
-        })
-        .collect()
+    keys: Vec<Vec<u8>>,
 }
 
 impl Session {
     /// The state, without alerts that were not drained.
     pub fn save(&self) -> Vec<u8> {
-        let rules = self
-            .rules
-            .rules
-            .iter()
-            .map(|rule| (rule.name.to_string(), rule.fingerprint, self.matcher.save_rule(rule.id)))
-            .collect();
-        let stats = &self.sequencer.stats;
-        let saved = SavedSession {
-            ruleset: self.rules.fingerprint,
-            rules,
-            order: SavedOrder {
-                watermark: self.sequencer.watermark(),
-                start: self.sequencer.start(),
-                newest: self.sequencer.clocks(),
-                late: stats.late,
-                needed_lateness: stats.needed_lateness,
-                quarantined: stats.quarantined,
-                outside: stats.outside,
-                waiting: held(self.sequencer.waiting()),
-            },
-            collector: self.collector.save(),
-            inputs: held(self.collector.inputs()),
-            places: self.places.clone(),
-            arrival: self.arrival,
-            no_key: self.no_key.clone(),
-            events: self.totals.events,
-            bytes: self.totals.bytes,
-            untimed: self.totals.untimed,
-            rejects: self.totals.rejects.to_vec(),
-        };
+        let mut keys = self.matcher.save_keys();
+        for matcher in self.collector.matchers() {
+            keys.append(matcher.save_keys());
+        }
+        let counts = (&self.totals, &self.no_key[..]);
+        let head = Head::take(&self.rules, &self.sequencer, &self.collector, counts, self.matcher.heads());
+        let (places, arrival) = (self.places.clone(), self.arrival);
+        let saved = SavedSession { head, places, arrival, keys: keys.chunks };
         let body = postcard::to_stdvec(&saved).expect("a state is plain data");
         let mut out = Vec::with_capacity(body.len() + 20);
         out.extend_from_slice(MAGIC);
@@ -137,8 +72,18 @@ impl Session {
         out
     }
 
+    fn parts(&mut self) -> (&mut crate::decode::batch::Decoder, Parts<'_>) {
+        let parts = Parts {
+            sequencer: &mut self.sequencer,
+            collector: &mut self.collector,
+            totals: &mut self.totals,
+            no_key: &mut self.no_key,
+        };
+        (&mut self.decoder, parts)
+    }
+
     /// A session that goes on where the saved one stood, and the names of rules that begin anew because they are new
-    /// or have changed. The state of rules on alerts is kept only if no rule has changed.
+    /// or have changed.
     ///
     /// # Errors
     /// For bytes that are no state, damaged, or of another format, and for another number of sources.
@@ -157,64 +102,39 @@ impl Session {
         if u64::from_le_bytes(*checksum) != key::hash(body) {
             return Err(StateError::Damaged);
         }
-        let saved: SavedSession = postcard::from_bytes(body).map_err(|_| StateError::Damaged)?;
+        let saved: SavedSession = postcard::from_bytes(body).map_err(|_| StateError::Unreadable)?;
         if saved.places.len() != config.sources.max(1) {
             return Err(StateError::Sources { saved: saved.places.len(), wanted: config.sources.max(1) });
         }
         let mut session = Session::new(rules, config);
-        let mut fresh: Vec<String> = session.rules.rules.iter().map(|r| r.name.to_string()).collect();
-        let same = saved.ruleset == session.rules.fingerprint;
-        for (name, fingerprint, rule) in saved.rules {
-            let found = session.rules.rules.iter().find(|r| *r.name == *name && r.fingerprint == fingerprint);
-            if let Some(id) = found.map(|r| r.id) {
-                fresh.retain(|n| *n != name);
-                session.matcher.restore_rule(id, rule, |_| true);
+        let SavedSession { head, places, arrival, keys } = saved;
+        let fates = head.fates(&session.rules);
+        let kept = |rule: RuleId| fates.contains(&Fate::Kept(rule));
+        let fresh = session.rules.rules.iter().filter(|rule| !kept(rule.id)).map(|rule| rule.name.to_string());
+        let fresh: Vec<String> = fresh.collect();
+        session.matcher.resume(head.start(), head.watermark_or_min());
+        for (fate, rule) in fates.iter().zip(&head.rules) {
+            if let Fate::Kept(id) = fate
+                && session.rules.rules[id.index()].level == 0
+            {
+                session.matcher.restore_head(*id, &rule.head, true, |_| true);
             }
         }
-        let stats = OrderStats {
-            late: saved.order.late,
-            needed_lateness: saved.order.needed_lateness,
-            quarantined: saved.order.quarantined,
-            outside: saved.order.outside,
-        };
-        session.sequencer.restore(saved.order.watermark, &saved.order.newest, stats);
-        session.sequencer.restore_start(saved.order.start);
-        session.matcher.resume(saved.order.start, saved.order.watermark);
-        session.collector.resume(saved.order.start, saved.order.watermark);
-        for line in saved.order.waiting {
-            let batch = session.read_again(line);
-            session.sequencer.restore_waiting(batch);
+        let (decoder, mut parts) = session.parts();
+        head.put_back(&mut parts, &fates, decoder);
+        for chunk in &keys {
+            for change in read_chunk(chunk).map_err(|_| StateError::Unreadable)? {
+                let Some(Fate::Kept(id)) = fates.get(change.rule as usize) else { continue };
+                let Some(state) = change.state else { continue };
+                let matcher = match session.collector.matcher_of(*id) {
+                    Some(matcher) => matcher,
+                    None => &mut session.matcher,
+                };
+                matcher.restore_key(*id, change.key, state, |_| true).map_err(|_| StateError::Unreadable)?;
+            }
         }
-        for line in saved.inputs {
-            let batch = session.read_again(line);
-            session.collector.restore_input(batch);
-        }
-        if same {
-            session.collector.restore(saved.collector);
-            session.no_key = saved.no_key;
-        } else {
-            fresh.extend(session.rules.rules.iter().filter(|r| r.level > 0).map(|r| r.name.to_string()));
-            fresh.sort();
-            fresh.dedup();
-        }
-        session.places = saved.places;
-        session.arrival = saved.arrival;
-        session.totals.events = saved.events;
-        session.totals.bytes = saved.bytes;
-        session.totals.untimed = saved.untimed;
-        for (slot, count) in session.totals.rejects.iter_mut().zip(saved.rejects) {
-            *slot = count;
-        }
+        session.places = places;
+        session.arrival = arrival;
         Ok((session, fresh))
-    }
-
-    fn read_again(&mut self, line: HeldLine) -> Arc<Batch> {
-        let origin = BlockOrigin { input: line.input, first_line: line.line, offset: 0, arrival: line.arrival };
-        Arc::new(self.decoder.decode(line.text.into_bytes(), origin))
-    }
-
-    /// The saved state of rules, by id, for tools that look into it.
-    pub fn rule_states(&self) -> Vec<(RuleId, SavedRule)> {
-        self.rules.rules.iter().map(|r| (r.id, self.matcher.save_rule(r.id))).collect()
     }
 }
