@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES` and `PROPTEST_SEED` as in `tests/oracle.rs`; a hundredth of the cases is spent here.
 
+#[path = "determinism/crashes.rs"]
+mod crashes;
 #[path = "oracle/mod.rs"]
 mod oracle;
 
@@ -16,7 +18,7 @@ use oracle::{gen_rule, gen_stream, render, shrink};
 use tripline::alert::Alert;
 use tripline::base::Duration;
 use tripline::compile::compile_str;
-use tripline::engine::{EngineConfig, Handler, Progress, Source, SourceBlock, SourceFailure};
+use tripline::engine::{EngineConfig, Handler, Place, Progress, Source, SourceBlock, SourceFailure};
 use tripline::plan::Ruleset;
 use tripline::session::{AtEnd, Rejected, Session, SessionConfig};
 
@@ -35,8 +37,10 @@ impl Source for Lines {
         let size = self.sizes.pop().unwrap_or(1).clamp(1, self.lines.len() - self.at);
         let bytes = self.lines[self.at..self.at + size].concat().into_bytes();
         let offset = self.lines[..self.at].iter().map(|l| l.len() as u64).sum();
-        let block = SourceBlock { bytes, first_line: self.at as u64 + 1, offset, overlong: None };
+        let first_line = self.at as u64 + 1;
         self.at += size;
+        let after = Place { line: self.at as u64 + 1, offset: offset + bytes.len() as u64, ..Place::default() };
+        let block = SourceBlock { bytes, first_line, offset, after, ..SourceBlock::default() };
         Ok(Some(block))
     }
 }
@@ -138,9 +142,12 @@ fn threads(
     out
 }
 
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
 #[test]
 fn threads_and_blocks_make_no_difference() {
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let first = number("PROPTEST_SEED", 1);
     let (mut alerts, mut late) = (0, 0);
     for seed in first..first + number("PROPTEST_CASES", 100_000) / 100 {

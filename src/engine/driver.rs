@@ -1,6 +1,6 @@
 //! The driver: which block is read next, in what order batches are matched, and when to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,8 @@ use std::time::{Duration as StdDuration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
 
-use super::ports::{Handler, Progress, Source, SourceBlock};
+use super::checkpoint::{self, Saved};
+use super::ports::{Handler, Place, Progress, Source, SourceBlock};
 use super::reader::{self, Read};
 use super::worker::{DecodeTask, ShardDone, ShardEnd, ShardTask, Wiring, Worker};
 use crate::alert::Alert;
@@ -19,7 +20,8 @@ use crate::decode::Reject;
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, Decoder, RejectedLine};
 use crate::matcher::shard::Matcher;
 use crate::plan::Ruleset;
-use crate::session::{AtEnd, Rejected, SessionConfig, Summary, feed_upper};
+use crate::session::head::Parts;
+use crate::session::{AtEnd, Rejected, SessionConfig, StateError, Summary, feed_upper};
 use crate::time::sequencer::{self, Released, Sequencer};
 
 /// Settings of a run.
@@ -37,6 +39,8 @@ pub struct EngineConfig {
     pub stop: Arc<AtomicBool>,
     /// Sample how long rules take.
     pub time_rules: bool,
+    /// Take checkpoints. A run that is stopped then only pauses: what is held back stays held back for the next one.
+    pub checkpoints: bool,
 }
 
 /// Live input.
@@ -55,6 +59,7 @@ impl Default for EngineConfig {
             live: None,
             stop: Arc::default(),
             time_rules: false,
+            checkpoints: false,
         }
     }
 }
@@ -80,13 +85,26 @@ pub fn run(
     sources: Vec<Box<dyn Source>>,
     handler: &mut dyn Handler,
 ) -> Summary {
+    run_from(rules, config, sources, None, handler).expect("there is nothing to go on from that could be unreadable")
+}
+
+/// As [`run`], going on from a saved state. Sources must go on at the places saved with it.
+///
+/// # Errors
+/// The state is of a form that this release does not read.
+pub fn run_from(
+    rules: &Arc<Ruleset>,
+    config: &EngineConfig,
+    sources: Vec<Box<dyn Source>>,
+    saved: Option<Saved>,
+    handler: &mut dyn Handler,
+) -> Result<Summary, StateError> {
     let mut config = config.clone();
     config.session.sources = sources.len().max(1);
     config.threads = config.threads.max(1);
-    let readers: Vec<Receiver<Read>> = sources.into_iter().map(reader::start).collect();
-    let mut driver = Driver::new(rules, &config, handler);
-    driver.drive(readers);
-    driver.finish()
+    let mut driver = Driver::new(rules, &config, saved, handler)?;
+    driver.drive(sources.into_iter().map(reader::start).collect());
+    Ok(driver.finish())
 }
 
 /// One source as the driver sees it.
@@ -95,8 +113,8 @@ struct Input {
     blocks: Option<Receiver<Read>>,
     heard: Instant,
     idle: bool,
-    /// Blocks read and not yet put in order.
-    in_flight: usize,
+    /// For blocks read and not yet put in order: where the source goes on after them.
+    in_flight: VecDeque<Place>,
 }
 
 /// A batch's way back into order.
@@ -121,7 +139,11 @@ struct Driver<'a> {
     inputs: Vec<Input>,
     totals: BatchStats,
     no_key: Vec<u64>,
+    /// For each source, where it goes on after what has been put in order.
+    places: Vec<Place>,
     progress: Progress,
+    /// Something has happened since the last checkpoint, or there is none.
+    moved: bool,
     stopped: bool,
 }
 
@@ -140,30 +162,51 @@ enum Work {
 }
 
 impl<'a> Driver<'a> {
-    fn new(rules: &'a Arc<Ruleset>, config: &'a EngineConfig, handler: &'a mut dyn Handler) -> Self {
+    fn new(
+        rules: &'a Arc<Ruleset>,
+        config: &'a EngineConfig,
+        saved: Option<Saved>,
+        handler: &'a mut dyn Handler,
+    ) -> Result<Self, StateError> {
         let session = &config.session;
         let clock = config.time_rules.then_some(nanos as fn() -> u64);
         let decoder = || Decoder::new(Arc::clone(rules), session.decode(config.threads));
         let matcher = || Matcher::new(Arc::clone(rules), session.limits.clone(), clock);
         let upper = rules.gathers().then(decoder);
-        let collector = Collector::new(Arc::clone(rules), session.evidence, session.limits.clone(), upper, clock);
+        let mut collector = Collector::new(Arc::clone(rules), session.evidence, session.limits.clone(), upper, clock);
+        let shard = |at| (config.threads > 1).then_some((at, config.threads));
+        let mut matchers: Vec<Matcher> = (0..config.threads).map(|at| matcher().scheduled(0, shard(at))).collect();
+        let mut sequencer = Sequencer::new(session.order());
+        let (mut totals, mut no_key) = (BatchStats::default(), vec![0; rules.rules.len()]);
+        let mut places = vec![Place::default(); session.sources];
+        if let Some(saved) = saved {
+            let mut parts = Parts {
+                sequencer: &mut sequencer,
+                collector: &mut collector,
+                totals: &mut totals,
+                no_key: &mut no_key,
+            };
+            let shards = matchers.iter_mut().collect();
+            let known = checkpoint::put_back(saved, rules, &mut parts, shards, &mut decoder())?;
+            places.iter_mut().zip(known).for_each(|(place, known)| *place = known);
+        }
+        if config.checkpoints {
+            matchers.iter_mut().chain(collector.matchers_mut()).for_each(Matcher::track_changes);
+        }
         let work = if config.threads == 1 {
-            Work::Inline {
-                decoder: Box::new(decoder()),
-                matcher: Box::new(matcher().scheduled(0, None)),
-                done: Vec::new(),
-            }
+            let matcher = Box::new(matchers.remove(0));
+            Work::Inline { decoder: Box::new(decoder()), matcher, done: Vec::new() }
         } else {
             let builder = Arc::new(Builder::new(Arc::clone(rules), session.evidence));
             let (decode, decode_in) = bounded(2 * config.threads);
             let (decoded_out, decoded) = unbounded();
             let (mut shards, mut handles) = (Vec::new(), Vec::new());
-            for shard in 0..config.threads {
+            for (shard, matcher) in matchers.into_iter().enumerate() {
                 let (to_shard, shard_in) = unbounded();
                 let (done_out, done) = unbounded();
                 let worker = Worker {
                     decoder: decoder(),
-                    matcher: matcher().scheduled(0, Some((shard, config.threads))),
+                    matcher,
                     builder: Arc::clone(&builder),
                     shard: (shard, config.threads),
                     full_evidence: session.evidence == crate::alert::Evidence::Full,
@@ -175,22 +218,24 @@ impl<'a> Driver<'a> {
             }
             Work::Threads { decode: Some(decode), decoded, shards, handles, steps: Default::default() }
         };
-        Self {
+        Ok(Self {
             rules: Arc::clone(rules),
             config,
             handler,
-            sequencer: Sequencer::new(session.order()),
+            sequencer,
             collector,
             work,
             next_number: 0,
             next_in_order: 0,
             waiting: BTreeMap::new(),
             inputs: Vec::new(),
-            totals: BatchStats::default(),
-            no_key: vec![0; rules.rules.len()],
+            totals,
+            no_key,
+            places,
             progress: Progress::default(),
+            moved: true,
             stopped: false,
-        }
+        })
     }
 
     fn should_stop(&mut self) -> bool {
@@ -206,9 +251,12 @@ impl<'a> Driver<'a> {
 
     fn drive(&mut self, readers: Vec<Receiver<Read>>) {
         let heard = Instant::now();
-        let input = |blocks| Input { blocks: Some(blocks), heard, idle: false, in_flight: 0 };
+        let input = |blocks| Input { blocks: Some(blocks), heard, idle: false, in_flight: VecDeque::new() };
         self.inputs = readers.into_iter().map(input).collect();
         loop {
+            if self.config.checkpoints && self.moved && self.handler.wants_checkpoint() {
+                self.take_checkpoint();
+            }
             self.take_decoded(false);
             if let Some(rules) = self.handler.new_tables() {
                 self.set_tables(&rules);
@@ -234,6 +282,38 @@ impl<'a> Driver<'a> {
             self.take_decoded(true);
         }
         self.settle_steps(0);
+    }
+
+    /// Takes a checkpoint between two blocks.
+    fn take_checkpoint(&mut self) {
+        self.drain();
+        self.moved = false;
+        let shares = match &mut self.work {
+            Work::Inline { matcher, .. } => vec![checkpoint::share(matcher)],
+            Work::Threads { shards, .. } => {
+                for (shard, _) in shards.iter() {
+                    let _ = shard.send(ShardTask::Save);
+                }
+                let mut shares = Vec::new();
+                for (_, done) in shards.iter() {
+                    match done.recv() {
+                        Ok(ShardDone::Saved(share)) => shares.push(share),
+                        // A worker is gone: half a state is none.
+                        _ => {
+                            self.stopped = true;
+                            return;
+                        }
+                    }
+                }
+                shares
+            }
+        };
+        let counts = (&self.totals, &self.no_key[..]);
+        let taken =
+            checkpoint::take(&self.rules, &self.sequencer, &mut self.collector, counts, shares, &self.places);
+        if !self.broken() && self.handler.checkpoint(taken).is_break() {
+            self.stopped = true;
+        }
     }
 
     /// Swaps tables between two blocks: what was read before them is matched with the old ones, whatever the thread.
@@ -264,7 +344,7 @@ impl<'a> Driver<'a> {
     fn read_next(&mut self) {
         let several = self.inputs.len() > 1;
         let next = (0..self.inputs.len())
-            .filter(|i| self.inputs[*i].blocks.is_some() && (!several || self.inputs[*i].in_flight == 0))
+            .filter(|i| self.inputs[*i].blocks.is_some() && (!several || self.inputs[*i].in_flight.is_empty()))
             .min_by_key(|i| (self.sequencer.newest(*i), *i));
         let Some(at) = next else {
             self.take_decoded(true);
@@ -367,13 +447,18 @@ impl<'a> Driver<'a> {
             self.stopped |= self.handler.rejected(&rejected).is_break();
         }
         if block.bytes.is_empty() {
+            // Nothing of this source may still be on its way when it is said where it goes on.
+            match self.inputs[at].in_flight.back_mut() {
+                Some(last) => *last = block.after,
+                None => self.places[at] = block.after,
+            }
             return;
         }
         let number = self.next_number;
         self.next_number += 1;
-        self.inputs[at].in_flight += 1;
-        let origin =
-            BlockOrigin { input: at as u16, first_line: block.first_line, offset: block.offset, arrival: now() };
+        self.inputs[at].in_flight.push_back(block.after);
+        let arrival = block.arrival.unwrap_or_else(now);
+        let origin = BlockOrigin { input: at as u16, first_line: block.first_line, offset: block.offset, arrival };
         match &mut self.work {
             Work::Inline { decoder, done, .. } => done.push((number, decoder.decode(block.bytes, origin))),
             Work::Threads { decode, .. } => {
@@ -426,7 +511,9 @@ impl<'a> Driver<'a> {
     fn take_batch(&mut self, batch: Batch) {
         let batch = Arc::new(batch);
         let input = usize::from(batch.input);
-        self.inputs[input].in_flight = self.inputs[input].in_flight.saturating_sub(1);
+        if let Some(after) = self.inputs[input].in_flight.pop_front() {
+            self.places[input] = after;
+        }
         self.totals.add(&batch.stats);
         self.progress.bytes += batch.stats.bytes;
         self.progress.events += batch.stats.events;
@@ -450,6 +537,7 @@ impl<'a> Driver<'a> {
 
     /// Hands a step to the shards.
     fn step(&mut self, progress: sequencer::Progress) {
+        self.moved = true;
         let full = self.config.session.evidence == crate::alert::Evidence::Full;
         if let Some(start) = progress.start {
             self.collector.begin(start);
@@ -492,7 +580,7 @@ impl<'a> Driver<'a> {
             for (_, done) in shards.iter() {
                 match done.recv() {
                     Ok(ShardDone::Matched(mut more)) => drafts.append(&mut more),
-                    Ok(ShardDone::Finished(_) | ShardDone::Swapped) | Err(_) => self.stopped = true,
+                    Ok(ShardDone::Finished(_) | ShardDone::Swapped | ShardDone::Saved(_)) | Err(_) => self.stopped = true,
                 }
             }
             feed_upper(&mut self.collector, &self.rules, &released);
@@ -518,13 +606,19 @@ impl<'a> Driver<'a> {
     }
 
     fn finish(mut self) -> Summary {
-        let progress = self.sequencer.finish();
-        let watermark = progress.watermark;
-        self.step(progress);
-        self.settle_steps(0);
-        let mut alerts = Vec::new();
-        self.collector.finish(watermark, &mut alerts);
-        self.emit(&alerts);
+        // With checkpoints a run that is stopped only pauses: what is held back is in the last one.
+        if !(self.config.checkpoints && self.stopped) {
+            let progress = self.sequencer.finish();
+            let watermark = progress.watermark;
+            self.step(progress);
+            self.settle_steps(0);
+            let mut alerts = Vec::new();
+            self.collector.finish(watermark, &mut alerts);
+            self.emit(&alerts);
+        }
+        if self.config.checkpoints {
+            self.take_checkpoint();
+        }
 
         let mut summary = Summary::new(&self.rules);
         summary.add_input(&self.totals, &self.no_key, &self.sequencer.stats);

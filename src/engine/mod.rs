@@ -11,10 +11,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "this layer starts threads and reads clocks")]
 
+mod checkpoint;
 mod driver;
 mod ports;
 mod reader;
 mod worker;
 
-pub use driver::{EngineConfig, Live, run};
-pub use ports::{Handler, Progress, Source, SourceBlock, SourceFailure};
+pub use checkpoint::{Checkpoint, Saved};
+pub use driver::{EngineConfig, Live, run, run_from};
+pub use ports::{FileMark, Handler, Place, Progress, Source, SourceBlock, SourceFailure};

@@ -3,6 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Checkpoint;
 use crate::alert::Alert;
 use crate::base::Timestamp;
 use crate::plan::Ruleset;
@@ -19,6 +22,42 @@ pub struct SourceBlock {
     pub offset: u64,
     /// A line just before this block that was dropped because it was too long: its number and offset.
     pub overlong: Option<(u64, u64)>,
+    /// When it arrived, if that is not now: a journal remembers.
+    pub arrival: Option<Timestamp>,
+    /// Where its source goes on after it, in this run or another.
+    pub after: Place,
+}
+
+/// A place in a source, between two blocks, from which it can go on in another run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The number of the next line, from 1.
+    pub line: u64,
+    /// Bytes before it; of a compressed input, decompressed ones.
+    pub offset: u64,
+    /// Which file is read.
+    pub file: Option<FileMark>,
+    /// The position in the journal that has kept everything before.
+    pub journal: Option<u64>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { line: 1, offset: 0, file: None, journal: None }
+    }
+}
+
+/// What a file is known by when it has been renamed, replaced or cut since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMark {
+    /// The device and the inode; 0 where there are none.
+    pub inode: (u64, u64),
+    /// The offset at which it begins: a source that is followed goes on counting when files follow each other.
+    pub begins: u64,
+    /// Its first bytes as a hash, and how many of them.
+    pub head: u64,
+    /// See `head`.
+    pub head_len: u32,
 }
 
 /// A source broke.
@@ -66,6 +105,19 @@ pub trait Handler {
     /// one in nothing else, or it is passed over.
     fn new_tables(&mut self) -> Option<Arc<Ruleset>> {
         None
+    }
+
+    /// Asked between blocks, and once before the first, if [`super::EngineConfig::checkpoints`] is set: whether a
+    /// checkpoint is to be taken now.
+    fn wants_checkpoint(&mut self) -> bool {
+        false
+    }
+
+    /// A checkpoint: everything read so far is in it, and every alert of that has been handed out. Taken when it is
+    /// wanted, and at the end of the run.
+    fn checkpoint(&mut self, checkpoint: Checkpoint) -> ControlFlow<()> {
+        drop(checkpoint);
+        ControlFlow::Continue(())
     }
 
     /// After every step.

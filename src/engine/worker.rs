@@ -5,6 +5,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 
+use super::checkpoint::{self, Share};
 use crate::alert::build::{Builder, Draft};
 use crate::base::Timestamp;
 use crate::decode::batch::{Batch, BlockOrigin, Decoder};
@@ -28,6 +29,8 @@ pub(super) enum ShardTask {
     Match(Arc<Released>, Timestamp, Option<Timestamp>),
     /// Go on with tables that were read anew.
     Tables(Arc<Ruleset>),
+    /// Give what has changed since the last checkpoint.
+    Save,
     /// Say what is open, then decide everything; clocks go on only if what is undecided counts.
     Finish(bool),
 }
@@ -38,6 +41,7 @@ pub(super) enum ShardDone {
     Matched(Vec<Draft>),
     /// The new tables are in use.
     Swapped,
+    Saved(Share),
     Finished(Box<ShardEnd>),
 }
 
@@ -114,6 +118,7 @@ impl Worker {
                 Arc::make_mut(&mut self.builder).set_tables(&rules);
                 ShardDone::Swapped
             }
+            ShardTask::Save => ShardDone::Saved(checkpoint::share(&mut self.matcher)),
             ShardTask::Finish(flush) => {
                 let open = self.matcher.open();
                 let counters = self.matcher.counters().to_vec();
