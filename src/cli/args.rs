@@ -86,10 +86,86 @@ pub enum Command {
     Generate(GenerateArgs),
     /// List the ATT&CK techniques that rules cover, or write them as a layer of the Navigator
     Attack(AttackArgs),
+    /// Count what rules would have said of the past, per day and key, and hold two versions of them side by side
+    Backtest(BacktestArgs),
+    /// Look at the state directory of a run, and mend it
+    State(StateArgs),
     /// Explain a diagnostic code, such as E0201
     Rule(RuleArgs),
     /// Print a completion script for a shell
     Completions(CompletionArgs),
+}
+
+/// `tripline backtest`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Nothing is sent anywhere, and no state is read or written.
+
+Examples:
+  tripline backtest new.trip --journal journal/ --from 7d
+  tripline backtest new.trip january.ndjson.zst --against old.trip")]
+pub struct BacktestArgs {
+    /// Rule files, directories of rule files, and files of events
+    #[arg(value_name = "RULES… [INPUTS…]", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// A journal that runs have kept with --journal and --retain
+    #[arg(long, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
+    /// Only events since then: how long ago, such as 7d, or a time
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Another version of the rules to compare with; may be repeated
+    #[arg(long, value_name = "RULES")]
+    pub against: Vec<PathBuf>,
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// How much an event may be out of order by event time, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub lateness: Option<Duration>,
+    /// How counts are written
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: StateFormat,
+}
+
+/// `tripline state`
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: StateWhat,
+}
+
+/// What to do with a state directory.
+#[derive(Debug, Subcommand)]
+pub enum StateWhat {
+    /// Show its checkpoints: inputs, outputs, rules and their keys
+    Inspect(StateDirArgs),
+    /// Write the newest checkpoint as JSON: a line for the whole, then one for each key
+    Export(StateDirArgs),
+    /// Check every byte; the exit code is 1 if something is damaged
+    Verify(StateDirArgs),
+    /// Set aside generations that hold no intact checkpoint; nothing is deleted
+    Repair(StateDirArgs),
+}
+
+/// A state directory.
+#[derive(Debug, Args)]
+pub struct StateDirArgs {
+    /// The state directory
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// How `verify` reports
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: StateFormat,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StateFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// `tripline import`
@@ -161,6 +237,18 @@ pub struct RunArgs {
     /// How much of the bound events an alert carries
     #[arg(long, value_name = "HOW MUCH", value_parser = one_of::<Evidence>())]
     pub evidence: Option<Evidence>,
+    /// Keep the state of the run in this directory, and go on from what is there
+    #[arg(long, value_name = "DIR", help_heading = "What outlasts the run")]
+    pub state: Option<PathBuf>,
+    /// How often the state is written [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "What outlasts the run")]
+    pub checkpoint_every: Option<Duration>,
+    /// Keep what standard input and pipes give in this directory before it is processed
+    #[arg(long, value_name = "DIR", help_heading = "What outlasts the run")]
+    pub journal: Option<PathBuf>,
+    /// Keep the journal for so long, for backtests, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "What outlasts the run")]
+    pub retain: Option<Duration>,
     /// Write lines that are no events here, with the reason
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,

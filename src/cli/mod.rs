@@ -5,6 +5,7 @@
 
 mod args;
 mod attack;
+mod backtest;
 mod check;
 mod code;
 mod completions;
@@ -22,6 +23,7 @@ mod rules;
 mod run;
 mod sample;
 mod settings;
+mod state;
 mod terminal;
 mod test;
 mod wording;
@@ -67,6 +69,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     };
     match &cli.command {
         Command::Attack(args) => attack::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
+        Command::Backtest(args) => backtest::run(args, &settings()?, terminal),
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
         Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Fmt(args) => fmt::run(args, terminal),
@@ -79,6 +82,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
         Command::Rule(args) => code::run(args, terminal),
         Command::Completions(args) => completions::run(args),
         Command::Run(args) => run::run(args, &settings()?, terminal),
+        Command::State(args) => state::run(args),
         Command::Test(args) => test::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
     }
 }

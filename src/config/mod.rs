@@ -62,6 +62,14 @@ pub struct Config {
     pub rejects: Option<String>,
     /// `late`: the file for late events.
     pub late: Option<String>,
+    /// `state`: the directory that keeps the state of a run.
+    pub state: Option<String>,
+    /// `checkpoint_every`: how often the state is written.
+    pub checkpoint_every: Option<Duration>,
+    /// `journal`: the directory that keeps what cannot be read again.
+    pub journal: Option<String>,
+    /// `retain`: how long the journal is kept.
+    pub retain: Option<Duration>,
     /// `limits`: bounds on state and input; the defaults where the file says nothing.
     pub limits: Limits,
 }
@@ -84,6 +92,10 @@ struct Written {
     outputs: Option<Vec<outputs::Written>>,
     rejects: Option<String>,
     late: Option<String>,
+    state: Option<String>,
+    checkpoint_every: Option<String>,
+    journal: Option<String>,
+    retain: Option<String>,
     limits: WrittenLimits,
 }
 
@@ -175,6 +187,10 @@ impl Reader<'_> {
             outputs: self.outputs(w.outputs.unwrap_or_default()),
             rejects: w.rejects,
             late: w.late,
+            state: w.state,
+            checkpoint_every: self.duration(&["checkpoint_every"], w.checkpoint_every),
+            journal: w.journal,
+            retain: self.duration(&["retain"], w.retain),
             limits: self.limits(&w.limits),
         }
     }

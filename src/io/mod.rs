@@ -1,4 +1,8 @@
-//! The world outside: where events come from and where alerts go.
+//! The world outside: where events come from, where alerts go, and what is kept on disk between.
 
+pub mod disk;
+pub mod journal;
+pub mod segment;
 pub mod sink;
 pub mod source;
+pub mod state;

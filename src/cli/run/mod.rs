@@ -6,6 +6,7 @@
 //! The engine waits for what is written, so a slow output slows the reading down and memory stays bounded.
 #![expect(clippy::disallowed_methods, reason = "the length of a run is wall-clock time, and inputs are files")]
 
+mod durable;
 mod outputs;
 mod progress;
 mod reload;
@@ -26,17 +27,19 @@ use signal_hook::flag;
 use tripline::alert::Alert;
 use tripline::base::{Duration, Timestamp};
 use tripline::config::{Output, Target};
-use tripline::engine::{self, EngineConfig, Handler, Live, Source, SourceFailure};
+use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, Source, SourceFailure};
 use tripline::io::sink::SinkError;
 use tripline::io::source::{BlockOptions, FollowOptions, Position, STDIN, follow, open};
+use tripline::io::state::StateDirError;
 use tripline::plan::Ruleset;
 use tripline::plan::ruleset::Severity;
-use tripline::session::{Rejected, SessionConfig};
+use tripline::session::{AtEnd, Rejected, SessionConfig};
 
 use super::args::{self, RunArgs};
 use super::exit::{Exit, Stop};
 use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, style};
+use durable::{Checkpoints, Wanted};
 use outputs::{Outputs, Record};
 use progress::Progress;
 use reload::Reload;
@@ -50,19 +53,43 @@ const MAX_FUTURE: Duration = Duration::from_secs(300);
 
 /// Runs the command.
 pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
-    let Chosen { rules, inputs } = select::choose(args, settings)?;
+    let Chosen { rules, mut inputs } = select::choose(args, settings)?;
     let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), terminal)?;
     let config = &settings.config;
-    let (rejects, late) = (
+    let wanted = wanted_state(args, settings)?;
+    let begin = match &wanted.state {
+        Some(dir) => Some(durable::begin(dir, &ruleset, &inputs)?),
+        None => None,
+    };
+    if let Some(begin) = &begin {
+        inputs.clone_from(&begin.inputs);
+    }
+    let (mut rejects, mut late) = (
         Record::open(file(args.rejects.as_deref(), config.rejects.as_deref(), settings).as_deref())?,
         Record::open(file(args.late.as_deref(), config.late.as_deref(), settings).as_deref())?,
     );
     let stop = Arc::new(AtomicBool::new(false));
-    let engine_config = engine_config(args, settings, rejects.wanted(), &stop);
-    let sources = open_inputs(&inputs, config.limits.max_line, args.follow, &stop)?;
+    let engine_config = EngineConfig {
+        checkpoints: begin.is_some(),
+        ..engine_config(args, settings, rejects.wanted(), &stop)
+    };
+    let mut outputs = Outputs::open(&wanted_outputs(args, settings), terminal.color_out, &inputs)?;
+    let (sources, saved, checkpoints) = match begin {
+        None => (open_inputs(&inputs, config.limits.max_line, args.follow, &stop)?, None, None),
+        Some(mut begin) => {
+            for output in outputs.lines().chain(rejects.lines()).chain(late.lines()) {
+                output.wait_for_room(&stop);
+            }
+            durable::cut_back(&begin, outputs.lines().chain(rejects.lines()).chain(late.lines()))?;
+            let options = BlockOptions { max_line: config.limits.max_line, ..BlockOptions::default() };
+            let (sources, needed) = begin.open_inputs(options, args.follow, &wanted, &stop)?;
+            (sources, begin.saved.take(), Some(begin.start(&wanted, needed, &stop)))
+        }
+    };
     let shown = args.progress == args::Progress::Auto && !args.follow && !inputs.iter().any(|name| name == STDIN);
     let mut writer = Writer {
-        outputs: Outputs::open(&wanted_outputs(args, settings), terminal.color_out, &inputs)?,
+        outputs,
+        checkpoints,
         rejects,
         late,
         progress: Progress::new(shown, total_bytes(&inputs)),
@@ -72,15 +99,23 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         reached: None,
         input_failed: false,
         error: None,
+        state_failed: None,
         reload: Reload::on_hangup(&ruleset, || {
             select::compile(args, &rules, &settings.compile_options(&args.time), terminal)
         })?,
     };
     catch_signals(&stop)?;
     let started = Instant::now();
-    let summary = engine::run(&ruleset, &engine_config, sources, &mut writer);
+    let summary = engine::run_from(&ruleset, &engine_config, sources, saved, &mut writer);
     writer.progress.finish();
     writer.flush()?;
+    if let Some(failed) = writer.state_failed.take() {
+        return Err(Stop::failed(failed));
+    }
+    if let Some(checkpoints) = writer.checkpoints.take() {
+        checkpoints.finish().map_err(Stop::failed)?;
+    }
+    let summary = summary.map_err(Stop::failed)?;
     if !args.quiet {
         let totals = Totals::new(&summary, started.elapsed(), writer.reached);
         note(&summary::render(&totals, terminal.color_err));
@@ -165,6 +200,8 @@ struct Writer<'a> {
     reached: Option<Timestamp>,
     input_failed: bool,
     error: Option<SinkError>,
+    checkpoints: Option<Checkpoints>,
+    state_failed: Option<StateDirError>,
     reload: Reload<'a>,
 }
 
@@ -172,7 +209,7 @@ impl Writer<'_> {
     /// Goes on unless an output has failed.
     fn after(&mut self, result: Result<(), SinkError>) -> ControlFlow<()> {
         match result {
-            Ok(()) if self.error.is_some() => ControlFlow::Break(()),
+            Ok(()) if self.error.is_some() || self.state_failed.is_some() => ControlFlow::Break(()),
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.error.get_or_insert(error);
@@ -228,6 +265,36 @@ impl Handler for Writer<'_> {
         self.reload.take()
     }
 
+    fn wants_checkpoint(&mut self) -> bool {
+        match self.checkpoints.as_mut().map(Checkpoints::are_due) {
+            Some(Ok(due)) => due && self.error.is_none() && self.state_failed.is_none(),
+            // Asked for one, the run is told to break off.
+            Some(Err(error)) => {
+                self.state_failed.get_or_insert(error);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn checkpoint(&mut self, checkpoint: Checkpoint) -> ControlFlow<()> {
+        let Some(checkpoints) = &mut self.checkpoints else { return ControlFlow::Continue(()) };
+        if self.state_failed.is_some() {
+            return ControlFlow::Break(());
+        }
+        let outputs = self.outputs.lines().chain(self.rejects.lines()).chain(self.late.lines());
+        match durable::mark(outputs) {
+            Ok((outputs, before)) => match checkpoints.take(checkpoint, outputs, before) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    self.state_failed.get_or_insert(error);
+                    ControlFlow::Break(())
+                }
+            },
+            Err(error) => self.after(Err(error)),
+        }
+    }
+
     fn progress(&mut self, progress: engine::Progress) {
         self.reached = progress.watermark;
         // Whoever watches these files sees what has happened so far.
@@ -236,6 +303,35 @@ impl Handler for Writer<'_> {
         }
         self.progress.update(progress);
     }
+}
+
+/// What flags and configuration ask for that outlasts the process.
+fn wanted_state(args: &RunArgs, settings: &Settings) -> Result<Wanted, Stop> {
+    let config = &settings.config;
+    let configured = |path: &Option<String>| path.as_ref().map(|path| settings.path(path));
+    let every = args.checkpoint_every.or(config.checkpoint_every);
+    let wanted = Wanted {
+        state: args.state.clone().or_else(|| configured(&config.state)),
+        journal: args.journal.clone().or_else(|| configured(&config.journal)),
+        every: every.map(|every| std::time::Duration::from_nanos(u64::try_from(every.0).unwrap_or(0))),
+        retain: args.retain.or(config.retain),
+    };
+    if wanted.state.is_none() && wanted.journal.is_some() {
+        return Err(Stop::usage("a journal without a state directory is never needed: add --state DIR"));
+    }
+    if wanted.journal.is_none() && wanted.retain.is_some() {
+        return Err(Stop::usage("--retain says how long a journal is kept: add --journal DIR"));
+    }
+    let flush = args.at_end.or(config.at_end) == Some(AtEnd::Flush);
+    if wanted.state.is_some() && flush {
+        return Err(Stop::usage(
+            "--at-end flush decides everything as if time were over, and --state keeps it for a next run: choose one",
+        ));
+    }
+    if wanted.state.is_some() && (args.from.is_some() || args.to.is_some()) {
+        return Err(Stop::usage("--from and --to pick a part of the past, and --state goes on with the whole: choose one"));
+    }
+    Ok(wanted)
 }
 
 /// A file named on the command line, else in the configuration.

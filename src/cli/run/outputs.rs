@@ -42,6 +42,11 @@ impl Outputs {
         self.sinks.iter_mut().try_for_each(|(sink, formatter)| sink.deliver(alerts, formatter))
     }
 
+    /// What writes lines, to be marked and cut back.
+    pub fn lines(&mut self) -> impl Iterator<Item = &mut LineSink> {
+        self.sinks.iter_mut().map(|(sink, _)| sink)
+    }
+
     /// Hands everything to the system.
     pub fn flush(&mut self) -> Result<(), SinkError> {
         self.sinks.iter_mut().try_for_each(|(sink, _)| sink.flush())
@@ -62,6 +67,11 @@ impl Record {
     /// Whether anything is kept.
     pub fn wanted(&self) -> bool {
         self.sink.is_some()
+    }
+
+    /// What writes lines, to be marked and cut back.
+    pub fn lines(&mut self) -> impl Iterator<Item = &mut LineSink> {
+        self.sink.iter_mut()
     }
 
     /// Writes a line as it came.

@@ -10,6 +10,8 @@
 use std::io::{self, Read};
 
 use super::error::SourceError;
+use super::mark::Marks;
+use crate::engine::{Place, SourceBlock, SourceFailure};
 
 /// What a line may have around its text: a byte order mark before it and a carriage return behind it.
 const AROUND: usize = 4;
@@ -97,6 +99,7 @@ pub struct BlockReader<R> {
     dropping: Option<Overlong>,
     ended: bool,
     failed: Option<io::Error>,
+    marks: Marks,
 }
 
 impl<R: Read> BlockReader<R> {
@@ -118,7 +121,14 @@ impl<R: Read> BlockReader<R> {
             dropping: None,
             ended: false,
             failed: None,
+            marks: Marks::default(),
         }
+    }
+
+    /// Says which files the input reads.
+    pub(super) fn with_marks(mut self, marks: Marks) -> Self {
+        self.marks = marks;
+        self
     }
 
     /// Says that the input does not begin at its beginning.
@@ -268,6 +278,24 @@ impl<R: Read> BlockReader<R> {
                 }
             }
         }
+    }
+}
+
+impl<R: Read + Send> crate::engine::Source for BlockReader<R> {
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        let block = BlockReader::next_block(self).map_err(|e| SourceFailure(e.to_string()))?;
+        Ok(block.map(|block| {
+            let end = block.end();
+            let file = self.marks.at(end.offset);
+            SourceBlock {
+                first_line: block.at.line,
+                offset: block.at.offset,
+                overlong: block.overlong.map(|o| (o.at.line, o.at.offset)),
+                arrival: None,
+                after: Place { line: end.line, offset: end.offset, file, journal: None },
+                bytes: block.bytes,
+            }
+        }))
     }
 }
 

@@ -6,7 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "inputs are files, and a file that grows is waited for")]
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::block::{BlockOptions, BlockReader, Position};
 use super::error::SourceError;
+use super::mark::{HEAD, Marks, inode, mark};
 
 /// How a growing file is followed.
 #[derive(Clone, Debug)]
@@ -24,11 +25,13 @@ pub struct FollowOptions {
     pub poll: Duration,
     /// Set from elsewhere to end the input at its present end.
     pub stop: Arc<AtomicBool>,
+    /// The input ends where nothing more is there to read, instead of waiting for more.
+    pub until_end: bool,
 }
 
 impl Default for FollowOptions {
     fn default() -> Self {
-        Self { poll: Duration::from_millis(200), stop: Arc::default() }
+        Self { poll: Duration::from_millis(200), stop: Arc::default(), until_end: false }
     }
 }
 
@@ -42,7 +45,7 @@ pub fn follow(
     options: BlockOptions,
     following: FollowOptions,
 ) -> Result<BlockReader<Following>, SourceError> {
-    let mut file = File::open(name).map_err(|error| SourceError::open(name, error))?;
+    let file = File::open(name).map_err(|error| SourceError::open(name, error))?;
     let metadata = file.metadata().map_err(|error| SourceError::open(name, error))?;
     if !metadata.is_file() {
         let help = "follow plain files only; a pipe is read as it comes without being followed";
@@ -58,18 +61,8 @@ pub fn follow(
     } else {
         at.offset
     };
-    file.seek(SeekFrom::Start(start)).map_err(|error| SourceError::read(name, error))?;
-    let input = Following {
-        path: PathBuf::from(name),
-        file,
-        identity: identity(&metadata),
-        position: start,
-        last: b'\n',
-        gone: false,
-        options: following,
-    };
-    // Positions go on counting even if the file was replaced: they must not repeat.
-    Ok(BlockReader::new(input, name, BlockOptions { fill: false, ..options }).starting_at(at))
+    let begins = at.offset - start;
+    Following::begin(name, file, (at, begins), options, following).map_err(|error| SourceError::read(name, error))
 }
 
 /// A file that grows, as a reader that waits at its end.
@@ -83,29 +76,28 @@ pub struct Following {
     last: u8,
     /// The path is known to lead nowhere; said once.
     gone: bool,
+    /// Bytes given out, those before this run included.
+    given: u64,
+    /// The first bytes of the file, as far as they are known.
+    head: Vec<u8>,
+    marks: Marks,
     options: FollowOptions,
 }
 
 type Identity = (u64, u64);
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> Identity {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.dev(), metadata.ino())
-}
-
-/// Without inodes, only a file that became shorter can be told from one that grew.
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> Identity {
-    (0, 0)
-}
 
 impl Read for Following {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.file.read(into)?;
             if read > 0 {
+                if self.position == self.head.len() as u64 && self.head.len() < HEAD {
+                    let more = read.min(HEAD - self.head.len());
+                    self.head.extend_from_slice(&into[..more]);
+                    self.marks.refine(&self.head);
+                }
                 self.position += read as u64;
+                self.given += read as u64;
                 self.last = into[read - 1];
                 return Ok(read);
             }
@@ -113,11 +105,16 @@ impl Read for Following {
                 return Ok(0);
             }
             if self.start_over()? {
-                if self.last != b'\n' {
+                let ends_line = self.last != b'\n';
+                self.given += u64::from(ends_line);
+                self.another_begins()?;
+                if ends_line {
                     self.last = b'\n';
                     into[0] = b'\n';
                     return Ok(1);
                 }
+            } else if self.options.until_end {
+                return Ok(0);
             } else {
                 thread::sleep(self.options.poll);
             }
@@ -126,6 +123,45 @@ impl Read for Following {
 }
 
 impl Following {
+    /// Reads a file from a place on; the file's first byte has the offset `begins`.
+    pub(super) fn begin(
+        name: &str,
+        mut file: File,
+        (at, begins): (Position, u64),
+        options: BlockOptions,
+        following: FollowOptions,
+    ) -> io::Result<BlockReader<Self>> {
+        let position = at.offset.saturating_sub(begins);
+        let marks = Marks::default();
+        marks.push(mark(&mut file, begins)?);
+        let mut head = vec![0; HEAD];
+        let known = file.read(&mut head)?;
+        head.truncate(known);
+        file.seek(SeekFrom::Start(position))?;
+        let input = Self {
+            path: PathBuf::from(name),
+            identity: inode(&file.metadata()?),
+            file,
+            position,
+            last: b'\n',
+            gone: false,
+            given: at.offset,
+            head,
+            marks: marks.clone(),
+            options: following,
+        };
+        // Positions go on counting even if the file was replaced: they must not repeat.
+        let options = BlockOptions { fill: false, ..options };
+        Ok(BlockReader::new(input, name, options).starting_at(at).with_marks(marks))
+    }
+
+    /// The file is read from its beginning, which has the next offset.
+    fn another_begins(&mut self) -> io::Result<()> {
+        self.head.clear();
+        self.marks.push(mark(&mut self.file, self.given)?);
+        Ok(())
+    }
+
     /// The end of the file was reached: has it been cut, or has another one taken its name?
     fn start_over(&mut self) -> io::Result<bool> {
         let name = self.path.display();
@@ -136,7 +172,7 @@ impl Following {
             return Ok(true);
         }
         let there = match std::fs::metadata(&self.path) {
-            Ok(metadata) => identity(&metadata),
+            Ok(metadata) => inode(&metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !self.gone {
                     tracing::warn!(input = %name, "the file is gone; waiting for one of that name");
@@ -165,7 +201,7 @@ impl Following {
 fn reopen(path: &Path) -> io::Result<Option<(File, Identity)>> {
     match File::open(path) {
         Ok(file) => {
-            let identity = identity(&file.metadata()?);
+            let identity = inode(&file.metadata()?);
             Ok(Some((file, identity)))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -13,6 +13,7 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::block::{BlockOptions, BlockReader, Position};
 use super::error::SourceError;
+use super::mark::{Marks, mark};
 
 /// The name of standard input.
 pub const STDIN: &str = "-";
@@ -45,15 +46,19 @@ pub fn open_at(name: &str, at: Position, options: BlockOptions) -> Result<Input,
         }
         return open_reader(io::stdin(), "standard input", options);
     }
-    let file = File::open(name).map_err(|error| SourceError::open(name, error))?;
+    let mut file = File::open(name).map_err(|error| SourceError::open(name, error))?;
     let metadata = file.metadata().map_err(|error| SourceError::open(name, error))?;
     if metadata.is_dir() {
         return Err(SourceError::new(name, "open", "it is a directory", "name the files in it", None));
     }
     // The end of a regular file is already there: waiting for full blocks costs nothing. A named pipe is no such file.
     let options = BlockOptions { fill: options.fill || metadata.is_file(), ..options };
+    let marks = Marks::default();
+    if metadata.is_file() {
+        marks.push(mark(&mut file, 0).map_err(|error| SourceError::read(name, error))?);
+    }
     if at == Position::START {
-        return open_reader(file, name, options);
+        return Ok(open_reader(file, name, options)?.with_marks(marks));
     }
     let mut input = decoded(file, name)?;
     let passed = match &mut input {
@@ -70,7 +75,7 @@ pub fn open_at(name: &str, at: Position, options: BlockOptions) -> Result<Input,
             "it is not the file that the checkpoint was taken with; give that one, or start without the checkpoint";
         return Err(SourceError::new(name, "open", cause, help, None));
     }
-    Ok(BlockReader::new(input.boxed(), name, options).starting_at(at))
+    Ok(BlockReader::new(input.boxed(), name, options).starting_at(at).with_marks(marks))
 }
 
 /// Reads lines, compressed or not, from anything. Errors call it `name`.
@@ -108,6 +113,14 @@ impl<R: Read + Send + 'static> Decoded<R> {
     fn boxed(self) -> Box<dyn Read + Send> {
         Box::new(self)
     }
+}
+
+/// Whether a file is compressed, by its first bytes. Leaves it at its beginning.
+pub(super) fn is_compressed(file: &mut File) -> io::Result<bool> {
+    let mut first = Vec::new();
+    file.take(4).read_to_end(&mut first)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(first.starts_with(GZIP) || first.starts_with(ZSTD))
 }
 
 /// Goes to a place, forgetting what was read ahead.

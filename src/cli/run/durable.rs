@@ -1,0 +1,306 @@
+//! A run that outlasts its process: `--state`, `--journal`.
+//!
+//! ```text
+//! state directory ─► what to go on from ─► outputs are cut back, inputs opened where they stood
+//! engine ─► checkpoint ─► lengths of outputs ─► writer thread ─► directory ─► journals are trimmed
+//! ```
+//! The first checkpoint is on the disk before the first alert is written: so whatever a crash leaves in an output is
+//! known to be behind some checkpoint.
+#![expect(clippy::disallowed_methods, reason = "checkpoints are taken by the clock, and inputs are files")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tripline::base::Timestamp;
+use tripline::engine::{Checkpoint, Place, Saved, Source, SourceBlock, SourceFailure};
+use tripline::io::disk::Disk;
+use tripline::io::journal::{Journal, JournalOptions, Needed};
+use tripline::io::sink::{LineSink, SinkError};
+use tripline::io::source::{BlockOptions, FollowOptions, STDIN, resume};
+use tripline::io::state::{CheckpointWriter, Commit, Durable, Recovered, SavedInput, SavedOutput, StateDir, StateDirError};
+use tripline::matcher::saved::read_chunk;
+use tripline::plan::Ruleset;
+use tripline::session::head::{Fate, Head};
+
+use crate::cli::exit::Stop;
+use crate::cli::number::counted;
+use crate::cli::terminal::note;
+
+/// How often a checkpoint is taken if nothing else is said.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often a run that must wait for a checkpoint looks again.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What the command line and the configuration ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The state directory.
+    pub state: Option<PathBuf>,
+    /// The journal's directory.
+    pub journal: Option<PathBuf>,
+    /// How often a checkpoint is taken.
+    pub every: Option<Duration>,
+    /// How long journals are kept after they are needed.
+    pub retain: Option<tripline::base::Duration>,
+}
+
+/// What a run goes on from.
+pub struct Begin {
+    /// The open directory.
+    dir: StateDir,
+    /// The engine's part, if there is any.
+    pub saved: Option<Saved>,
+    /// All inputs, those of earlier runs first: their numbers are in what is saved.
+    pub inputs: Vec<String>,
+    /// Inputs of earlier runs that this one does not name.
+    gone: Vec<String>,
+    /// Where each of `inputs` goes on.
+    places: Vec<Place>,
+    /// Where outputs stood.
+    outputs: Vec<SavedOutput>,
+}
+
+/// Opens the state directory, and says what it found.
+pub fn begin(dir: &Path, rules: &Ruleset, wanted: &[String]) -> Result<Begin, Stop> {
+    let (state, recovered, findings) = StateDir::open(dir, Disk::default()).map_err(Stop::failed)?;
+    for finding in &findings {
+        note(&format!("warning: {finding}\n"));
+    }
+    let Some(Recovered { commit, keys }) = recovered else {
+        let places = vec![Place::default(); wanted.len()];
+        let inputs = wanted.to_vec();
+        return Ok(Begin { dir: state, saved: None, inputs, gone: Vec::new(), places, outputs: Vec::new() });
+    };
+    let failed = |error| Stop::failed(format!("{}: {error}", dir.display()));
+    let head = Head::from_bytes(&commit.head).map_err(failed)?;
+    note(&going_on(&head, &commit, &keys.chunks, rules));
+    let (mut inputs, mut places): (Vec<String>, Vec<Place>) =
+        commit.inputs.into_iter().map(|input| (input.name, input.place)).unzip();
+    let gone = inputs.iter().filter(|name| !wanted.contains(name)).cloned().collect();
+    for name in wanted {
+        if !inputs.contains(name) {
+            inputs.push(name.clone());
+            places.push(Place::default());
+        }
+    }
+    let saved = Saved { head, keys: keys.chunks, places: places.clone() };
+    Ok(Begin { dir: state, saved: Some(saved), inputs, gone, places, outputs: commit.outputs })
+}
+
+/// What becomes of the rules, in sentences.
+fn going_on(head: &Head, commit: &Commit, chunks: &[Vec<u8>], rules: &Ruleset) -> String {
+    let fates = head.fates(rules);
+    let mut held: BTreeMap<u32, u64> = BTreeMap::new();
+    for change in chunks.iter().filter_map(|chunk| read_chunk(chunk).ok()).flatten() {
+        *held.entry(change.rule).or_default() += 1;
+    }
+    let kept = fates.iter().filter(|fate| matches!(fate, Fate::Kept(_))).count();
+    let mut text = format!(
+        "goes on from checkpoint {} of {}, after {}: {} with what they held\n",
+        commit.number,
+        commit.taken,
+        counted(head.events(), "event"),
+        counted(kept, "rule")
+    );
+    for (at, (fate, rule)) in fates.iter().zip(&head.rules).enumerate() {
+        let keys = counted(held.get(&(at as u32)).copied().unwrap_or(0), "key");
+        let name = &rule.name;
+        match fate {
+            Fate::Kept(_) => {}
+            Fate::Changed => text.push_str(&format!("rule {name} has changed and begins anew; {keys} dropped\n")),
+            Fate::Gone => text.push_str(&format!("rule {name} is no longer there; {keys} dropped\n")),
+            Fate::Unreadable => {
+                text.push_str(&format!("rule {name} begins anew, this release keeps states otherwise; {keys} dropped\n"));
+            }
+        }
+    }
+    let known = |name: &str| head.rules.iter().any(|rule| rule.name == name);
+    for rule in rules.rules.iter().filter(|rule| !known(&rule.name)) {
+        text.push_str(&format!("rule {} is new\n", rule.name));
+    }
+    text
+}
+
+/// An input of an earlier run that is not read any more.
+struct Gone;
+
+impl Source for Gone {
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        Ok(None)
+    }
+}
+
+impl Begin {
+    /// Where an output stood at the checkpoint, by its name.
+    pub fn output(&self, name: &str) -> Option<u64> {
+        self.outputs.iter().find(|output| output.name == name).map(|output| output.end)
+    }
+
+    /// Opens all inputs where they stood, with a journal before those that cannot be read again.
+    pub fn open_inputs(
+        &self,
+        options: BlockOptions,
+        following: bool,
+        wanted: &Wanted,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<(Vec<Box<dyn Source>>, Vec<Option<Needed>>), Stop> {
+        let (mut sources, mut needed): (Vec<Box<dyn Source>>, Vec<Option<Needed>>) = (Vec::new(), Vec::new());
+        for (name, place) in self.inputs.iter().zip(&self.places) {
+            if self.gone.contains(name) {
+                note(&format!("input {name} of earlier runs is not read any more\n"));
+                sources.push(Box::new(Gone));
+                needed.push(None);
+                continue;
+            }
+            let again = is_readable_again(name);
+            let journal = match &wanted.journal {
+                Some(dir) if !again => {
+                    let options = JournalOptions { retain: wanted.retain, ..JournalOptions::default() };
+                    let dir = dir.join(if name == STDIN { "stdin".to_owned() } else { name.replace('/', "_") });
+                    Some(Journal::open(&dir, options, place, Disk::default()).map_err(Stop::failed)?)
+                }
+                _ => None,
+            };
+            if !again && journal.is_none() {
+                let what = if name == STDIN { "standard input" } else { name };
+                note(&format!(
+                    "warning: {what} cannot be read again: after a crash, what it gave since the last checkpoint is lost; \
+                     --journal DIR keeps it\n"
+                ));
+            }
+            let at = journal.as_ref().map_or(place, Journal::end);
+            let follow = (following && name != STDIN)
+                .then(|| FollowOptions { stop: stop.clone(), ..FollowOptions::default() });
+            let resumed = resume(name, at, options, follow).map_err(Stop::failed)?;
+            if let Some(notice) = resumed.notice {
+                note(&format!("warning: {notice}\n"));
+            }
+            match journal {
+                Some(journal) => {
+                    needed.push(Some(journal.needed()));
+                    sources.push(Box::new(journal.before(resumed.source, stop.clone())));
+                }
+                None => {
+                    needed.push(None);
+                    sources.push(resumed.source);
+                }
+            }
+        }
+        Ok((sources, needed))
+    }
+
+    /// Starts the writing of checkpoints.
+    pub fn start(self, wanted: &Wanted, needed: Vec<Option<Needed>>, stop: &Arc<AtomicBool>) -> Checkpoints {
+        let after = move |oldest: &Commit| {
+            for (input, needed) in oldest.inputs.iter().zip(&needed) {
+                if let (Some(needed), Some(position)) = (needed, input.place.journal) {
+                    needed.set(position);
+                }
+            }
+        };
+        Checkpoints {
+            writer: CheckpointWriter::start(self.dir, Box::new(after)),
+            inputs: self.inputs,
+            every: wanted.every.unwrap_or(EVERY),
+            due: Instant::now(),
+            first: true,
+            stop: stop.clone(),
+        }
+    }
+}
+
+/// Takes back what outputs were given after the checkpoint: it will be found again.
+pub fn cut_back<'a>(begin: &Begin, outputs: impl Iterator<Item = &'a mut LineSink>) -> Result<(), SinkError> {
+    for output in outputs {
+        if let Some(end) = begin.output(output.name())
+            && !output.cut(end)?
+        {
+            note(&format!("warning: {} is shorter than it was at the checkpoint; it is appended to\n", output.name()));
+        }
+    }
+    Ok(())
+}
+
+/// How long outputs are, and how they are made durable.
+pub fn mark<'a>(outputs: impl Iterator<Item = &'a mut LineSink>) -> Result<(Vec<SavedOutput>, Vec<Durable>), SinkError> {
+    let (mut saved, mut durable): (Vec<SavedOutput>, Vec<Durable>) = (Vec::new(), Vec::new());
+    for output in outputs {
+        let Some((end, file)) = output.mark()? else { continue };
+        saved.push(SavedOutput { name: output.name().to_owned(), end });
+        let path = PathBuf::from(output.name());
+        durable.push(Box::new(move || {
+            file.sync_data().map_err(|error| StateDirError::Disk { path, action: "make an output durable", error })
+        }));
+    }
+    Ok((saved, durable))
+}
+
+/// Whether an input that was read can be read again: a plain file.
+fn is_readable_again(name: &str) -> bool {
+    name != STDIN && fs::metadata(name).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// The checkpoints of a run.
+pub struct Checkpoints {
+    writer: CheckpointWriter,
+    inputs: Vec<String>,
+    every: Duration,
+    due: Instant,
+    first: bool,
+    stop: Arc<AtomicBool>,
+}
+
+impl Checkpoints {
+    /// Whether one is to be taken now. On a full disk this waits: input must not run ahead of what can be kept.
+    pub fn are_due(&mut self) -> Result<bool, StateDirError> {
+        self.writer.poll()?;
+        if Instant::now() < self.due {
+            return Ok(false);
+        }
+        while self.writer.is_full() && !self.stop.load(Ordering::Relaxed) {
+            thread::sleep(LOOK);
+            self.writer.poll()?;
+        }
+        Ok(self.writer.is_free())
+    }
+
+    /// Hands one to the writer. Outputs have been flushed and are as long as `outputs` says.
+    pub fn take(
+        &mut self,
+        checkpoint: Checkpoint,
+        outputs: Vec<SavedOutput>,
+        before: Vec<Durable>,
+    ) -> Result<(), StateDirError> {
+        // The last one of a run comes whether the writer is free or not.
+        if self.stop.load(Ordering::Relaxed) {
+            self.writer.give_up();
+        }
+        self.writer.wait()?;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let inputs = self.inputs.iter().cloned().zip(checkpoint.places);
+        let commit = Commit {
+            number: 0,
+            taken: Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            inputs: inputs.map(|(name, place)| SavedInput { name, place }).collect(),
+            outputs,
+            head: checkpoint.head,
+        };
+        self.writer.submit(commit, checkpoint.keys, before);
+        if std::mem::take(&mut self.first) {
+            self.writer.wait()?;
+        }
+        self.due = Instant::now() + self.every;
+        Ok(())
+    }
+
+    /// Ends in order.
+    pub fn finish(self) -> Result<(), StateDirError> {
+        self.writer.finish()
+    }
+}

@@ -1,0 +1,83 @@
+//! Going on with an input where an earlier run had come to, whatever has happened to the file meanwhile.
+//!
+//! ```text
+//! same first bytes, long enough                 read on
+//! another file has the name, the old one is     the rest of the old one, then the new one from its start
+//!   beside it under another name
+//! cut, or replaced and the old one is nowhere   from its start, and it is said that lines may be lost
+//! ```
+
+#![allow(clippy::disallowed_methods, reason = "inputs are files")]
+
+use std::fs::File;
+use std::path::Path;
+
+use super::block::{BlockOptions, Position};
+use super::error::SourceError;
+use super::follow::{FollowOptions, Following};
+use super::mark::{find_renamed, is_marked};
+use super::open::{STDIN, is_compressed, open, open_at, open_reader};
+use crate::engine::{Place, Source};
+
+/// An input that goes on.
+pub struct Resumed {
+    /// The input.
+    pub source: Box<dyn Source>,
+    /// What its user should know, in a sentence.
+    pub notice: Option<String>,
+}
+
+/// Opens an input at a place. With `following` it is waited for more at its end.
+///
+/// # Errors
+/// As [`open()`] and [`super::follow()`], and if a compressed input is not the one that was read or is shorter.
+pub fn resume(
+    name: &str,
+    place: &Place,
+    options: BlockOptions,
+    following: Option<FollowOptions>,
+) -> Result<Resumed, SourceError> {
+    let at = Position { offset: place.offset, line: place.line };
+    let plain = |source| Ok(Resumed { source, notice: None });
+    if name == STDIN {
+        return plain(Box::new(open_reader(std::io::stdin(), "standard input", options)?.starting_at(at)));
+    }
+    let Some(mark) = place.file else {
+        return match following {
+            Some(following) => plain(Box::new(super::follow(name, at, options, following)?)),
+            None if at == Position::START => plain(Box::new(open(name, options)?)),
+            // A pipe: what was read is gone.
+            None => plain(Box::new(open(name, options)?.starting_at(at))),
+        };
+    };
+    let read = |error| SourceError::read(name, error);
+    let mut file = File::open(name).map_err(|error| SourceError::open(name, error))?;
+    if is_compressed(&mut file).map_err(read)? {
+        let marked = is_marked(&mut file, &mark, 0).map_err(read)?;
+        if !marked {
+            let cause = "it does not begin as the file did that an earlier run has read in part";
+            let help = "give the file that the checkpoint was taken with, or run with another state directory";
+            return Err(SourceError::new(name, "open", cause, help, None));
+        }
+        return plain(Box::new(open_at(name, at, options)?));
+    }
+    let position = place.offset.saturating_sub(mark.begins);
+    let until_end = following.is_none();
+    let following = FollowOptions { until_end, ..following.unwrap_or_default() };
+    let go_on = |file, begins| {
+        let source = Following::begin(name, file, (at, begins), options, following).map_err(read)?;
+        Ok::<Box<dyn Source>, SourceError>(Box::new(source))
+    };
+    if is_marked(&mut file, &mark, position).map_err(read)? {
+        return plain(go_on(file, mark.begins)?);
+    }
+    if let Some((path, old)) = find_renamed(Path::new(name), &mark, position) {
+        let notice = format!("{name} is another file now; the rest of the old one is read from {}", path.display());
+        return Ok(Resumed { source: go_on(old, mark.begins)?, notice: Some(notice) });
+    }
+    let notice = format!(
+        "{name} is not the file that was read, or was cut, and the old one is not beside it; it is read from its start, \
+         and lines of the old one may be lost"
+    );
+    Ok(Resumed { source: go_on(file, at.offset)?, notice: Some(notice) })
+}

@@ -1,0 +1,68 @@
+//! The state directory of a run: checkpoints, in two generations, each checked frame by frame.
+//!
+//! ```text
+//! DIR/lock                            held while a run uses the directory
+//! DIR/00000007.checkpoints            the generation before
+//! DIR/00000008.checkpoints            base │ commit │ changes │ commit │ changes │ commit …
+//! DIR/00000005.checkpoints.damaged    set aside, never deleted
+//! ```
+//! A checkpoint counts once its commit is on the disk, whole. Changes are appended; when they outweigh the base, a new
+//! generation begins with everything folded together. What is found damaged is named and set aside, and the newest
+//! checkpoint from which everything back to its base is intact is used: inputs are then read again from there, and
+//! outputs are cut back to where they stood, so the answer is the same. Relies on `segment` for frames, on `session`
+//! and `matcher` for what heads and chunks of keys hold; does not look into states.
+
+mod error;
+mod generation;
+mod inspect;
+mod lock;
+mod store;
+mod writer;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Timestamp;
+use crate::engine::Place;
+
+pub use error::StateDirError;
+pub use inspect::{GenerationReport, inspect, repair};
+pub use store::{Finding, Recovered, StateDir};
+pub use writer::{CheckpointWriter, Committed};
+
+/// Where one input had come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedInput {
+    /// Its name, as the run was given it.
+    pub name: String,
+    /// The place after what the state has taken in.
+    pub place: Place,
+}
+
+/// Where one output stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedOutput {
+    /// Its name, as messages give it.
+    pub name: String,
+    /// Its length in bytes, or its position in a log.
+    pub end: u64,
+}
+
+/// What a checkpoint holds beside the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Checkpoints of the directory are numbered from 1.
+    pub number: u64,
+    /// When it was taken, by the wall clock.
+    pub taken: Timestamp,
+    /// The release that wrote it.
+    pub release: String,
+    /// Inputs, in the order of their numbers.
+    pub inputs: Vec<SavedInput>,
+    /// Outputs.
+    pub outputs: Vec<SavedOutput>,
+    /// The engine's head: [`crate::session::head::Head`].
+    pub head: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests;
