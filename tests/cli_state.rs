@@ -120,7 +120,11 @@ fn a_damaged_state_is_found_named_and_kept() {
     fs::write(dir.path().join("events.ndjson"), logins("ann", 0..3)).expect("written");
     let third = tripline(dir.path(), &run, "");
     assert!(third.status.success() && stdout(&third).lines().count() == 1, "{}", stderr(&third));
-    assert!(stderr(&third).contains("kept as") && stderr(&third).contains("the older one is used"), "{}", stderr(&third));
+    assert!(
+        stderr(&third).contains("kept as") && stderr(&third).contains("the older one is used"),
+        "{}",
+        stderr(&third)
+    );
     assert_eq!(fs::read(dir.path().join("state/00000002.checkpoints.damaged")).expect("kept"), bytes);
 }
 

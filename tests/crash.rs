@@ -44,11 +44,9 @@ fn events(random: &mut Rng, count: usize) -> Vec<String> {
         let at = time - random.i64(0..900);
         let (user, host, amount) = (random.u32(..300), random.u32(..40), random.u32(..100));
         lines.push(match random.u8(..10) {
-            0..4 => format!(
-                r#"{{"ts":{at},"type":"login","user":"u{user}","ok":{},"n":{}}}"#,
-                random.u8(..4) == 0,
-                n % 100
-            ),
+            0..4 => {
+                format!(r#"{{"ts":{at},"type":"login","user":"u{user}","ok":{},"n":{}}}"#, random.u8(..4) == 0, n % 100)
+            }
             4..7 => format!(r#"{{"ts":{at},"type":"pay","user":"u{user}","amount":{amount}}}"#),
             7 => "no event at all".to_owned(),
             _ => format!(r#"{{"ts":{at},"type":"beat","host":"h{host}"}}"#),

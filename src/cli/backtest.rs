@@ -240,7 +240,10 @@ fn as_json(new: &Told, old: Option<&Told>) -> String {
         let alerts = new.rules.get(name).unwrap_or(&none);
         let by_key = |alerts| -> Vec<_> {
             let counts = counts(alerts, |(_, key): &One| key.clone());
-            counts.into_iter().map(|(key, count)| json!({ "key": key.into_iter().collect::<BTreeMap<_, _>>(), "alerts": count })).collect()
+            counts
+                .into_iter()
+                .map(|(key, count)| json!({ "key": key.into_iter().collect::<BTreeMap<_, _>>(), "alerts": count }))
+                .collect()
         };
         let mut line = json!({
             "rule": name,

@@ -62,12 +62,8 @@ fn show(args: &StateDirArgs) -> Result<Exit, Stop> {
             Some((_, true)) => "ends in a checkpoint that was not written to its end",
             Some((_, false)) => "DAMAGED",
         };
-        let _ = writeln!(
-            out,
-            "{name}  {} bytes, {}, {state}",
-            grouped(report.bytes),
-            counted(report.count, "checkpoint")
-        );
+        let _ =
+            writeln!(out, "{name}  {} bytes, {}, {state}", grouped(report.bytes), counted(report.count, "checkpoint"));
     }
     let Some((report, (commit, _))) = newest(&reports).and_then(|report| Some((report, report.last.as_ref()?))) else {
         print(&out)?;

@@ -7,9 +7,12 @@
 //! The states of keys name no shard. Whoever puts them back gives each key to the shard that its hash asks for. Relies
 //! on `session` for the head and on `matcher` for the keys; knows no files.
 
+use std::thread;
+
 use super::ports::Place;
 use crate::alert::collect::Collector;
-use crate::decode::batch::{BatchStats, Decoder};
+use crate::decode::batch::{BatchStats, shard_of};
+use crate::decode::decoder::Decoder;
 use crate::matcher::saved::{Changes, RuleHead, read_chunk};
 use crate::matcher::shard::Matcher;
 use crate::plan::Ruleset;
@@ -40,11 +43,18 @@ pub struct Saved {
 }
 
 /// What one shard holds: what is saved of each rule beside its keys, and the keys that have changed.
-pub(super) type Share = (Vec<RuleHead>, Changes);
+type Share = (Vec<RuleHead>, Changes);
 
-/// Takes what a shard holds.
-pub(super) fn share(matcher: &mut Matcher) -> Share {
-    (matcher.heads(), matcher.take_changes())
+/// What all shards hold, each asked on a thread of its own.
+fn shares(mut matchers: Vec<&mut Matcher>) -> Vec<Share> {
+    let share = |matcher: &mut Matcher| (matcher.heads(), matcher.take_changes());
+    if let [only] = &mut matchers[..] {
+        return vec![share(only)];
+    }
+    thread::scope(|scope| {
+        let asked: Vec<_> = matchers.into_iter().map(|matcher| scope.spawn(move || share(matcher))).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// Takes a checkpoint of parts that stand still.
@@ -53,10 +63,10 @@ pub(super) fn take(
     sequencer: &Sequencer,
     collector: &mut Collector,
     counts: (&BatchStats, &[u64]),
-    shares: Vec<Share>,
+    matchers: Vec<&mut Matcher>,
     places: &[Place],
 ) -> Checkpoint {
-    let mut shares = shares.into_iter();
+    let mut shares = shares(matchers).into_iter();
     let (mut heads, mut keys) = shares.next().unwrap_or_default();
     for (more, changes) in shares {
         heads.iter_mut().zip(more).for_each(|(head, more)| head.add(more));
@@ -82,8 +92,8 @@ pub(super) fn put_back(
 ) -> Result<Vec<Place>, StateError> {
     let Saved { head, keys, places } = saved;
     let fates = head.fates(rules);
-    let shards = matchers.len() as u64;
-    let mine = |shard: usize| move |hash: u64| shards == 1 || hash % shards == shard as u64;
+    let shards = matchers.len();
+    let mine = |shard: usize| move |hash: u64| shards == 1 || shard_of(hash, shards) == shard;
     for (shard, matcher) in matchers.iter_mut().enumerate() {
         matcher.resume(head.start(), head.watermark_or_min());
         for (fate, rule) in fates.iter().zip(&head.rules) {

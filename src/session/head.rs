@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::saved::StateError;
 use crate::alert::collect::{Collector, SavedCollector};
 use crate::base::{Duration, RuleId, Timestamp};
-use crate::decode::batch::{Batch, BatchStats, BlockOrigin, Decoder};
+use crate::decode::batch::{Batch, BatchStats, BlockOrigin};
+use crate::decode::decoder::Decoder;
 use crate::matcher::saved::{LAYOUT, RuleHead};
 use crate::plan::Ruleset;
 use crate::time::sequencer::{OrderStats, Sequencer};
@@ -92,13 +93,13 @@ pub(crate) struct Parts<'a> {
     pub(crate) no_key: &'a mut [u64],
 }
 
-fn held(events: &[(Arc<Batch>, u32)]) -> Vec<HeldLine> {
-    let line = |(batch, at): &(Arc<Batch>, u32)| {
-        let record = &batch.records[*at as usize];
+fn held<'a>(events: impl Iterator<Item = (&'a Arc<Batch>, u32)>) -> Vec<HeldLine> {
+    let line = |(batch, at): (&Arc<Batch>, u32)| {
+        let record = &batch.records[at as usize];
         let text = batch.line(record).to_owned();
         HeldLine { input: batch.input, line: batch.seq(record).line(), arrival: batch.arrival, text }
     };
-    events.iter().map(line).collect()
+    events.map(line).collect()
 }
 
 fn read_again(decoder: &mut Decoder, line: HeldLine) -> Arc<Batch> {

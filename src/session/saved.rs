@@ -72,7 +72,7 @@ impl Session {
         out
     }
 
-    fn parts(&mut self) -> (&mut crate::decode::batch::Decoder, Parts<'_>) {
+    fn parts(&mut self) -> (&mut crate::decode::decoder::Decoder, Parts<'_>) {
         let parts = Parts {
             sequencer: &mut self.sequencer,
             collector: &mut self.collector,

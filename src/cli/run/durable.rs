@@ -22,7 +22,9 @@ use tripline::io::disk::Disk;
 use tripline::io::journal::{Journal, JournalOptions, Needed};
 use tripline::io::sink::{LineSink, SinkError};
 use tripline::io::source::{BlockOptions, FollowOptions, STDIN, resume};
-use tripline::io::state::{CheckpointWriter, Commit, Durable, Recovered, SavedInput, SavedOutput, StateDir, StateDirError};
+use tripline::io::state::{
+    CheckpointWriter, Commit, Durable, Recovered, SavedInput, SavedOutput, StateDir, StateDirError,
+};
 use tripline::matcher::saved::read_chunk;
 use tripline::plan::Ruleset;
 use tripline::session::head::{Fate, Head};
@@ -115,7 +117,9 @@ fn going_on(head: &Head, commit: &Commit, chunks: &[Vec<u8>], rules: &Ruleset) -
             Fate::Changed => text.push_str(&format!("rule {name} has changed and begins anew; {keys} dropped\n")),
             Fate::Gone => text.push_str(&format!("rule {name} is no longer there; {keys} dropped\n")),
             Fate::Unreadable => {
-                text.push_str(&format!("rule {name} begins anew, this release keeps states otherwise; {keys} dropped\n"));
+                text.push_str(&format!(
+                    "rule {name} begins anew, this release keeps states otherwise; {keys} dropped\n"
+                ));
             }
         }
     }
@@ -174,8 +178,8 @@ impl Begin {
                 ));
             }
             let at = journal.as_ref().map_or(place, Journal::end);
-            let follow = (following && name != STDIN)
-                .then(|| FollowOptions { stop: stop.clone(), ..FollowOptions::default() });
+            let follow =
+                (following && name != STDIN).then(|| FollowOptions { stop: stop.clone(), ..FollowOptions::default() });
             let resumed = resume(name, at, options, follow).map_err(Stop::failed)?;
             if let Some(notice) = resumed.notice {
                 note(&format!("warning: {notice}\n"));
@@ -227,7 +231,9 @@ pub fn cut_back<'a>(begin: &Begin, outputs: impl Iterator<Item = &'a mut LineSin
 }
 
 /// How long outputs are, and how they are made durable.
-pub fn mark<'a>(outputs: impl Iterator<Item = &'a mut LineSink>) -> Result<(Vec<SavedOutput>, Vec<Durable>), SinkError> {
+pub fn mark<'a>(
+    outputs: impl Iterator<Item = &'a mut LineSink>,
+) -> Result<(Vec<SavedOutput>, Vec<Durable>), SinkError> {
     let (mut saved, mut durable): (Vec<SavedOutput>, Vec<Durable>) = (Vec::new(), Vec::new());
     for output in outputs {
         let Some((end, file)) = output.mark()? else { continue };

@@ -69,10 +69,8 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         Record::open(file(args.late.as_deref(), config.late.as_deref(), settings).as_deref())?,
     );
     let stop = Arc::new(AtomicBool::new(false));
-    let engine_config = EngineConfig {
-        checkpoints: begin.is_some(),
-        ..engine_config(args, settings, rejects.wanted(), &stop)
-    };
+    let engine_config =
+        EngineConfig { checkpoints: begin.is_some(), ..engine_config(args, settings, rejects.wanted(), &stop) };
     let mut outputs = Outputs::open(&wanted_outputs(args, settings), terminal.color_out, &inputs)?;
     let (sources, saved, checkpoints) = match begin {
         None => (open_inputs(&inputs, config.limits.max_line, args.follow, &stop)?, None, None),
@@ -329,7 +327,9 @@ fn wanted_state(args: &RunArgs, settings: &Settings) -> Result<Wanted, Stop> {
         ));
     }
     if wanted.state.is_some() && (args.from.is_some() || args.to.is_some()) {
-        return Err(Stop::usage("--from and --to pick a part of the past, and --state goes on with the whole: choose one"));
+        return Err(Stop::usage(
+            "--from and --to pick a part of the past, and --state goes on with the whole: choose one",
+        ));
     }
     Ok(wanted)
 }

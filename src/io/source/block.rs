@@ -11,7 +11,7 @@ use std::io::{self, Read};
 
 use super::error::SourceError;
 use super::mark::Marks;
-use crate::engine::{Place, SourceBlock, SourceFailure};
+use crate::engine::{Place, Source, SourceBlock, SourceFailure};
 
 /// What a line may have around its text: a byte order mark before it and a carriage return behind it.
 const AROUND: usize = 4;
@@ -140,6 +140,11 @@ impl<R: Read> BlockReader<R> {
     /// The name of the input.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it waits until a block is full, since the end of its input is already there.
+    pub fn fills(&self) -> bool {
+        self.options.fill
     }
 
     /// The place after everything that was given out.
@@ -281,20 +286,29 @@ impl<R: Read> BlockReader<R> {
     }
 }
 
-impl<R: Read + Send> crate::engine::Source for BlockReader<R> {
+impl<R: Read + Send> Source for BlockReader<R> {
+    fn may_wait(&self) -> bool {
+        !self.fills()
+    }
+
     fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
-        let block = BlockReader::next_block(self).map_err(|e| SourceFailure(e.to_string()))?;
-        Ok(block.map(|block| {
-            let end = block.end();
-            let file = self.marks.at(end.offset);
-            SourceBlock {
-                first_line: block.at.line,
-                offset: block.at.offset,
-                overlong: block.overlong.map(|o| (o.at.line, o.at.offset)),
-                arrival: None,
-                after: Place { line: end.line, offset: end.offset, file, journal: None },
-                bytes: block.bytes,
-            }
+        self.next_block_in(Vec::new())
+    }
+
+    fn next_block_in(&mut self, memory: Vec<u8>) -> Result<Option<SourceBlock>, SourceFailure> {
+        let mut block = Block { bytes: memory, ..Block::default() };
+        if !self.read_block(&mut block).map_err(|e| SourceFailure(e.to_string()))? {
+            return Ok(None);
+        }
+        let end = block.end();
+        let file = self.marks.at(end.offset);
+        Ok(Some(SourceBlock {
+            first_line: block.at.line,
+            offset: block.at.offset,
+            overlong: block.overlong.map(|o| (o.at.line, o.at.offset)),
+            arrival: None,
+            after: Place { line: end.line, offset: end.offset, file, journal: None },
+            bytes: block.bytes,
         }))
     }
 }

@@ -62,6 +62,7 @@ pub fn follow(
         at.offset
     };
     let begins = at.offset - start;
+    let options = BlockOptions { fill: false, ..options };
     Following::begin(name, file, (at, begins), options, following).map_err(|error| SourceError::read(name, error))
 }
 
@@ -151,7 +152,6 @@ impl Following {
             options: following,
         };
         // Positions go on counting even if the file was replaced: they must not repeat.
-        let options = BlockOptions { fill: false, ..options };
         Ok(BlockReader::new(input, name, options).starting_at(at).with_marks(marks))
     }
 

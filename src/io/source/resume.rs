@@ -65,6 +65,7 @@ pub fn resume(
     let until_end = following.is_none();
     let following = FollowOptions { until_end, ..following.unwrap_or_default() };
     let go_on = |file, begins| {
+        let options = BlockOptions { fill: until_end, ..options };
         let source = Following::begin(name, file, (at, begins), options, following).map_err(read)?;
         Ok::<Box<dyn Source>, SourceError>(Box::new(source))
     };

@@ -49,7 +49,10 @@ impl fmt::Display for Finding {
                 write!(f, "{}: damaged at byte {at}; kept as {}", path.display(), kept.display())
             }
             Self::Older { number } => {
-                write!(f, "the newest generation holds no intact checkpoint; checkpoint {number} of the older one is used")
+                write!(
+                    f,
+                    "the newest generation holds no intact checkpoint; checkpoint {number} of the older one is used"
+                )
             }
         }
     }

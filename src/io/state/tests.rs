@@ -254,7 +254,8 @@ fn every_call_may_fail_once_and_no_checkpoint_is_lost() {
                 (seen.fetch_add(1, Ordering::Relaxed) == n).then(fault)
             };
             let (mut added, mut failed) = (14, false);
-            if let Ok((mut state, Some(recovered), _)) = StateDir::open(dir.path(), Disk::with_faults(Arc::new(faults))) {
+            if let Ok((mut state, Some(recovered), _)) = StateDir::open(dir.path(), Disk::with_faults(Arc::new(faults)))
+            {
                 assert_eq!(recovered.commit.number, added);
                 let mut model = model_of(&recovered.keys);
                 let mut random = fastrand::Rng::with_seed(11);
