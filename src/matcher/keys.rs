@@ -272,7 +272,7 @@ impl KeyTable {
         self.changed = Some(changed);
     }
 
-    /// Adds what has changed since the last call. Packed states are given as they are.
+    /// Adds what has changed since the last call.
     pub fn take_changed(&mut self, rule: u32, out: &mut Changes) {
         let Some(mut changed) = self.changed.take() else { return };
         let (gone, touched) = changed.take();
@@ -290,11 +290,11 @@ impl KeyTable {
             state.clear();
             state = match &slot.body {
                 Body::Live(live) => write_state(&live.run, live.past.as_deref(), state),
-                Body::Packed(packed) => {
-                    // What is packed has no past.
-                    state.extend_from_slice(parts(packed).map_or(&[], |(_, _, run)| run));
-                    postcard::to_extend(&None::<Past>, state).expect("memory takes any bytes")
-                }
+                // What is packed has no past, and need not be in the form that is saved.
+                Body::Packed(packed) => match unpack(packed) {
+                    Some(live) => write_state(&live.run, None, state),
+                    None => continue,
+                },
             };
             out.push(Change { rule, key: slot.key(), state: Some(&state) });
             self.scratch = state;

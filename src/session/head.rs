@@ -141,7 +141,7 @@ impl Head {
                 waiting: held(sequencer.waiting()),
             },
             collector: collector.save(),
-            inputs: held(collector.inputs()),
+            inputs: held(collector.inputs().iter().map(|(batch, at)| (batch, *at))),
             counts: SavedCounts {
                 events: totals.events,
                 bytes: totals.bytes,

@@ -17,7 +17,7 @@ use super::error::SourceError;
 use super::follow::{FollowOptions, Following};
 use super::mark::{find_renamed, is_marked};
 use super::open::{STDIN, is_compressed, open, open_at, open_reader};
-use crate::engine::{Place, Source};
+use crate::engine::{Place, Source, SourceBlock, SourceFailure};
 
 /// An input that goes on.
 pub struct Resumed {
@@ -40,7 +40,11 @@ pub fn resume(
     let at = Position { offset: place.offset, line: place.line };
     let plain = |source| Ok(Resumed { source, notice: None });
     if name == STDIN {
-        return plain(Box::new(open_reader(std::io::stdin(), "standard input", options)?.starting_at(at)));
+        // What it is shows with its first bytes, and those may be long in coming.
+        let open = move || -> Result<Box<dyn Source>, SourceError> {
+            Ok(Box::new(open_reader(std::io::stdin(), "standard input", options)?.starting_at(at)))
+        };
+        return plain(Box::new(Late::NotYet(Box::new(open))));
     }
     let Some(mark) = place.file else {
         return match following {
@@ -81,4 +85,26 @@ pub fn resume(
          and lines of the old one may be lost"
     );
     Ok(Resumed { source: go_on(file, at.offset)?, notice: Some(notice) })
+}
+
+/// An input that is opened when it is first asked for a block.
+enum Late {
+    NotYet(Box<dyn FnOnce() -> Result<Box<dyn Source>, SourceError> + Send>),
+    Open(Box<dyn Source>),
+    /// It could not be opened.
+    Failed,
+}
+
+impl Source for Late {
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        if let Self::NotYet(_) = self
+            && let Self::NotYet(open) = std::mem::replace(self, Self::Failed)
+        {
+            *self = Self::Open(open().map_err(|error| SourceFailure(error.to_string()))?);
+        }
+        match self {
+            Self::Open(source) => source.next_block(),
+            Self::NotYet(_) | Self::Failed => Ok(None),
+        }
+    }
 }

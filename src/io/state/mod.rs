@@ -27,7 +27,7 @@ use crate::engine::Place;
 pub use error::StateDirError;
 pub use inspect::{GenerationReport, inspect, repair};
 pub use store::{Finding, Recovered, StateDir};
-pub use writer::{CheckpointWriter, Committed};
+pub use writer::{CheckpointWriter, Committed, Durable};
 
 /// Where one input had come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -293,3 +293,45 @@ fn every_call_may_fail_once_and_no_checkpoint_is_lost() {
         assert!(n > 15, "only {n} calls were tried");
     }
 }
+
+/// A writer whose disk fails in some of its calls, counted from the first checkpoint on.
+fn writer(dir: &Path, failing: std::ops::Range<usize>, kind: io::ErrorKind) -> CheckpointWriter {
+    let count = AtomicUsize::new(0);
+    let faults = move |call: Call, _: &Path| {
+        // Making the directory comes before.
+        let n = count.fetch_add(usize::from(call != Call::Create), Ordering::Relaxed);
+        failing.contains(&n).then(|| Fault { error: io::Error::from(kind), written: 7 })
+    };
+    let (state, ..) = StateDir::open(dir, Disk::with_faults(Arc::new(faults))).expect("it opens");
+    CheckpointWriter::start(state, Box::new(|_| {}))
+}
+
+#[test]
+fn a_full_disk_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut writer = writer(dir.path(), 8..11, io::ErrorKind::StorageFull);
+    for n in 1..6 {
+        writer.submit(commit(n), Changes::default(), Vec::new());
+        assert_eq!(writer.wait().expect("written in the end").expect("a checkpoint").number, n);
+    }
+    writer.finish().expect("closed");
+    assert_eq!(open(dir.path()).1.expect("a checkpoint").commit.number, 5);
+}
+
+#[test]
+fn after_any_other_failure_nothing_is_written_any_more() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut writer = writer(dir.path(), 10..11, io::ErrorKind::Other);
+    let mut n = 0;
+    let error = loop {
+        n += 1;
+        writer.submit(commit(n), Changes::default(), Vec::new());
+        match writer.wait() {
+            Ok(_) => assert!(n < 9, "a failed call was passed over"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("cannot"), "{error}");
+    let written = open(dir.path()).1.expect("a checkpoint").commit.number;
+    assert!(written == n - 1 || written == n);
+}
