@@ -17,7 +17,6 @@ use std::sync::Arc;
 
 use crate::base::Timestamp;
 use crate::decode::batch::Batch;
-use crate::plan::event::Seq;
 
 /// Records of several batches, in order.
 #[derive(Debug, Default)]
@@ -49,7 +48,8 @@ impl Records {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Event {
     ts: Timestamp,
-    seq: Seq,
+    /// Its position.
+    seq: u64,
     batch: u32,
     record: u32,
 }
@@ -111,7 +111,7 @@ impl Held {
                 continue;
             }
             left += 1;
-            let event = Event { ts: held.ts, seq: batch.seq(held), batch: at, record };
+            let event = Event { ts: held.ts, seq: batch.seq(held).0, batch: at, record };
             let queue = &mut self.queues[source];
             if queue.back().is_none_or(|last| *last <= event) {
                 queue.push_back(event);
