@@ -192,7 +192,12 @@ fn kill(random: &mut Rng, how: How, most: u64, seed: u64) -> u64 {
         kills += 1;
     }
     for (name, reference) in [("alerts", "reference"), ("alerts.rejects", "reference.rejects")] {
-        let (got, expected) = (story.read(name), story.read(reference));
+        let (mut got, mut expected) = (story.read(name), story.read(reference));
+        if how == How::TwoFiles && name == "alerts.rejects" {
+            // Lines of two files that are no events have no order between them: time is what they lack.
+            got.sort();
+            expected.sort();
+        }
         assert!(!expected.is_empty());
         let first = got.iter().zip(&expected).position(|(got, expected)| got != expected);
         assert!(

@@ -99,7 +99,8 @@ fn crashes_make_no_difference() {
             let most = *r.choose(&[1, 3, 20]);
             let sources = lines.iter().enumerate().map(|(source, lines)| -> Box<dyn Source> {
                 let at = kept.places.get(source).map_or(0, |place| place.line as usize - 1);
-                Box::new(Lines { lines: lines.clone(), at, sizes: lines.iter().map(|_| 1 + r.below(most)).collect() })
+                let sizes = lines.iter().map(|_| 1 + r.below(most)).collect();
+                Box::new(Lines { lines: lines.clone(), at, sizes, waits: r.percent(50) })
             });
             let sources = sources.collect();
             let saved = (!kept.places.is_empty()).then(|| {

@@ -183,6 +183,7 @@ fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: 
         live: live.then(|| Live { idle: args.idle.or(config.idle).unwrap_or(IDLE) }),
         stop: stop.clone(),
         time_rules: !args.quiet,
+        checkpoints: false,
     }
 }
 
