@@ -153,8 +153,8 @@ fn secrets_are_not_shown_whatever_goes_wrong() {
     );
     place.file("e.ndjson", &events(2, 0)).file("token", "canary-token\n");
     let run = |hook: &str| {
-        let mut command = place.command(&["run", "r.trip", "e.ndjson"]);
-        command.env("HOOK", hook).env("SIGN", "canary-sign").env("RUST_LOG", "trace");
+        let mut command = place.command(&["--log", "trace", "run", "r.trip", "e.ndjson"]);
+        command.env("HOOK", hook).env("SIGN", "canary-sign");
         let output = command.output().expect("the program runs");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(!text.contains("canary"), "{hook}: {text}");

@@ -46,12 +46,12 @@ impl FileSink {
         Ok(Self { path: path.to_owned(), format, rotation, file, length, since })
     }
 
-    /// Whether so many bytes more are to go into a new file.
-    fn is_due(&self, more: u64) -> bool {
+    /// Whether a line is to go into a new file: `before` bytes are to be written before it, and `with` with it.
+    fn is_due(&self, before: u64, with: u64) -> bool {
         let Some(rotation) = self.rotation else { return false };
-        let full = rotation.size.is_some_and(|size| self.length + more > size);
+        let full = rotation.size.is_some_and(|size| self.length + with > size);
         let old = rotation.age.is_some_and(|age| self.since.elapsed().is_ok_and(|passed| passed >= age));
-        self.length > 0 && (full || old)
+        self.length + before > 0 && (full || old)
     }
 
     /// Puts the file aside and starts a new one.
@@ -96,7 +96,7 @@ impl FileSink {
             let start = text.len();
             Formatter::new(self.format, letter.inputs.clone()).write(&letter.alert, &mut text);
             if let Some(rotation) = self.rotation
-                && self.is_due(text.len() as u64)
+                && self.is_due(start as u64, text.len() as u64)
             {
                 let line = text.split_off(start);
                 self.write(&text)?;

@@ -295,7 +295,13 @@ impl fmt::Debug for NatsSink {
 
 impl Sink for NatsSink {
     fn deliver(&mut self, letters: &[Letter]) -> Result<Receipt, Failure> {
-        self.try_deliver(letters).map_err(|error| Failure::down(format!("{}: {error}", self.options.peer)))
+        // A connection that lay idle may have been closed by the server: that is no failure yet.
+        let idle = self.line.is_some();
+        let mut result = self.try_deliver(letters);
+        if result.is_err() && idle {
+            result = self.try_deliver(letters);
+        }
+        result.map_err(|error| Failure::down(format!("{}: {error}", self.options.peer)))
     }
 
     fn reopen(&mut self) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::row::{Change, Row};
 use super::secret::Secret;
 use super::tls::TlsOptions;
-use crate::io::deliver::{Failure, Letter, Receipt, Sink};
+use crate::io::deliver::{Failure, Letter, Receipt, Sink, Trouble};
 
 /// Where a table of alerts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +147,12 @@ impl fmt::Debug for PostgresSink {
 
 impl Sink for PostgresSink {
     fn deliver(&mut self, letters: &[Letter]) -> Result<Receipt, Failure> {
-        self.try_deliver(letters)?;
+        // A connection that lay idle may have been closed by the server: that is no failure yet.
+        let idle = self.client.is_some();
+        match self.try_deliver(letters) {
+            Err(failure) if idle && failure.trouble == Trouble::Down => self.try_deliver(letters)?,
+            result => result?,
+        }
         Ok(Receipt::ALL)
     }
 }

@@ -96,7 +96,9 @@ impl SyslogSink {
     }
 
     fn try_deliver(&mut self, letters: &[Letter]) -> io::Result<Receipt> {
-        if matches!(&mut self.line, Some(Line::Stream(wire)) if wire.is_closed()) {
+        if let Some(Line::Stream(wire)) = &mut self.line
+            && wire.is_closed()
+        {
             self.line = None;
         }
         let mut line = match self.line.take() {
