@@ -23,11 +23,12 @@ rule ping {
 fn events(logins: usize, pings: usize) -> String {
     let mut text = String::new();
     for n in 0..logins.max(pings) {
+        let second = 1_767_225_600 + n;
         if n < logins {
-            text += &format!("{{\"ts\":{n}000,\"type\":\"login\",\"user\":\"u{n}\",\"ok\":false}}\n");
+            text += &format!("{{\"ts\":{second},\"type\":\"login\",\"user\":\"u{n}\",\"ok\":false}}\n");
         }
         if n < pings {
-            text += &format!("{{\"ts\":{n}000,\"type\":\"ping\"}}\n");
+            text += &format!("{{\"ts\":{second},\"type\":\"ping\"}}\n");
         }
     }
     text

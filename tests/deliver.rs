@@ -169,8 +169,7 @@ fn a_full_queue_does_what_it_is_told() {
 
 #[test]
 fn hours_of_outage_at_a_thousand_a_second_keep_the_queue_bounded() {
-    let (up, is_up) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(false)));
-    drop(up);
+    let is_up = Arc::new(Mutex::new(false));
     let flag = Arc::clone(&is_up);
     let (sink, seen) = Scripted::new(Box::new(move |_| {
         if *flag.lock().expect("not poisoned") { Ok(Receipt::ALL) } else { Err(Failure::down("away")) }

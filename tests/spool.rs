@@ -95,7 +95,8 @@ fn a_damaged_segment_is_passed_over_and_the_others_are_not() {
         assert_eq!(spool.push(letter(n)).expect("a disk"), None, "{n}");
     }
     drop(spool);
-    let mut files: Vec<PathBuf> = fs::read_dir(&options.directory).expect("a directory").flatten().map(|f| f.path()).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&options.directory).expect("a directory").flatten().map(|f| f.path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "log"));
     files.sort();
     assert!(files.len() > 3);

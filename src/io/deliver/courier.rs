@@ -19,6 +19,7 @@ use super::breaker::Breaker;
 use super::dead::DeadLetters;
 use super::desk::Desk;
 use super::sink::{Failure, Letter, Receipt, Sink, Trouble};
+use crate::base::visible;
 
 /// What a courier does after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,12 +198,14 @@ impl Courier {
     /// The next attempt has to wait.
     fn failed(&mut self, failure: &Failure, now: Duration, desk: &Desk) -> Turn {
         desk.count(|counts| counts.failed += 1);
-        desk.set_trouble(Some(failure.reason.clone()));
+        // A peer may repeat what an event held.
+        let reason = visible(&failure.reason).into_owned();
         self.not_before = now.saturating_add(self.backoff.next(failure.after));
         if self.breaker.failed(now) && !self.complained {
             self.complained = true;
-            tracing::warn!(output = %self.name, reason = %failure.reason, "the output fails; its alerts wait");
+            tracing::warn!(output = %self.name, reason, "the output fails; its alerts wait");
         }
+        desk.set_trouble(Some(reason));
         Turn::Again
     }
 
@@ -221,7 +224,7 @@ impl Courier {
         desk.count(|counts| counts.dead += 1);
         if !kept {
             tracing::warn!(
-                output = %self.name, alert = %letter.alert.id, reason,
+                output = %self.name, alert = %letter.alert.id, reason = %visible(reason),
                 "the output does not take this alert, and no file for dead letters is set"
             );
         }
