@@ -90,7 +90,8 @@ fn a_run_that_is_stopped_waits_for_no_room() {
         fleet.deliver(&[alert(n, "r")]).expect("memory");
     }
     let reports = fleet.close(Duration::from_millis(10));
-    assert_eq!(reports[0].standing.waiting, 50);
+    let standing = &reports[0].standing;
+    assert_eq!((standing.waiting, standing.counts.dropped), (10, 40), "{standing:?}");
     assert_eq!(reports[0].standing.trouble.as_deref(), Some("away"));
     assert!(!reports[0].kept);
 }
