@@ -93,6 +93,7 @@ impl NatsSink {
         Ok(Self { options, tls, line: None, random: fastrand::Rng::new() })
     }
 
+    #[expect(clippy::unbuffered_bytes, reason = "a buffer would take what belongs to TLS")]
     fn connect(&mut self) -> io::Result<Connection> {
         let options = &self.options;
         let stream = Wire::connect(&options.peer, options.timeout)?;
