@@ -26,7 +26,8 @@ impl Follower {
         let path = folder.join("events.ndjson");
         fs::write(&path, content).expect("a file can be written");
         let stop = Arc::new(AtomicBool::new(false));
-        let following = FollowOptions { poll: Duration::from_millis(5), stop: Arc::clone(&stop) };
+        let following =
+            FollowOptions { poll: Duration::from_millis(5), stop: Arc::clone(&stop), ..FollowOptions::default() };
         let mut reader =
             follow(&path.to_string_lossy(), at, BlockOptions::default(), following).expect("the file is there");
         let (sender, blocks) = channel();

@@ -32,7 +32,7 @@ impl Source for Blocks {
         }
         self.given.fetch_add(1, Ordering::SeqCst);
         let bytes = format!("{{\"type\":\"a\",\"k\":\"k{}\",\"ts\":{}}}\n", n % 7, 1_767_225_600_000 + n).into_bytes();
-        Ok(Some(SourceBlock { bytes, first_line: n + 1, offset: n * 64, overlong: None }))
+        Ok(Some(SourceBlock { bytes, first_line: n + 1, offset: n * 64, ..SourceBlock::default() }))
     }
 }
 

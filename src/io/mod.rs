@@ -1,5 +1,6 @@
 //! The world outside: where events come from, where alerts go, and what is kept on disk between.
 
+pub mod deliver;
 pub mod disk;
 pub mod journal;
 pub mod segment;

@@ -213,6 +213,7 @@ impl Begin {
             every: wanted.every.unwrap_or(EVERY),
             due: Instant::now(),
             first: true,
+            put_off: None,
             stop: stop.clone(),
         }
     }
@@ -258,6 +259,8 @@ pub struct Checkpoints {
     every: Duration,
     due: Instant,
     first: bool,
+    /// One that could not count yet, since alerts before it were still on their way.
+    put_off: Option<Checkpoint>,
     stop: Arc<AtomicBool>,
 }
 
@@ -275,6 +278,26 @@ impl Checkpoints {
         Ok(self.writer.is_free())
     }
 
+    /// Keeps one back: an output has not got everything yet, and what a checkpoint holds is not sent again.
+    pub fn put_off(&mut self, checkpoint: Checkpoint) {
+        self.put_off = Some(self.with_put_off(checkpoint));
+        self.due = Instant::now() + self.every;
+    }
+
+    /// The one that was kept back last.
+    pub fn take_put_off(&mut self) -> Option<Checkpoint> {
+        self.put_off.take()
+    }
+
+    /// A checkpoint with the changes of the one before, if that was kept back.
+    fn with_put_off(&mut self, mut checkpoint: Checkpoint) -> Checkpoint {
+        if let Some(before) = self.put_off.take() {
+            let later = std::mem::replace(&mut checkpoint.keys, before.keys);
+            checkpoint.keys.append(later);
+        }
+        checkpoint
+    }
+
     /// Hands one to the writer. Outputs have been flushed and are as long as `outputs` says.
     pub fn take(
         &mut self,
@@ -282,6 +305,7 @@ impl Checkpoints {
         outputs: Vec<SavedOutput>,
         before: Vec<Durable>,
     ) -> Result<(), StateDirError> {
+        let checkpoint = self.with_put_off(checkpoint);
         // The last one of a run comes whether the writer is free or not.
         if self.stop.load(Ordering::Relaxed) {
             self.writer.give_up();

@@ -48,6 +48,8 @@ use summary::Totals;
 
 /// When a source that gives nothing lets time follow the wall clock.
 const IDLE: Duration = Duration::from_secs(5);
+/// How long a checkpoint waits for outputs that are slower than the run.
+const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
 /// How far ahead of the wall clock a live event may be.
 const MAX_FUTURE: Duration = Duration::from_secs(300);
 
@@ -71,7 +73,9 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let stop = Arc::new(AtomicBool::new(false));
     let engine_config =
         EngineConfig { checkpoints: begin.is_some(), ..engine_config(args, settings, rejects.wanted(), &stop) };
-    let mut outputs = Outputs::open(&wanted_outputs(args, settings), terminal.color_out, &inputs)?;
+    let places = wanted_outputs(args, settings);
+    outputs::check_routes(&places, &ruleset);
+    let mut outputs = Outputs::open(&places, settings, terminal.color_out, &inputs, &stop)?;
     let (sources, saved, checkpoints) = match begin {
         None => (open_inputs(&inputs, config.limits.max_line, args.follow, &stop)?, None, None),
         Some(mut begin) => {
@@ -106,7 +110,16 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let started = Instant::now();
     let summary = engine::run_from(&ruleset, &engine_config, sources, saved, &mut writer);
     writer.progress.finish();
-    writer.flush()?;
+    let flushed = writer.flush();
+    let reports = writer.outputs.close();
+    flushed?;
+    let undelivered = reports.iter().any(|report| report.standing.waiting > 0 && !report.kept);
+    // What outputs have got in the end needs no second time.
+    if let Some(last) = writer.checkpoints.as_mut().and_then(Checkpoints::take_put_off)
+        && !undelivered
+    {
+        let _ = writer.commit(last);
+    }
     if let Some(failed) = writer.state_failed.take() {
         return Err(Stop::failed(failed));
     }
@@ -115,13 +128,13 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     }
     let summary = summary.map_err(Stop::failed)?;
     if !args.quiet {
-        let totals = Totals::new(&summary, started.elapsed(), writer.reached);
+        let totals = Totals::new(&summary, started.elapsed(), writer.reached, &reports);
         note(&summary::render(&totals, terminal.color_err));
     }
     Ok(if stop.load(Ordering::Relaxed) {
         note(&format!("{}\n", paint(terminal.color_err, style::YELLOW, "interrupted")));
         Exit::Interrupted
-    } else if writer.input_failed {
+    } else if writer.input_failed || undelivered {
         Exit::Failed
     } else if args.fail_on_alert && writer.alerts > 0 {
         Exit::Found
@@ -217,6 +230,22 @@ impl Writer<'_> {
         }
     }
 
+    /// Has a checkpoint written: every alert of what it holds has been delivered.
+    fn commit(&mut self, checkpoint: Checkpoint) -> ControlFlow<()> {
+        let Some(checkpoints) = &mut self.checkpoints else { return ControlFlow::Continue(()) };
+        let outputs = self.outputs.lines().chain(self.rejects.lines()).chain(self.late.lines());
+        match durable::mark(outputs) {
+            Ok((outputs, before)) => match checkpoints.take(checkpoint, outputs, before) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    self.state_failed.get_or_insert(error);
+                    ControlFlow::Break(())
+                }
+            },
+            Err(error) => self.after(Err(error)),
+        }
+    }
+
     fn flush(&mut self) -> Result<(), SinkError> {
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -281,15 +310,12 @@ impl Handler for Writer<'_> {
         if self.state_failed.is_some() {
             return ControlFlow::Break(());
         }
-        let outputs = self.outputs.lines().chain(self.rejects.lines()).chain(self.late.lines());
-        match durable::mark(outputs) {
-            Ok((outputs, before)) => match checkpoints.take(checkpoint, outputs, before) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    self.state_failed.get_or_insert(error);
-                    ControlFlow::Break(())
-                }
-            },
+        match self.outputs.are_settled(SETTLE) {
+            Ok(true) => self.commit(checkpoint),
+            Ok(false) => {
+                checkpoints.put_off(checkpoint);
+                ControlFlow::Continue(())
+            }
             Err(error) => self.after(Err(error)),
         }
     }
@@ -297,7 +323,8 @@ impl Handler for Writer<'_> {
     fn progress(&mut self, progress: engine::Progress) {
         self.reached = progress.watermark;
         // Whoever watches these files sees what has happened so far.
-        if let Err(error) = self.rejects.flush().and_then(|()| self.late.flush()) {
+        let flushed = self.rejects.flush().and_then(|()| self.late.flush());
+        if let Err(error) = flushed.and_then(|()| self.outputs.reopen_if_asked()) {
             self.error.get_or_insert(error);
         }
         self.progress.update(progress);
@@ -346,14 +373,15 @@ fn wanted_outputs(args: &RunArgs, settings: &Settings) -> Vec<Output> {
     if args.output.is_none() && args.alerts.is_none() && !configured.is_empty() {
         let mut outputs = configured.clone();
         for output in &mut outputs {
-            if let Target::File(path) = &mut output.target {
+            if let (Target::File { path, .. }, None) = (&mut output.target, &output.service) {
                 *path = settings.path(path).display().to_string();
             }
         }
         return outputs;
     }
-    let target = args.alerts.as_ref().map_or(Target::Stdout, |path| Target::File(path.display().to_string()));
-    vec![Output { format: args.output.unwrap_or_default(), target }]
+    let file = |path: &PathBuf| Target::File { path: path.display().to_string(), rotation: None };
+    let target = args.alerts.as_ref().map_or(Target::Stdout, file);
+    vec![Output::direct(args.output.unwrap_or_default(), target)]
 }
 
 /// The bytes of all inputs, if they are plain files.

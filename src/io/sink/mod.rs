@@ -5,7 +5,26 @@
 
 #![allow(clippy::disallowed_methods, reason = "a full disk is waited for")]
 
+pub mod elastic;
 mod error;
+pub mod file;
+pub mod guard;
+pub mod http;
+pub mod markup;
+pub mod nats;
+pub mod postgres;
+pub mod preset;
+pub mod row;
+pub mod secret;
+pub mod sign;
+pub mod splunk;
+pub mod sqlite;
+pub mod stdout;
+pub mod syslog;
+pub mod template;
+pub mod tls;
+pub mod webhook;
+pub mod wire;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -57,6 +76,16 @@ impl LineSink {
             }
             Err(error) => Err(SinkError::open(&name, error)),
         }
+    }
+
+    /// Lets go of a file that may have been moved away, and opens the one of that name.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn reopen(&mut self, path: &Path) -> Result<(), SinkError> {
+        let patient = self.patient.take();
+        *self = Self { patient, ..Self::append(path)? };
+        Ok(())
     }
 
     /// The name that errors show.
