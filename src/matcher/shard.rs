@@ -218,7 +218,7 @@ impl Matcher {
             RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
             RunState::Runs(run) => run.on_deadline(&env, time, &mut self.scratch),
             RunState::Pending(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Counter(_) | RunState::Stateless => {}
+            RunState::Counter(_) | RunState::Enumerate(_) | RunState::Stateless => {}
         }
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
@@ -278,6 +278,7 @@ impl Matcher {
                         run.prune(&env, event.ts);
                         run.on_event(&env, &narrowed, &stats, out, evicted);
                     }
+                    RunState::Enumerate(run) => run.on_event(&env, &narrowed, &stats, out, evicted),
                     RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
                 }
                 if let Some(past) = &mut slot.past {
@@ -354,6 +355,7 @@ fn empty_state(strategy: StrategyKind) -> RunState {
         StrategyKind::Stateless => RunState::Stateless,
         StrategyKind::Counter => RunState::Counter(Box::default()),
         StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
+        StrategyKind::Enumerate => RunState::Enumerate(Box::default()),
         StrategyKind::Runs => RunState::Runs(Box::default()),
         StrategyKind::Pending => RunState::Pending(Box::default()),
     }
@@ -386,6 +388,7 @@ fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value]
 fn prune(env: &RuleEnv<'_>, live: &mut Live, now: Timestamp) {
     match &mut live.run {
         RunState::LatestRun(run) => run.prune(env, now),
+        RunState::Enumerate(run) => run.prune(env.rule, now),
         RunState::Runs(run) => run.prune(env, now),
         RunState::Counter(run) => run.prune(env, now),
         RunState::Pending(run) => run.prune(env, now),
@@ -422,6 +425,7 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
         RunState::Stateless => None,
         RunState::Counter(run) => run.expires(env),
         RunState::LatestRun(run) => run.wakes(env),
+        RunState::Enumerate(run) => run.expires(env.rule),
         RunState::Runs(run) => run.wakes(env),
         RunState::Pending(run) => run.wakes(env),
     };

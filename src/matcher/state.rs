@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrived::RuleEnv;
 use super::counter::Counter;
+use super::enumerate::Enumerate;
 use super::keys::{Live, Slot};
 use super::latest_run::LatestRun;
 use super::past::Past;
@@ -24,6 +25,8 @@ pub enum RunState {
     Counter(Box<Counter>),
     /// One partial match a state.
     LatestRun(Box<LatestRun>),
+    /// Sets of partial matches.
+    Enumerate(Box<Enumerate>),
     /// A buffer.
     Runs(Box<Runs>),
     /// One pending match a step.
@@ -37,6 +40,7 @@ impl RunState {
             Self::Stateless => true,
             Self::Counter(s) => s.is_empty(),
             Self::LatestRun(s) => s.is_empty(),
+            Self::Enumerate(s) => s.is_empty(),
             Self::Runs(s) => s.is_empty(),
             Self::Pending(s) => s.is_empty(),
         }
@@ -55,6 +59,7 @@ impl RunState {
             Self::Stateless => 0,
             Self::Counter(s) => s.len(),
             Self::LatestRun(s) => s.len(),
+            Self::Enumerate(s) => s.len(),
             Self::Runs(s) => s.len(),
             Self::Pending(s) => s.len(),
         }
@@ -78,6 +83,7 @@ impl Memory {
             StrategyKind::Stateless => 0,
             StrategyKind::Counter => size_of::<Counter>(),
             StrategyKind::LatestRun => size_of::<LatestRun>(),
+            StrategyKind::Enumerate => size_of::<Enumerate>(),
             StrategyKind::Runs => size_of::<Runs>(),
             StrategyKind::Pending => size_of::<Pending>(),
         };
