@@ -29,7 +29,7 @@ fn compiled(text: &str) -> Arc<Ruleset> {
 /// The number of matches is right at every event, however large, and each of the matches is one and there once.
 #[test]
 fn counts_are_those_of_a_dynamic_program() {
-    for (length, events) in [(3, 4000), (6, 4000), (12, 8000), (24, 8000)] {
+    for (length, events) in [(3, 2000), (6, 2000), (12, 3000), (24, 5000)] {
         for window in [100, 1000] {
             let rules = compiled(&rule(length, window));
             let (rule, types) = (&rules.rules[0], types(length, events, 7 + length as u64));
@@ -55,7 +55,7 @@ fn counts_are_those_of_a_dynamic_program() {
                 assert_eq!(seen.len() as u128, count.min(GONE_THROUGH));
             }
             println!("n = {length}, window {window}: {completions} completions, {most} matches of one at most");
-            assert!(completions > 100 || (length, window) == (12, 100) || (length, window) == (24, 100));
+            assert!(completions > 50 || (length, window) == (12, 100) || (length, window) == (24, 100));
             assert_eq!(evicted, 0);
         }
     }

@@ -432,14 +432,13 @@ fn what_is_enumerated_is_what_the_definition_says() {
         cases += 1;
         alerts += outcome.alerts.len();
         let ways = [Way::Chosen, Way::Restored, Way::Runs];
-        let fails =
-            |rule: &Rule, events: &[Event]| {
-                if valid::refusal(rule).is_some() {
-                    return None;
-                }
-                let outcome = select::run_if_small(rule, events, settings).filter(|o| !ambiguous(o))?;
-                engine_differs_from(&outcome, rule, events, settings, &ways)
-            };
+        let fails = |rule: &Rule, events: &[Event]| {
+            if valid::refusal(rule).is_some() {
+                return None;
+            }
+            let outcome = select::run_if_small(rule, events, settings).filter(|o| !ambiguous(o))?;
+            engine_differs_from(&outcome, rule, events, settings, &ways)
+        };
         if fails(&rule, &events).is_some() {
             let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events).is_some());
             let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");

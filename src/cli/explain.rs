@@ -1,6 +1,7 @@
 //! `tripline explain`: what a rule does, in words, and with `--plan` how it is executed.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use tripline::compile::CompileOptions;
 use tripline::matcher::state::Memory;
@@ -303,15 +304,14 @@ impl Page<'_> {
     }
 
     /// How it runs: strategy, memory, and the automaton as a table.
-    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset) {
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Arc<Ruleset>) {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
-        let memory = Memory::of(rule);
-        self.row(
-            "memory",
-            &format!("about {} bytes a key and {} an event it holds; less for keys at rest", memory.key, memory.event),
-        );
+        let memory = Memory::of(rule, ruleset);
+        let ready = format!("about {} bytes a key and {} an event it holds", memory.key, memory.event);
+        let at_rest = memory.at_rest.map(|bytes| format!("; {bytes} for a key at rest with one event"));
+        self.row("memory", &(ready + &at_rest.unwrap_or_default()));
         if rule.reads_whole {
             let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
             let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };

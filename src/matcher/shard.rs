@@ -160,6 +160,11 @@ impl Matcher {
         open.map(|(keys, held)| (held, keys)).collect()
     }
 
+    /// Bytes of a key of a rule that rests, if one does.
+    pub fn at_rest(&self, rule: RuleId) -> Option<usize> {
+        self.tables[rule.index()].at_rest()
+    }
+
     /// Decides every deadline before `watermark`.
     #[inline]
     pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Found>) {

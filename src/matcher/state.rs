@@ -1,8 +1,10 @@
 //! What one key of a rule holds, by strategy, and what that takes.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::arrived::RuleEnv;
+use super::arrived::{Arrived, RuleEnv};
 use super::counter::Counter;
 use super::enumerate::Enumerate;
 use super::keys::{Live, Slot};
@@ -10,10 +12,14 @@ use super::latest_run::LatestRun;
 use super::past::Past;
 use super::pending::Pending;
 use super::runs::Runs;
-use crate::base::Value;
-use crate::plan::Rule;
-use crate::plan::event::StoredEvent;
+use super::shard::Matcher;
+use crate::base::{Limits, Timestamp, Value, ValueRef};
+use crate::decode::view::LineView;
+use crate::decode::{Arena, Slot as Field};
+use crate::plan::event::{Seq, StoredEvent};
+use crate::plan::key::{self, encode_scalar};
 use crate::plan::ruleset::StrategyKind;
+use crate::plan::{Rule, Ruleset};
 
 /// What one key holds, by strategy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,12 +31,12 @@ pub enum RunState {
     Counter(Box<Counter>),
     /// One partial match a state.
     LatestRun(Box<LatestRun>),
-    /// Sets of partial matches.
-    Enumerate(Box<Enumerate>),
     /// A buffer.
     Runs(Box<Runs>),
     /// One pending match a step.
     Pending(Box<Pending>),
+    /// Sets of partial matches.
+    Enumerate(Box<Enumerate>),
 }
 
 impl RunState {
@@ -66,19 +72,27 @@ impl RunState {
     }
 }
 
-/// What a rule's state takes, estimated from the layout of its types: texts are taken to be 16 bytes long.
+/// A time of today, so that it takes as many bytes as one does.
+const MEASURED_AT: i64 = 1_800_000_000_000;
+
+/// Bytes of a text, where that of an event is not known.
+const TEXT: usize = 16;
+
+/// What a rule's state takes: estimated from the layout of its types for keys that are ready for events, measured for
+/// keys at rest. Texts are taken to be 16 bytes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes of a key that holds something, without its events.
     pub key: usize,
     /// Bytes of each event it holds.
     pub event: usize,
+    /// Bytes of a key at rest with its first event; `None` if keys of the rule do not rest.
+    pub at_rest: Option<usize>,
 }
 
 impl Memory {
-    /// The estimate for a rule.
-    pub fn of(rule: &Rule) -> Self {
-        const TEXT: usize = 16;
+    /// Of a rule.
+    pub fn of(rule: &Rule, ruleset: &Arc<Ruleset>) -> Self {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
             StrategyKind::Counter => size_of::<Counter>(),
@@ -92,7 +106,32 @@ impl Memory {
         let index = 8 * (size_of::<u32>() + 1) / 7;
         let key = size_of::<Slot>() + size_of::<Live>() + index + rule.components.len() * TEXT + state + past;
         let fields = rule.kept.len() * (size_of::<Value>() + TEXT) + rule.stats.len() * size_of::<Value>();
-        let shared = 2 * size_of::<usize>() + size_of::<usize>();
-        Self { key, event: shared + size_of::<StoredEvent>() + fields }
+        let shared = match rule.strategy {
+            StrategyKind::Enumerate => 2 * size_of::<usize>() + Enumerate::BYTES_PER_EVENT,
+            _ => 3 * size_of::<usize>(),
+        };
+        Self { key, event: shared + size_of::<StoredEvent>() + fields, at_rest: at_rest(rule, ruleset) }
     }
+}
+
+/// Puts an event into two keys, of which no more than one is to stay ready, and looks at the other.
+fn at_rest(rule: &Rule, ruleset: &Arc<Ruleset>) -> Option<usize> {
+    if rule.level > 0 || rule.components.is_empty() {
+        return None;
+    }
+    let mut matcher = Matcher::new(Arc::clone(ruleset), Limits { live_keys: 0, ..Limits::default() }, None);
+    let (block, arena) = ("x".repeat(TEXT), Arena::default());
+    let slots = vec![Field::Str { start: 0, len: TEXT as u32 }; ruleset.fields.len()];
+    let ts = Timestamp::from_millis(MEASURED_AT);
+    let seq = Seq::new(0, 1_000_000);
+    let view = LineView { slots: &slots, text: &block, arena: &arena, ts, arrival: ts, seq, lazy: None };
+    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[] };
+    for first in ["a", "b"] {
+        let mut key = Vec::new();
+        for _ in 0..rule.components.len() {
+            encode_scalar(ValueRef::Str(&format!("{first}{}", &block[1..])), &mut key);
+        }
+        matcher.on_hit(rule.id, &key, key::hash(&key), &event, &mut Vec::new());
+    }
+    matcher.at_rest(rule.id)
 }

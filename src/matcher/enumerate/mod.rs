@@ -68,6 +68,9 @@ impl Completion {
 }
 
 impl Enumerate {
+    /// What a bound event takes beside itself: its entry, and mostly two nodes.
+    pub const BYTES_PER_EVENT: usize = size_of::<Held>() + 2 * Sets::NODE;
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.occupied == 0 || self.events.is_empty()

@@ -71,6 +71,9 @@ pub(super) struct Sets {
 }
 
 impl Sets {
+    /// Bytes of a node.
+    pub(super) const NODE: usize = size_of::<Node>();
+
     /// The position that the next node will have.
     pub(super) fn end(&self) -> NodeId {
         self.base + self.nodes.len() as u64
