@@ -1,9 +1,9 @@
 //! `tripline explain`: what a rule does, in words, and with `--plan` how it is executed.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use tripline::compile::CompileOptions;
+use tripline::matcher::Matcher;
 use tripline::matcher::state::Memory;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
@@ -23,6 +23,7 @@ use super::wording::{Wording, count};
 pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
     let selection = rules::select(&args.paths, &args.only, options, terminal)?;
     let mut text = String::new();
+    let mut matcher = Memory::matcher(&selection.ruleset);
     for rule in selection.rules() {
         if !text.is_empty() {
             text.push('\n');
@@ -30,7 +31,8 @@ pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> 
         let mut page = Page { out: &mut text, color: terminal.color_out };
         page.rule(rule, &selection);
         if let Some(plan) = selection.ruleset.rule(&rule.name.name) {
-            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan, &selection.ruleset);
+            let drawing = drawing::draw(rule, Wording::new(&selection.texts.sources));
+            page.automaton(&drawing, plan, &selection.ruleset, &mut matcher);
         }
         if args.plan
             && let Some(plan) = selection.ruleset.rule(&rule.name.name)
@@ -304,11 +306,11 @@ impl Page<'_> {
     }
 
     /// How it runs: strategy, memory, and the automaton as a table.
-    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Arc<Ruleset>) {
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset, matcher: &mut Matcher) {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
-        let memory = Memory::of(rule, ruleset);
+        let memory = Memory::of(rule, matcher);
         let ready = format!("about {} bytes a key and {} an event it holds", memory.key, memory.event);
         let at_rest = memory.at_rest.map(|bytes| format!("; {bytes} for a key at rest with one event"));
         self.row("memory", &(ready + &at_rest.unwrap_or_default()));

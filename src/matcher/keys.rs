@@ -261,6 +261,12 @@ impl KeyTable {
         }
     }
 
+    /// Partial matches and events that a slot holds.
+    #[inline]
+    pub fn held(&self, at: u32) -> usize {
+        self.slots.get(at as usize).map_or(0, Slot::held)
+    }
+
     /// Bytes of a packed key, if one is: its slot, its entry in the index and what is packed.
     pub fn at_rest(&self) -> Option<usize> {
         let packed = self.slots.iter().find_map(|slot| match &slot.body {

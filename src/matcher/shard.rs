@@ -53,6 +53,9 @@ const LOOKS: usize = 4;
 /// is armed for just that time.
 type Target = (u32, u32);
 
+/// Keys of one rule whose states do not all stay in the caches of a processor.
+const MANY_KEYS: usize = 1 << 13;
+
 /// Keys of one rule that stay live in any case, unless the limit over all rules is lower.
 const LEAST_LIVE_KEYS: usize = 1 << 10;
 
@@ -233,6 +236,16 @@ impl Matcher {
         // Everything after this is later than `time`: what ends there can go.
         prune(&env, slot, Timestamp(time.0.saturating_add(1)));
         settle(&env, table, slot_at, rule_at, &mut self.wheel);
+    }
+
+    /// An event for a key comes soon. With many keys, what is held of one is far away in memory; looking for several of
+    /// them one right after the other brings them near at the same time.
+    #[inline]
+    pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
+        let table = &self.tables[rule.index()];
+        if table.len() >= MANY_KEYS {
+            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.held(slot)));
+        }
     }
 
     /// Takes an event for one key of one rule. Deadlines before it must have been decided.

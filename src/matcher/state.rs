@@ -91,8 +91,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Of a rule.
-    pub fn of(rule: &Rule, ruleset: &Arc<Ruleset>) -> Self {
+    /// Of a rule. Keys at rest are measured in a matcher from [`Memory::matcher`].
+    pub fn of(rule: &Rule, matcher: &mut Matcher) -> Self {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
             StrategyKind::Counter => size_of::<Counter>(),
@@ -110,18 +110,22 @@ impl Memory {
             StrategyKind::Enumerate => 2 * size_of::<usize>() + Enumerate::BYTES_PER_EVENT,
             _ => 3 * size_of::<usize>(),
         };
-        Self { key, event: shared + size_of::<StoredEvent>() + fields, at_rest: at_rest(rule, ruleset) }
+        Self { key, event: shared + size_of::<StoredEvent>() + fields, at_rest: at_rest(rule, matcher) }
+    }
+
+    /// A matcher in which no more than one key of a rule is kept ready.
+    pub fn matcher(ruleset: &Arc<Ruleset>) -> Matcher {
+        Matcher::new(Arc::clone(ruleset), Limits { live_keys: 0, ..Limits::default() }, None)
     }
 }
 
-/// Puts an event into two keys, of which no more than one is to stay ready, and looks at the other.
-fn at_rest(rule: &Rule, ruleset: &Arc<Ruleset>) -> Option<usize> {
-    if rule.level > 0 || rule.components.is_empty() {
+/// Puts an event into two keys, and looks at the one that does not stay ready.
+fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
+    if rule.level > 0 || rule.components.is_empty() || rule.handed_over {
         return None;
     }
-    let mut matcher = Matcher::new(Arc::clone(ruleset), Limits { live_keys: 0, ..Limits::default() }, None);
     let (block, arena) = ("x".repeat(TEXT), Arena::default());
-    let slots = vec![Field::Str { start: 0, len: TEXT as u32 }; ruleset.fields.len()];
+    let slots = vec![Field::Str { start: 0, len: TEXT as u32 }; matcher.ruleset().fields.len()];
     let ts = Timestamp::from_millis(MEASURED_AT);
     let seq = Seq::new(0, 1_000_000);
     let view = LineView { slots: &slots, text: &block, arena: &arena, ts, arrival: ts, seq, lazy: None };
