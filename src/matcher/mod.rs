@@ -9,6 +9,7 @@
 pub mod arrived;
 mod changed;
 pub mod counter;
+pub mod enumerate;
 pub mod keys;
 pub mod latest_run;
 pub mod past;
