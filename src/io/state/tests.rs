@@ -294,13 +294,12 @@ fn every_call_may_fail_once_and_no_checkpoint_is_lost() {
     }
 }
 
-/// A writer whose disk fails in some of its calls, counted from the first checkpoint on.
+/// A writer whose disk fails in some of its writes.
 fn writer(dir: &Path, failing: std::ops::Range<usize>, kind: io::ErrorKind) -> CheckpointWriter {
     let count = AtomicUsize::new(0);
     let faults = move |call: Call, _: &Path| {
-        // Making the directory comes before.
-        let n = count.fetch_add(usize::from(call != Call::Create), Ordering::Relaxed);
-        failing.contains(&n).then(|| Fault { error: io::Error::from(kind), written: 7 })
+        let n = count.fetch_add(usize::from(call == Call::Write), Ordering::Relaxed);
+        (call == Call::Write && failing.contains(&n)).then(|| Fault { error: io::Error::from(kind), written: 7 })
     };
     let (state, ..) = StateDir::open(dir, Disk::with_faults(Arc::new(faults))).expect("it opens");
     CheckpointWriter::start(state, Box::new(|_| {}))
