@@ -82,7 +82,8 @@ rule pairs { by user match { a: login then b: pay where amount > a.n } within 20
 #[ignore = "writes the folder of this release, once"]
 fn write_the_folder_of_this_release() {
     let dir = folder().join(std::env::var("COMPAT_NAME").expect("COMPAT_NAME is the name of the folder"));
-    fs::create_dir(&dir).expect("a folder that is not there yet");
+    assert!(!dir.exists(), "the folder is there, and is never written again");
+    fs::create_dir_all(&dir).expect("a folder");
     fs::write(dir.join("rules.trip"), RULES).expect("written");
     let mut random = fastrand::Rng::with_seed(3);
     let mut time = 1_767_225_600_000_i64;
