@@ -16,14 +16,18 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Its name, with what its events are.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flink => "Flink CEP",
-            Self::Siddhi => "Siddhi",
-            Self::SiddhiReady => "Siddhi, events decoded before",
+            Self::Siddhi | Self::SiddhiReady => "Siddhi",
             Self::Varpulis => "Varpulis",
         }
+    }
+
+    /// What its events are, where they are not the lines of the stream.
+    pub fn events(self) -> &'static str {
+        if self == Self::SiddhiReady { ", events decoded before" } else { "" }
     }
 }
 
@@ -51,7 +55,8 @@ pub const CASES: &[Case] = &[
 impl Case {
     /// What `--only` looks at: `flink seq3+absent`.
     pub fn name(&self) -> String {
-        format!("{} {}", self.peer.name().to_lowercase(), self.patterns.join("+"))
+        let (peer, events) = (self.peer.name().to_lowercase(), self.peer.events());
+        format!("{peer} {}{events}", self.patterns.join("+"))
     }
 
     /// The peer over a stream.

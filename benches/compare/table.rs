@@ -23,7 +23,7 @@ pub fn head(events: u64, runs: u64) {
 /// Two lines: the peer, then Tripline with the ratio of events per processor second.
 pub fn row(case: &Case, events: u64, row: &Row) {
     let rules = case.patterns.join(" + ");
-    let engine = format!("{} {}", case.peer.name(), Peers::version(case.peer));
+    let engine = format!("{} {}{}", case.peer.name(), Peers::version(case.peer), case.peer.events());
     line(&rules, &engine, events, &row.peer, row.start.0, (&row.of_peer, &row.expected));
     println!(" | |");
     line("", "Tripline", events, &row.ours, row.start.1, (&row.of_ours, &row.expected));
