@@ -2,7 +2,7 @@
 //!
 //! Installs the peers from package registries (needs Java 17 and Python 3 with pip), writes one stream, runs every
 //! rule through a peer and through Tripline in turn, and prints a Markdown table of medians. `-- --only WORD` takes
-//! the cases whose name holds a word, `-- --runs N` and `-- --events N` do what they say.
+//! the case of that name, or those whose name holds the word, `-- --runs N` and `-- --events N` do what they say.
 //!
 //! Time is processor time, user and system, of whole processes, from their start to their end. What a process needs for
 //! an empty stream is measured apart and shown, since a virtual machine takes long to start. Every engine tells how many
@@ -28,8 +28,7 @@ fn main() {
     let after = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1));
     let number = |flag: &str, default: u64| after(flag).map_or(default, |n| n.parse().expect("a number"));
     let (events, runs) = (number("--events", generate::EVENTS), number("--runs", 3));
-    let wanted = |case: &&Case| after("--only").is_none_or(|word| case.name().contains(word.as_str()));
-    let chosen: Vec<&Case> = CASES.iter().filter(wanted).collect();
+    let chosen = chosen(after("--only").map_or("", String::as_str));
 
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare");
     fs::create_dir_all(&place).expect("the target directory can be written");
@@ -40,6 +39,12 @@ fn main() {
         let row = Row::measure(case, &peers, &inputs, runs);
         table::row(case, events, &row);
     }
+}
+
+/// The case with this name, or else those whose name holds it.
+fn chosen(word: &str) -> Vec<&'static Case> {
+    let named: Vec<&Case> = CASES.iter().filter(|case| case.name() == word).collect();
+    if named.is_empty() { CASES.iter().filter(|case| case.name().contains(word)).collect() } else { named }
 }
 
 /// What the engines read.
