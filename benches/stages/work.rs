@@ -15,7 +15,8 @@ use tripline::alert::Alert;
 use tripline::alert::format::{Format, Formatter};
 use tripline::base::{Duration, Limits, Timestamp};
 use tripline::compile::{CompileOptions, compile};
-use tripline::decode::batch::{Batch, BlockOrigin, Decoder};
+use tripline::decode::batch::{Batch, BlockOrigin};
+use tripline::decode::decoder::Decoder;
 use tripline::decode::{Arena, PathTrie, ScanStats, Slot, TextBlock, extract};
 use tripline::matcher::{Arrived, Matcher};
 use tripline::plan::Ruleset;
@@ -66,6 +67,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "session/all", items: EVENTS, prepare: whole },
 ];
 
+const EVERY: &str = "rule r { match { a: any where value >= 0 } }";
 const STATELESS: &str = "rule r { match { a: A where value > 50 } }";
 const COUNTER: &str = "rule r { by user match { f: at least 5 of failed } within 10s }";
 const LATEST_RUN: &str = "rule r { by user match { f: at least 5 of failed then s: success } within 30s }";
@@ -120,7 +122,7 @@ fn ordered(shuffled: bool) -> Work {
             .chunks_mut(64)
             .for_each(|chunk| chunk.sort_by_key(|line| line.len().wrapping_mul(31) ^ line.as_bytes()[21] as usize));
     }
-    let batches = batches(&ruleset(STATELESS), &stream);
+    let batches = batches(&ruleset(EVERY), &stream);
     let lateness = if shuffled { Duration::from_millis(500) } else { Duration::ZERO };
     Box::new(move || {
         let mut sequencer = Sequencer::new(OrderConfig { lateness, ..OrderConfig::default() });
@@ -128,7 +130,7 @@ fn ordered(shuffled: bool) -> Work {
         let mut count = |events: Released| {
             released += match events {
                 Released::Whole(batch) => batch.records.len() as u64,
-                Released::Records(records) => records.len() as u64,
+                Released::Records(records) => records.iter().count() as u64,
             }
         };
         for batch in &batches {
