@@ -93,7 +93,10 @@ fn bless() -> ExitCode {
 }
 
 fn hold(word: &str) -> ExitCode {
-    let text = fs::read_to_string(baseline()).expect("the baseline is there");
+    let Ok(text) = fs::read_to_string(baseline()) else {
+        println!("SKIPPED: there is no baseline; `cargo bench --bench instructions -- --bless` counts one");
+        return ExitCode::SUCCESS;
+    };
     let (made_with, lines) = text.split_once('\n').expect("a line about what it was made with");
     let expected: BTreeMap<&str, u64> = lines
         .lines()
