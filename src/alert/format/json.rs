@@ -167,6 +167,11 @@ impl<'a> Object<'a> {
         write!(self.key(name), "{value}").expect("a String takes any text");
     }
 
+    /// A member with a whole number that may be negative.
+    pub(super) fn signed(&mut self, name: &str, value: i64) {
+        write!(self.key(name), "{value}").expect("a String takes any text");
+    }
+
     /// A member with an object of values, in their order.
     pub(super) fn values(&mut self, name: &str, values: &[(String, Value)]) {
         let mut object = Object::open(self.key(name));
