@@ -19,7 +19,7 @@ use crate::plan::{Ruleset, key};
 use crate::time::sequencer::OrderStats;
 
 const MAGIC: &[u8; 8] = b"TRIPSTAT";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Why bytes are no usable state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +58,7 @@ struct SavedOrder {
     start: Option<Timestamp>,
     newest: Vec<Timestamp>,
     late: u64,
+    late_by_rule: Vec<u64>,
     needed_lateness: crate::base::Duration,
     quarantined: u64,
     outside: u64,
@@ -112,6 +113,7 @@ impl Session {
                 start: self.sequencer.start(),
                 newest: self.sequencer.clocks(),
                 late: stats.late,
+                late_by_rule: stats.late_by_rule.clone(),
                 needed_lateness: stats.needed_lateness,
                 quarantined: stats.quarantined,
                 outside: stats.outside,
@@ -172,6 +174,7 @@ impl Session {
         }
         let stats = OrderStats {
             late: saved.order.late,
+            late_by_rule: if same { saved.order.late_by_rule } else { Vec::new() },
             needed_lateness: saved.order.needed_lateness,
             quarantined: saved.order.quarantined,
             outside: saved.order.outside,

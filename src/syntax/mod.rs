@@ -8,6 +8,7 @@ mod doc;
 mod expected;
 mod grammar;
 mod literal;
+mod misspelt;
 mod operand;
 mod parser;
 mod pattern;

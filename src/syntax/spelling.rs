@@ -9,9 +9,19 @@ pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> O
     known
         .into_iter()
         .map(|word| (distance(&written, &word.to_lowercase()), word))
-        .filter(|(d, word)| *d <= (word.chars().count().max(3)) / 3)
+        .filter(|(d, word)| *d <= allowed(word))
         .min_by_key(|(d, _)| *d)
         .map(|(_, word)| word)
+}
+
+/// Whether a written word may be a slip of a known one.
+pub fn near(written: &str, known: &str) -> bool {
+    written.len() <= 64 && distance(&written.to_lowercase(), known) <= allowed(known)
+}
+
+/// How many letters may be wrong in a word.
+fn allowed(known: &str) -> usize {
+    known.chars().count().max(3) / 3
 }
 
 /// Letters to insert, delete, replace or swap with a neighbour to make `b` from `a`.
