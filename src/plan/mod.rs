@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod classify;
+pub mod digest;
 pub mod eval;
 mod eval_text;
 pub mod event;

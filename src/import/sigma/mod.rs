@@ -14,6 +14,7 @@ mod item;
 mod link;
 pub mod lower;
 pub mod model;
+mod misspelt;
 mod modifier;
 mod pattern;
 pub mod pipeline;
