@@ -25,9 +25,15 @@ struct Lines {
     lines: Vec<String>,
     at: usize,
     sizes: Vec<usize>,
+    /// Read by a thread of its own, or by those that work.
+    waits: bool,
 }
 
 impl Source for Lines {
+    fn may_wait(&self) -> bool {
+        self.waits
+    }
+
     fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
         if self.at == self.lines.len() {
             return Ok(None);
@@ -131,7 +137,7 @@ fn threads(
     let most = *r.choose(&[1, 3, 100]);
     let sources = lines.iter().map(|lines| -> Box<dyn Source> {
         let sizes = lines.iter().map(|_| 1 + r.below(most)).collect();
-        Box::new(Lines { lines: lines.clone(), at: 0, sizes })
+        Box::new(Lines { lines: lines.clone(), at: 0, sizes, waits: r.percent(50) })
     });
     let mut out = Collected::default();
     tripline::engine::run(rules, &config, sources.collect(), &mut out);

@@ -1,6 +1,6 @@
 //! The events of the figures: a deterministic stream of lines of about 400 bytes, in time order.
 //!
-//! Ten thousand users, an event every five milliseconds: a user is seen every 50 seconds. The types are spread as the
+//! An event every five milliseconds: of ten thousand users, each is seen every 50 seconds. The types are spread as the
 //! weights below say, whatever the user, so that sequences, counts and absences all occur.
 
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 /// Events of the stream, unless another number is asked for.
 pub const EVENTS: u64 = 1_000_000;
-/// Users, the key of the rules.
+/// Users, the key of the rules, unless a case asks for another number.
 pub const KEYS: u64 = 10_000;
 /// Milliseconds between two events.
 const STEP: u64 = 5;
@@ -42,20 +42,20 @@ impl Random {
 }
 
 /// Writes the stream.
-pub fn write(events: u64, out: &mut impl Write) -> io::Result<()> {
+pub fn write(events: u64, keys: u64, out: &mut impl Write) -> io::Result<()> {
     let mut random = Random(0x7261_6e64_6f6d_2131);
     let mut line = String::with_capacity(512);
     for n in 0..events {
         line.clear();
-        event(n, &mut random, &mut line);
+        event(n, keys, &mut random, &mut line);
         out.write_all(line.as_bytes())?;
     }
     Ok(())
 }
 
-fn event(n: u64, random: &mut Random, line: &mut String) {
+fn event(n: u64, keys: u64, random: &mut Random, line: &mut String) {
     let (kind, category, outcome) = TYPES[random.next(10) as usize];
-    let user = random.next(KEYS);
+    let user = random.next(keys);
     let millis = START + n * STEP;
     let of_day = millis % 86_400_000;
     let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1000 % 60);
@@ -65,7 +65,7 @@ fn event(n: u64, random: &mut Random, line: &mut String) {
         concat!(
             r#"{{"@timestamp":"2026-01-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z","type":"{kind}","#,
             r#""event":{{"category":"{category}","type":"start","outcome":"{outcome}","id":"{id:016x}","duration":{duration}}},"#,
-            r#""user":{{"name":"user{user:05}","roles":["staff","remote"]}},"#,
+            r#""user":{{"name":"user{user:07}","roles":["staff","remote"]}},"#,
             r#""source":{{"ip":"10.{a}.{b}.{c}","port":{port}}},"host":{{"name":"web-{host:02}","os":"linux"}},"#,
             r#""http":{{"status":{status},"bytes":{bytes}}},"url":{{"path":"/api/v1/items/{item}"}},"#,
             r#""amount":{amount}.{cents:02},"agent":"Mozilla/5.0 (X11; Linux x86_64)"}}"#

@@ -1,7 +1,7 @@
 //! What parts of a rule cost: the state they keep for a key, and the work for an event.
 
 use tripline::base::function::Statistic;
-use tripline::decode::batch::KEYS_PER_EVENT;
+use tripline::decode::decoder::KEYS_PER_EVENT;
 use tripline::plan::ruleset::{Ends, Rule, Ruleset, Stat, StatWindow};
 
 /// What a rule costs beyond its strategy, a name and a text each. A rule has a row only for what it uses.

@@ -71,6 +71,14 @@ impl<'a> TextBlock<'a> {
         TextBlock { text: Cow::Owned(text), invalid }
     }
 
+    /// The memory of the block, if it is its own.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self.text {
+            Cow::Owned(text) => text.into_bytes(),
+            Cow::Borrowed(_) => Vec::new(),
+        }
+    }
+
     /// The text. Slots of its lines point here.
     pub fn text(&self) -> &str {
         &self.text

@@ -5,6 +5,7 @@
 //! time field into a [`Timestamp`](crate::base::Timestamp). [`reject`] names what can be wrong with a line.
 
 pub mod batch;
+pub mod decoder;
 pub mod json;
 pub mod lines;
 pub mod path;

@@ -139,24 +139,41 @@ pub enum EventTime {
 pub struct TimeReader {
     fields: Vec<FieldId>,
     format: TimeFormat,
+    /// The minute read last, as it was written, and the seconds before it: the next event is most often in the same.
+    minute: ([u8; TO_MINUTE], i64),
 }
 
 impl TimeReader {
     /// `fields` are the slots of [`TimeConfig::fields`], in that order.
     pub fn new(fields: Vec<FieldId>, format: TimeFormat) -> Self {
-        Self { fields, format }
+        Self { fields, format, minute: (*b"1970-01-01T00:00", 0) }
     }
 
     /// The time of an event.
     #[inline]
-    pub fn read(&self, slots: &[Slot], block: &str, arena: &Arena) -> EventTime {
+    pub fn read(&mut self, slots: &[Slot], block: &str, arena: &Arena) -> EventTime {
         for field in &self.fields {
             let slot = slots[field.index()];
             if !slot.is_missing() {
-                return self.format.read(slot.value(block, arena)).map_or(EventTime::Unusable, EventTime::At);
+                let value = slot.value(block, arena);
+                let time = match (&self.format, value) {
+                    (TimeFormat::Auto | TimeFormat::Rfc3339, ValueRef::Str(text)) => self.near(text.as_bytes()),
+                    _ => None,
+                };
+                return time.or_else(|| self.format.read(value)).map_or(EventTime::Unusable, EventTime::At);
             }
         }
         EventTime::Absent
+    }
+
+    /// A time of the usual form; that of the minute before is not worked out again.
+    #[inline]
+    fn near(&mut self, text: &[u8]) -> Option<Timestamp> {
+        let (head, rest) = text.split_first_chunk()?;
+        if *head != self.minute.0 {
+            self.minute = (*head, minute(head)?);
+        }
+        in_minute(self.minute.1, rest)
     }
 }
 
@@ -229,14 +246,22 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
 
 /// `YYYY-MM-DDTHH:MM:SS`, a fraction of up to nine digits or none, and `Z` or nothing: what nearly all events have.
 fn utc(text: &[u8]) -> Option<Timestamp> {
-    let (head, mut tail) = text.split_at_checked(19)?;
-    let marks = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
-    if marks.iter().any(|(at, mark)| head[*at] != *mark) || !matches!(head[10], b'T' | b't' | b' ') {
+    let (head, rest) = text.split_first_chunk()?;
+    in_minute(minute(head)?, rest)
+}
+
+/// Bytes of a time up to its minute.
+const TO_MINUTE: usize = 16;
+
+/// The seconds before `YYYY-MM-DDTHH:MM`.
+fn minute(text: &[u8; TO_MINUTE]) -> Option<i64> {
+    let marks = [(4, b'-'), (7, b'-'), (13, b':')];
+    if marks.iter().any(|(at, mark)| text[*at] != *mark) || !matches!(text[10], b'T' | b't' | b' ') {
         return None;
     }
-    let mut parts = [0i64; 6];
-    for (part, range) in parts.iter_mut().zip([0..4, 5..7, 8..10, 11..13, 14..16, 17..19]) {
-        for byte in &head[range] {
+    let mut parts = [0i64; 5];
+    for (part, range) in parts.iter_mut().zip([0..4, 5..7, 8..10, 11..13, 14..16]) {
+        for byte in &text[range] {
             let digit = byte.wrapping_sub(b'0');
             if digit > 9 {
                 return None;
@@ -244,7 +269,22 @@ fn utc(text: &[u8]) -> Option<Timestamp> {
             *part = *part * 10 + i64::from(digit);
         }
     }
-    let mut fraction = 0;
+    let [year, month, day, hour, minute] = parts;
+    if !(1..=12).contains(&month) || !(1..=month_days(year, month)).contains(&day) || hour > 23 || minute > 59 {
+        return None;
+    }
+    Some(days(year, month, day) * 86_400 + hour * 3_600 + minute * 60)
+}
+
+/// The time of `:SS`, a fraction and a zone, in the minute that begins after so many seconds.
+#[inline]
+fn in_minute(start: i64, text: &[u8]) -> Option<Timestamp> {
+    let [b':', tens, ones, tail @ ..] = text else { return None };
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens > 5 || ones > 9 {
+        return None;
+    }
+    let (mut fraction, mut tail) = (0, tail);
     if let [b'.', digits @ ..] = tail {
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if count == 0 || count > 9 {
@@ -259,14 +299,8 @@ fn utc(text: &[u8]) -> Option<Timestamp> {
     if !matches!(tail, [] | [b'Z' | b'z']) {
         return None;
     }
-    let [year, month, day, hour, minute, second] = parts;
-    if !(1..=12).contains(&month) || !(1..=month_days(year, month)).contains(&day) {
-        return None;
-    }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
+    let seconds = start + i64::from(tens * 10 + ones);
+    // In this order, since the first nanosecond that there is lies within a second.
     nanos(i128::from(seconds) * 1_000_000_000 + i128::from(fraction))
 }
 

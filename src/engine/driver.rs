@@ -1,33 +1,35 @@
-//! The driver: which block is read next, in what order batches are matched, and when to stop.
+//! The driver: the thread of whoever runs the engine. It works as the others do, and besides it collects steps in their
+//! order, hands alerts to the handler, watches the clock for live sources, and ends the run.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration as StdDuration, Instant, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
-
-use super::ports::{Handler, Progress, Source, SourceBlock};
-use super::reader::{self, Read};
-use super::worker::{DecodeTask, ShardDone, ShardEnd, ShardTask, Wiring, Worker};
+use super::board::{Board, DRIVER, Done, State};
+use super::ports::{Handler, Progress, Source};
+use super::reader;
+use super::shard::{Shard, ShardEnd};
+use super::step::{Arrived, OpenStep, Step};
+use super::worker::{Closer, Worker};
 use crate::alert::Alert;
-use crate::alert::build::Builder;
+use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
 use crate::base::{Duration, Timestamp};
 use crate::decode::Reject;
-use crate::decode::batch::{Batch, BatchStats, BlockOrigin, Decoder, RejectedLine};
-use crate::matcher::shard::Matcher;
+use crate::decode::batch::BatchStats;
+use crate::decode::decoder::Decoder;
 use crate::plan::Ruleset;
 use crate::session::{AtEnd, Rejected, SessionConfig, Summary, feed_upper};
-use crate::time::sequencer::{self, Released, Sequencer};
+use crate::time::sequencer::Sequencer;
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// What does not depend on threads.
     pub session: SessionConfig,
-    /// Worker threads, 1 at least.
+    /// Threads that work, 1 at least; the caller's is one of them.
     pub threads: usize,
     /// Undecided absences at the end of the input.
     pub at_end: AtEnd,
@@ -59,10 +61,10 @@ impl Default for EngineConfig {
     }
 }
 
-/// How often a waiting driver looks whether it was told to stop.
+/// How often the driver looks whether it was told to stop, when nothing happens, and at silent sources.
 const TICK: StdDuration = StdDuration::from_millis(50);
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
@@ -83,465 +85,263 @@ pub fn run(
     let mut config = config.clone();
     config.session.sources = sources.len().max(1);
     config.threads = config.threads.max(1);
-    let readers: Vec<Receiver<Read>> = sources.into_iter().map(reader::start).collect();
-    let mut driver = Driver::new(rules, &config, handler);
-    driver.drive(readers);
+    let mut driver = Driver::new(rules, &config, sources, handler);
+    driver.drive();
     driver.finish()
-}
-
-/// One source as the driver sees it.
-#[derive(Debug)]
-struct Input {
-    blocks: Option<Receiver<Read>>,
-    heard: Instant,
-    idle: bool,
-    /// Blocks read and not yet put in order.
-    in_flight: usize,
-}
-
-/// A batch's way back into order.
-#[derive(Debug)]
-enum Arrived {
-    Batch(Box<Batch>),
-    /// The source ends after the blocks before this.
-    End(usize),
 }
 
 struct Driver<'a> {
     rules: Arc<Ruleset>,
     config: &'a EngineConfig,
     handler: &'a mut dyn Handler,
-    sequencer: Sequencer,
     collector: Collector,
-    work: Work,
-    /// Number of the next block to read, and of the next to put in order.
-    next_number: u64,
-    next_in_order: u64,
-    waiting: BTreeMap<u64, Arrived>,
-    inputs: Vec<Input>,
+    board: Arc<Board>,
+    worker: Worker,
+    others: Vec<JoinHandle<()>>,
     totals: BatchStats,
     no_key: Vec<u64>,
     progress: Progress,
-    stopped: bool,
-}
-
-/// Where decoding and matching happen.
-enum Work {
-    /// In the driver itself: one thread needs no hand-over.
-    Inline { decoder: Box<Decoder>, matcher: Box<Matcher>, done: Vec<(u64, Batch)> },
-    Threads {
-        decode: Option<Sender<DecodeTask>>,
-        decoded: Receiver<(u64, Batch)>,
-        shards: Vec<(Sender<ShardTask>, Receiver<ShardDone>)>,
-        handles: Vec<std::thread::JoinHandle<()>>,
-        /// Steps handed out, oldest first: their watermark and events.
-        steps: std::collections::VecDeque<(Arc<Released>, Timestamp)>,
-    },
+    /// The handler has broken off: nothing more is handed to it.
+    broken: bool,
+    /// When silent sources were looked at last.
+    looked: Instant,
+    _closer: Closer,
 }
 
 impl<'a> Driver<'a> {
-    fn new(rules: &'a Arc<Ruleset>, config: &'a EngineConfig, handler: &'a mut dyn Handler) -> Self {
+    fn new(
+        rules: &Arc<Ruleset>,
+        config: &'a EngineConfig,
+        sources: Vec<Box<dyn Source>>,
+        handler: &'a mut dyn Handler,
+    ) -> Self {
         let session = &config.session;
         let clock = config.time_rules.then_some(nanos as fn() -> u64);
         let decoder = || Decoder::new(Arc::clone(rules), session.decode(config.threads));
-        let matcher = || Matcher::new(Arc::clone(rules), session.limits.clone(), clock);
         let upper = rules.gathers().then(decoder);
         let collector = Collector::new(Arc::clone(rules), session.evidence, session.limits.clone(), upper, clock);
-        let work = if config.threads == 1 {
-            Work::Inline {
-                decoder: Box::new(decoder()),
-                matcher: Box::new(matcher().scheduled(0, None)),
-                done: Vec::new(),
+        let shard = |at| Shard::new(rules, session, (at, config.threads), clock);
+        let shards = (0..config.threads).map(shard).collect();
+        let (mut shared, mut threaded) = (Vec::new(), Vec::new());
+        for (at, source) in sources.into_iter().enumerate() {
+            if source.may_wait() {
+                threaded.push((at, source));
+                shared.push(None);
+            } else {
+                shared.push(Some(source));
             }
-        } else {
-            let builder = Arc::new(Builder::new(Arc::clone(rules), session.evidence));
-            let (decode, decode_in) = bounded(2 * config.threads);
-            let (decoded_out, decoded) = unbounded();
-            let (mut shards, mut handles) = (Vec::new(), Vec::new());
-            for shard in 0..config.threads {
-                let (to_shard, shard_in) = unbounded();
-                let (done_out, done) = unbounded();
-                let worker = Worker {
-                    decoder: decoder(),
-                    matcher: matcher().scheduled(0, Some((shard, config.threads))),
-                    builder: Arc::clone(&builder),
-                    shard: (shard, config.threads),
-                    full_evidence: session.evidence == crate::alert::Evidence::Full,
-                };
-                let wiring =
-                    Wiring { decode: decode_in.clone(), decoded: decoded_out.clone(), shard: shard_in, done: done_out };
-                handles.push(worker.start(wiring));
-                shards.push((to_shard, done));
-            }
-            Work::Threads { decode: Some(decode), decoded, shards, handles, steps: Default::default() }
-        };
+        }
+        let sequencer = Sequencer::new(session.order());
+        let board = Arc::new(Board::new(rules, shared, sequencer, shards, config.live.is_some()));
+        let worker = || Worker { board: Arc::clone(&board), decoder: decoder(), edition: 0 };
+        let others = (1..config.threads).map(|me| worker().start(me)).collect();
+        for (at, source) in threaded {
+            reader::start(Arc::clone(&board), at, source);
+        }
         Self {
             rules: Arc::clone(rules),
             config,
             handler,
-            sequencer: Sequencer::new(session.order()),
             collector,
-            work,
-            next_number: 0,
-            next_in_order: 0,
-            waiting: BTreeMap::new(),
-            inputs: Vec::new(),
+            worker: worker(),
+            others,
             totals: BatchStats::default(),
             no_key: vec![0; rules.rules.len()],
             progress: Progress::default(),
-            stopped: false,
+            broken: false,
+            looked: Instant::now(),
+            _closer: Closer(Arc::clone(&board)),
+            board,
         }
     }
 
-    fn should_stop(&mut self) -> bool {
-        self.stopped |= self.config.stop.load(Ordering::Relaxed);
-        self.stopped
+    /// Whether the run was stopped from outside.
+    fn stopped(&self) -> bool {
+        self.config.stop.load(Ordering::Relaxed)
     }
 
-    /// Blocks that may be on their way at once: enough to keep all workers busy, few enough to stay in the cache.
-    fn room(&self) -> bool {
-        let most = if self.config.threads == 1 { 1 } else { 2 * self.config.threads as u64 + 2 };
-        self.next_number - self.next_in_order < most
-    }
-
-    fn drive(&mut self, readers: Vec<Receiver<Read>>) {
-        let heard = Instant::now();
-        let input = |blocks| Input { blocks: Some(blocks), heard, idle: false, in_flight: 0 };
-        self.inputs = readers.into_iter().map(input).collect();
+    fn drive(&mut self) {
+        let mut done = None;
         loop {
-            self.take_decoded(false);
-            if let Some(rules) = self.handler.new_tables() {
-                self.set_tables(&rules);
+            if self.broken || self.stopped() {
+                self.board.lock().closing = true;
             }
-            if self.should_stop() {
-                break;
+            let idled = self.turn(&mut done);
+            let anew = self.handler.new_tables();
+            if let Some(rules) = anew.filter(|rules| self.rules.differs_only_in_tables(rules)) {
+                self.set_tables(&rules, done.take());
             }
-            if self.inputs.iter().all(|i| i.blocks.is_none()) {
-                break;
+            if idled && self.board.lock().is_drained() {
+                return;
             }
-            if !self.room() {
-                self.take_decoded(true);
-                continue;
+            if let Some(live) = self.config.live
+                && self.looked.elapsed() >= TICK
+            {
+                self.look(live.idle);
             }
-            if self.config.live.is_some() { self.read_live() } else { self.read_next() }
         }
-        self.drain();
     }
 
-    /// Brings everything that has been read through the shards.
-    fn drain(&mut self) {
-        while self.next_in_order < self.next_number {
-            self.take_decoded(true);
+    /// Does one thing that there is to do. True if there was nothing for a while, or nothing will come.
+    fn turn(&mut self, done: &mut Option<Done>) -> bool {
+        let Some((task, edition)) = self.board.turn(DRIVER, done.take(), TICK) else {
+            self.give_up_after_panic();
+            return true;
+        };
+        self.worker.keep_up(edition);
+        match self.worker.perform(task) {
+            Ok(did) => *done = Some(did),
+            Err(open) => self.collect(open),
         }
-        self.settle_steps(0);
+        false
+    }
+
+    /// A thread that has panicked would be missed at the next step: the panic goes on in the caller.
+    fn give_up_after_panic(&mut self) {
+        if self.others.iter().any(JoinHandle::is_finished) {
+            self.join();
+        }
+    }
+
+    fn join(&mut self) {
+        self.board.close();
+        for other in self.others.drain(..) {
+            if let Err(panic) = other.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    /// Brings everything that has been read through the shards and the collector. Reading stands still until
+    /// [`State::holding`] is taken back.
+    fn settle(&mut self, mut done: Option<Done>) {
+        self.board.lock().holding = true;
+        while !self.turn(&mut done) || !self.board.lock().is_settled() {}
     }
 
     /// Swaps tables between two blocks: what was read before them is matched with the old ones, whatever the thread.
-    fn set_tables(&mut self, rules: &Arc<Ruleset>) {
-        if !self.rules.differs_only_in_tables(rules) {
-            return;
-        }
-        self.drain();
+    fn set_tables(&mut self, rules: &Arc<Ruleset>, done: Option<Done>) {
+        self.settle(done);
+        let mut state = self.board.lock();
         self.rules = Arc::clone(rules);
         self.collector.set_tables(rules);
-        match &mut self.work {
-            Work::Inline { decoder, matcher, .. } => {
-                decoder.set_tables(rules);
-                matcher.set_tables(rules);
-            }
-            Work::Threads { shards, .. } => {
-                for (shard, _) in shards.iter() {
-                    let _ = shard.send(ShardTask::Tables(Arc::clone(rules)));
-                }
-                for (_, done) in shards.iter() {
-                    self.stopped |= !matches!(done.recv(), Ok(ShardDone::Swapped));
-                }
-            }
-        }
+        state.shards_mut().for_each(|shard| shard.set_tables(rules));
+        state.rules = Arc::clone(rules);
+        state.edition += 1;
+        state.holding = false;
     }
 
-    /// Replaying: reads the source whose time is furthest behind, so that little is held back.
-    fn read_next(&mut self) {
-        let several = self.inputs.len() > 1;
-        let next = (0..self.inputs.len())
-            .filter(|i| self.inputs[*i].blocks.is_some() && (!several || self.inputs[*i].in_flight == 0))
-            .min_by_key(|i| (self.sequencer.newest(*i), *i));
-        let Some(at) = next else {
-            self.take_decoded(true);
-            return;
-        };
-        let Some(blocks) = self.inputs[at].blocks.clone() else { return };
-        match blocks.recv_timeout(TICK) {
-            Ok(read) => self.take_read(at, read),
-            // A pipe that pauses: what is known by now is not held back until it goes on.
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => self.settle_steps(0),
-            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => self.take_read(at, Read::Ended),
-        }
-    }
-
-    /// Live: takes whatever comes first, and lets the wall clock move time on while nothing does.
-    fn read_live(&mut self) {
-        let idle = self.config.live.map_or(Duration::MAX, |l| l.idle);
-        let open: Vec<(usize, Receiver<Read>)> =
-            self.inputs.iter().enumerate().filter_map(|(i, input)| Some((i, input.blocks.clone()?))).collect();
-        let mut select = Select::new();
-        for (_, blocks) in &open {
-            select.recv(blocks);
-        }
-        let decoded = match &self.work {
-            Work::Threads { decoded, .. } => Some(decoded.clone()),
-            Work::Inline { .. } => None,
-        };
-        if let Some(decoded) = &decoded {
-            select.recv(decoded);
-        }
-        match select.select_timeout(TICK) {
-            Ok(operation) if operation.index() < open.len() => {
-                let (at, blocks) = &open[operation.index()];
-                let read = operation.recv(blocks).unwrap_or(Read::Ended);
-                self.inputs[*at].heard = Instant::now();
-                self.inputs[*at].idle = false;
-                self.take_read(*at, read);
-            }
-            Ok(operation) => {
-                if let Some(decoded) = &decoded
-                    && let Ok((number, batch)) = operation.recv(decoded)
-                {
-                    self.waiting.insert(number, Arrived::Batch(Box::new(batch)));
-                    self.in_order();
-                }
-            }
-            Err(_) => {
-                self.settle_steps(0);
-                if self.next_in_order == self.next_number {
-                    self.idle(idle);
-                }
+    /// Looks for sources that have been silent for long: they no longer hold time back. With all of them silent, the
+    /// wall clock is all there is. Before the first event there is nothing to decide.
+    fn look(&mut self, idle: Duration) {
+        self.looked = Instant::now();
+        let board = Arc::clone(&self.board);
+        let mut state = board.lock();
+        let State { inputs, sequencer, .. } = &mut *state;
+        let Some(sequencer) = sequencer else { return };
+        let mut steps = Vec::new();
+        for (at, input) in inputs.iter_mut().enumerate().filter(|(_, input)| !input.ended && !input.idle) {
+            let silent = Duration(i64::try_from(input.heard.elapsed().as_nanos()).unwrap_or(i64::MAX));
+            if input.in_flight == 0 && input.read.is_empty() && silent >= idle {
+                input.idle = true;
+                steps.push(Step::of(sequencer.idle(at)));
             }
         }
+        let quiet = inputs.iter().all(|input| input.idle || (input.ended && input.in_flight == 0));
+        if quiet && sequencer.watermark() > Timestamp::MIN {
+            steps.push(Step::of(sequencer.advance(now() - self.config.session.lateness)));
+        }
+        steps.into_iter().for_each(|step| state.add_step(step));
     }
 
-    fn idle(&mut self, idle: Duration) {
-        let silent =
-            |input: &Input| Duration(i64::try_from(input.heard.elapsed().as_nanos()).unwrap_or(i64::MAX)) >= idle;
-        for at in 0..self.inputs.len() {
-            if !self.inputs[at].idle && silent(&self.inputs[at]) {
-                self.inputs[at].idle = true;
-                let progress = self.sequencer.idle(at);
-                self.step(progress);
-            }
-        }
-        // With every source silent the wall clock is all there is. Before the first event there is nothing to decide.
-        let quiet = self.inputs.iter().all(|i| i.idle || i.blocks.is_none());
-        if quiet && self.sequencer.watermark() > Timestamp::MIN {
-            let progress = self.sequencer.advance(now() - self.config.session.lateness);
-            self.step(progress);
-            self.settle_steps(0);
-        }
-    }
-
-    fn take_read(&mut self, at: usize, read: Read) {
-        match read {
-            Read::Block(block) => self.submit(at, block),
-            Read::Failed(failure) => {
-                self.handler.failed(at, &failure);
-                self.end_input(at);
-            }
-            Read::Ended => self.end_input(at),
-        }
-    }
-
-    fn end_input(&mut self, at: usize) {
-        self.inputs[at].blocks = None;
-        let number = self.next_number;
-        self.next_number += 1;
-        self.waiting.insert(number, Arrived::End(at));
-        self.in_order();
-    }
-
-    fn submit(&mut self, at: usize, block: SourceBlock) {
-        if let Some((line, offset)) = block.overlong {
-            self.totals.rejects[Reject::LineTooLong as usize] += 1;
-            let line_text =
-                RejectedLine { line: 0, start: 0, column: 0, reason: Reject::LineTooLong, text: String::new() };
-            let rejected = Rejected { input: at as u16, line, offset, line_text };
-            self.stopped |= self.handler.rejected(&rejected).is_break();
-        }
-        if block.bytes.is_empty() {
-            return;
-        }
-        let number = self.next_number;
-        self.next_number += 1;
-        self.inputs[at].in_flight += 1;
-        let origin =
-            BlockOrigin { input: at as u16, first_line: block.first_line, offset: block.offset, arrival: now() };
-        match &mut self.work {
-            Work::Inline { decoder, done, .. } => done.push((number, decoder.decode(block.bytes, origin))),
-            Work::Threads { decode, .. } => {
-                if let Some(decode) = decode
-                    && decode.send(DecodeTask { number, bytes: block.bytes, origin }).is_err()
-                {
-                    self.stopped = true;
-                }
-            }
-        }
-    }
-
-    /// Takes decoded batches; waits for one if asked to.
-    fn take_decoded(&mut self, wait: bool) {
-        match &mut self.work {
-            Work::Inline { done, .. } => {
-                for (number, batch) in done.drain(..) {
-                    self.waiting.insert(number, Arrived::Batch(Box::new(batch)));
-                }
-            }
-            Work::Threads { decoded, .. } => {
-                if wait
-                    && !self.waiting.contains_key(&self.next_in_order)
-                    && let Ok((number, batch)) = decoded.recv_timeout(TICK)
-                {
-                    self.waiting.insert(number, Arrived::Batch(Box::new(batch)));
-                }
-                while let Ok((number, batch)) = decoded.try_recv() {
-                    self.waiting.insert(number, Arrived::Batch(Box::new(batch)));
-                }
-            }
-        }
-        self.in_order();
-    }
-
-    /// Puts arrived batches in order as far as they go.
-    fn in_order(&mut self) {
-        while let Some(arrived) = self.waiting.remove(&self.next_in_order) {
-            self.next_in_order += 1;
-            match arrived {
-                Arrived::End(at) => {
-                    let progress = self.sequencer.end(at);
-                    self.step(progress);
-                }
-                Arrived::Batch(batch) => self.take_batch(*batch),
-            }
-        }
-    }
-
-    fn take_batch(&mut self, batch: Batch) {
-        let batch = Arc::new(batch);
-        let input = usize::from(batch.input);
-        self.inputs[input].in_flight = self.inputs[input].in_flight.saturating_sub(1);
-        self.totals.add(&batch.stats);
-        self.progress.bytes += batch.stats.bytes;
-        self.progress.events += batch.stats.events;
-        for (rule, count) in &batch.stats.no_key {
-            self.no_key[rule.index()] += count;
-        }
-        for line_text in &batch.rejects {
-            let rejected = Rejected::of(&batch, line_text);
-            self.stopped |= self.handler.rejected(&rejected).is_break();
-        }
-        let progress = self.sequencer.push(Arc::clone(&batch));
-        for record in progress.late.iter().chain(&progress.quarantined) {
-            let line = batch.line(&batch.records[*record as usize]);
-            self.stopped |= self.handler.late(batch.input, line).is_break();
-        }
-        self.step(progress);
-        let watermark = self.sequencer.watermark();
-        self.progress.watermark = (watermark > Timestamp::MIN).then_some(watermark);
-        self.handler.progress(self.progress);
-    }
-
-    /// Hands a step to the shards.
-    fn step(&mut self, progress: sequencer::Progress) {
-        let full = self.config.session.evidence == crate::alert::Evidence::Full;
-        if let Some(start) = progress.start {
+    /// Hands on what a step has brought.
+    fn collect(&mut self, open: OpenStep) {
+        let OpenStep { step, drafts, .. } = open;
+        if let Some(start) = step.start {
             self.collector.begin(start);
         }
-        match &mut self.work {
-            Work::Inline { matcher, .. } => {
-                let mut found = Vec::new();
-                if let Some(start) = progress.start {
-                    matcher.begin(start, &mut found);
+        match &step.arrived {
+            Some(Arrived::Batch { batch, overlong }) => {
+                if let Some(overlong) = overlong {
+                    self.totals.rejects[Reject::LineTooLong as usize] += 1;
+                    self.tell(|handler| handler.rejected(overlong));
                 }
-                crate::session::match_released(matcher, &progress.released, None, full, &mut found);
-                matcher.advance(progress.watermark, &mut found);
-                feed_upper(&mut self.collector, &self.rules, &progress.released);
-                let drafts = found.into_iter().map(|f| self.collector.builder().build(f)).collect();
-                let mut alerts = Vec::new();
-                self.collector.collect(drafts, progress.watermark, &mut alerts);
-                self.emit(&alerts);
-            }
-            Work::Threads { shards, steps, .. } => {
-                let released = Arc::new(progress.released);
-                for (shard, _) in shards.iter() {
-                    // A worker that is gone shows when its answer is missing.
-                    let _ = shard.send(ShardTask::Match(Arc::clone(&released), progress.watermark, progress.start));
+                self.totals.add(&batch.stats);
+                self.progress.bytes += batch.stats.bytes;
+                self.progress.events += batch.stats.events;
+                for (rule, count) in &batch.stats.no_key {
+                    self.no_key[rule.index()] += count;
                 }
-                steps.push_back((released, progress.watermark));
-                self.settle_steps(2);
+                for line_text in &batch.rejects {
+                    self.tell(|handler| handler.rejected(&Rejected::of(batch, line_text)));
+                }
+                for record in &step.late {
+                    let line = batch.line(&batch.records[*record as usize]);
+                    self.tell(|handler| handler.late(batch.input, line));
+                }
             }
+            Some(Arrived::End { input, failure: Some(failure) }) => self.handler.failed(*input, failure),
+            Some(Arrived::End { .. }) | None => {}
         }
+        feed_upper(&mut self.collector, &self.rules, &step.released);
+        self.send(drafts, step.watermark);
+        if step.arrived.is_some() {
+            self.progress.watermark = (step.watermark > Timestamp::MIN).then_some(step.watermark);
+            self.handler.progress(self.progress);
+        }
+        self.board.collected(step);
     }
 
-    /// Collects finished steps until at most `most` are open.
-    fn settle_steps(&mut self, most: usize) {
-        loop {
-            let Work::Threads { shards, steps, .. } = &mut self.work else { return };
-            if steps.len() <= most {
-                return;
-            }
-            let Some((released, watermark)) = steps.pop_front() else { return };
-            let mut drafts = Vec::new();
-            for (_, done) in shards.iter() {
-                match done.recv() {
-                    Ok(ShardDone::Matched(mut more)) => drafts.append(&mut more),
-                    Ok(ShardDone::Finished(_) | ShardDone::Swapped) | Err(_) => self.stopped = true,
-                }
-            }
-            feed_upper(&mut self.collector, &self.rules, &released);
-            let mut alerts = Vec::new();
-            self.collector.collect(drafts, watermark, &mut alerts);
-            self.emit(&alerts);
-        }
+    fn send(&mut self, drafts: Vec<Draft>, watermark: Timestamp) {
+        let mut alerts = Vec::new();
+        self.collector.collect(drafts, watermark, &mut alerts);
+        self.emit(&alerts);
     }
 
     fn emit(&mut self, alerts: &[Alert]) {
-        if alerts.is_empty() || self.broken() {
-            return;
-        }
-        self.progress.alerts += alerts.len() as u64;
-        if self.handler.alerts(alerts) == ControlFlow::Break(()) {
-            self.stopped = true;
+        if !alerts.is_empty() && !self.broken {
+            self.progress.alerts += alerts.len() as u64;
+            self.tell(|handler| handler.alerts(alerts));
         }
     }
 
-    /// The handler has broken off: nothing more is handed to it.
-    fn broken(&self) -> bool {
-        self.stopped && !self.config.stop.load(Ordering::Relaxed)
+    /// Tells the handler something, unless it has broken off.
+    fn tell(&mut self, what: impl FnOnce(&mut dyn Handler) -> ControlFlow<()>) {
+        self.broken = self.broken || what(self.handler).is_break();
     }
 
     fn finish(mut self) -> Summary {
-        let progress = self.sequencer.finish();
+        let board = Arc::clone(&self.board);
+        let mut state = board.lock();
+        let sequencer = state.sequencer.as_mut().expect("nobody puts anything in order once all is collected");
+        let progress = sequencer.finish();
+        let order = sequencer.stats;
         let watermark = progress.watermark;
-        self.step(progress);
-        self.settle_steps(0);
+        state.add_step(Step::of(progress));
+        drop(state);
+        self.settle(None);
+        self.join();
         let mut alerts = Vec::new();
         self.collector.finish(watermark, &mut alerts);
         self.emit(&alerts);
 
         let mut summary = Summary::new(&self.rules);
-        summary.add_input(&self.totals, &self.no_key, &self.sequencer.stats);
-        let ends = self.end_shards();
+        summary.add_input(&self.totals, &self.no_key, &order);
+        // What was stopped from outside stays undecided.
+        let flush = self.config.at_end == AtEnd::Flush && !self.stopped();
+        self.collector.end(flush);
         let mut drafts = Vec::new();
-        for end in ends {
+        for end in ends(&mut board.lock(), flush) {
             summary.add_counters(&end.counters, &end.open);
             drafts.extend(end.drafts);
         }
         let mut pending = vec![0; self.rules.rules.len()];
-        // What was stopped from outside stays undecided.
-        if self.config.at_end == AtEnd::Flush && !self.config.stop.load(Ordering::Relaxed) {
+        if flush {
             for draft in &drafts {
                 summary.rules[draft.alert.rule.index()].matches += 1;
             }
+            self.send(drafts, Timestamp::MAX);
             let mut alerts = Vec::new();
-            self.collector.collect(drafts, Timestamp::MAX, &mut alerts);
             self.collector.finish(Timestamp::MAX, &mut alerts);
             self.emit(&alerts);
             for matcher in self.collector.matchers() {
@@ -562,37 +362,12 @@ impl<'a> Driver<'a> {
         summary.add_pending(&pending);
         summary
     }
+}
 
-    fn end_shards(&mut self) -> Vec<ShardEnd> {
-        // What was stopped from outside stays undecided.
-        let flush = self.config.at_end == AtEnd::Flush && !self.config.stop.load(Ordering::Relaxed);
-        self.collector.end(flush);
-        match &mut self.work {
-            Work::Inline { matcher, .. } => {
-                let (open, counters) = (matcher.open(), matcher.counters().to_vec());
-                let mut found = Vec::new();
-                matcher.end(flush);
-                matcher.advance(Timestamp::MAX, &mut found);
-                let drafts = found.into_iter().map(|f| self.collector.builder().build(f)).collect();
-                vec![ShardEnd { drafts, counters, open }]
-            }
-            Work::Threads { decode, shards, handles, .. } => {
-                *decode = None;
-                for (shard, _) in shards.iter() {
-                    let _ = shard.send(ShardTask::Finish(flush));
-                }
-                let ends = shards.iter().filter_map(|(_, done)| match done.recv() {
-                    Ok(ShardDone::Finished(end)) => Some(*end),
-                    _ => None,
-                });
-                let ends = ends.collect();
-                shards.clear();
-                for handle in handles.drain(..) {
-                    // A worker's panic has been printed where it happened.
-                    let _ = handle.join();
-                }
-                ends
-            }
-        }
-    }
+/// The ends of all shards, each on a thread of its own.
+fn ends(state: &mut State, flush: bool) -> Vec<ShardEnd> {
+    thread::scope(|scope| {
+        let ends: Vec<_> = state.shards_mut().map(|shard| scope.spawn(move || shard.end(flush))).collect();
+        ends.into_iter().map(|end| end.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }

@@ -28,11 +28,26 @@ pub struct SourceFailure(pub String);
 
 /// Something that gives blocks. Blocking.
 pub trait Source: Send {
+    /// Whether the next block may be long in coming, as from a pipe. Such a source gets a thread of its own; any other
+    /// is read by the threads that work on its blocks.
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     /// The next block; `None` at the end.
     ///
     /// # Errors
     /// The source can give nothing more. What it gave before counts.
     fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure>;
+
+    /// As [`Source::next_block`], in the memory of an old block if that is of use.
+    ///
+    /// # Errors
+    /// As [`Source::next_block`].
+    fn next_block_in(&mut self, memory: Vec<u8>) -> Result<Option<SourceBlock>, SourceFailure> {
+        drop(memory);
+        self.next_block()
+    }
 }
 
 /// How far a run has come.

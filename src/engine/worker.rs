@@ -1,127 +1,97 @@
-//! A worker: decodes blocks that any worker may take, and owns one shard of the keys.
+//! A thread at work: it takes tasks from the board, does them, and brings back what came out.
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, never, select_biased};
+use super::board::{Board, Decode, Done, Read, Task};
+use super::driver::now;
+use super::reader;
+use super::step::{Arrived, OpenStep, Step};
+use crate::decode::Reject;
+use crate::decode::batch::{BlockOrigin, RejectedLine};
+use crate::decode::decoder::Decoder;
+use crate::session::Rejected;
 
-use crate::alert::build::{Builder, Draft};
-use crate::base::Timestamp;
-use crate::decode::batch::{Batch, BlockOrigin, Decoder};
-use crate::matcher::shard::{Matcher, RuleCounters};
-use crate::plan::Ruleset;
-use crate::session::match_released;
-use crate::time::sequencer::Released;
-
-/// A block to decode; its number puts the batch back in order.
-#[derive(Debug)]
-pub(super) struct DecodeTask {
-    pub(super) number: u64,
-    pub(super) bytes: Vec<u8>,
-    pub(super) origin: BlockOrigin,
-}
-
-/// What every shard does next.
-#[derive(Debug)]
-pub(super) enum ShardTask {
-    /// Match these events, then decide deadlines before the watermark. Time began at the second time, if it has.
-    Match(Arc<Released>, Timestamp, Option<Timestamp>),
-    /// Go on with tables that were read anew.
-    Tables(Arc<Ruleset>),
-    /// Say what is open, then decide everything; clocks go on only if what is undecided counts.
-    Finish(bool),
-}
-
-/// What a shard did.
-#[derive(Debug)]
-pub(super) enum ShardDone {
-    Matched(Vec<Draft>),
-    /// The new tables are in use.
-    Swapped,
-    Finished(Box<ShardEnd>),
-}
-
-/// The end of a shard.
-#[derive(Debug)]
-pub(super) struct ShardEnd {
-    /// What time going on would still bring.
-    pub(super) drafts: Vec<Draft>,
-    pub(super) counters: Vec<RuleCounters>,
-    pub(super) open: Vec<(usize, usize)>,
-}
-
-/// The ends of a worker's channels.
-#[derive(Debug)]
-pub(super) struct Wiring {
-    pub(super) decode: Receiver<DecodeTask>,
-    pub(super) decoded: Sender<(u64, Batch)>,
-    pub(super) shard: Receiver<ShardTask>,
-    pub(super) done: Sender<ShardDone>,
-}
-
-/// What a worker owns.
-#[derive(Debug)]
+/// What a thread owns: a decoder, which has scratch memory.
 pub(super) struct Worker {
+    pub(super) board: Arc<Board>,
     pub(super) decoder: Decoder,
-    pub(super) matcher: Matcher,
-    pub(super) builder: Arc<Builder>,
-    /// Its shard, and how many there are.
-    pub(super) shard: (usize, usize),
-    pub(super) full_evidence: bool,
+    /// Of the tables that the decoder uses.
+    pub(super) edition: u64,
 }
 
 impl Worker {
-    /// Works until the driver hangs up.
-    pub(super) fn start(mut self, wiring: Wiring) -> thread::JoinHandle<()> {
+    /// Starts a thread that works until all is over.
+    pub(super) fn start(mut self, me: usize) -> thread::JoinHandle<()> {
         thread::spawn(move || {
-            let mut decode = wiring.decode;
-            loop {
-                // Matching first: it frees memory, decoding takes it.
-                select_biased! {
-                    recv(wiring.shard) -> task => {
-                        let Ok(task) = task else { return };
-                        if wiring.done.send(self.shard_task(task)).is_err() {
-                            return;
-                        }
-                    }
-                    recv(decode) -> task => match task {
-                        Ok(DecodeTask { number, bytes, origin }) => {
-                            if wiring.decoded.send((number, self.decoder.decode(bytes, origin))).is_err() {
-                                return;
-                            }
-                        }
-                        Err(_) => decode = never(),
-                    }
-                }
+            let _closer = Closer(Arc::clone(&self.board));
+            let mut done = None;
+            while let Some((task, edition)) = self.board.turn(me, done.take(), Duration::MAX) {
+                self.keep_up(edition);
+                done = self.perform(task).ok();
             }
         })
     }
 
-    fn shard_task(&mut self, task: ShardTask) -> ShardDone {
-        let mut found = Vec::new();
-        match task {
-            ShardTask::Match(released, watermark, start) => {
-                if let Some(start) = start {
-                    self.matcher.begin(start, &mut found);
-                }
-                match_released(&mut self.matcher, &released, Some(self.shard), self.full_evidence, &mut found);
-                self.matcher.advance(watermark, &mut found);
-                ShardDone::Matched(found.into_iter().map(|f| self.builder.build(f)).collect())
-            }
-            ShardTask::Tables(rules) => {
-                self.decoder.set_tables(&rules);
-                self.matcher.set_tables(&rules);
-                Arc::make_mut(&mut self.builder).set_tables(&rules);
-                ShardDone::Swapped
-            }
-            ShardTask::Finish(flush) => {
-                let open = self.matcher.open();
-                let counters = self.matcher.counters().to_vec();
-                self.matcher.end(flush);
-                self.matcher.advance(Timestamp::MAX, &mut found);
-                let drafts = found.into_iter().map(|f| self.builder.build(f)).collect();
-                ShardDone::Finished(Box::new(ShardEnd { drafts, counters, open }))
-            }
+    /// Takes over tables that were read anew.
+    pub(super) fn keep_up(&mut self, edition: u64) {
+        if self.edition != edition {
+            let rules = Arc::clone(&self.board.lock().rules);
+            self.decoder.set_tables(&rules);
+            self.edition = edition;
         }
+    }
+
+    /// Does a task.
+    ///
+    /// # Errors
+    /// It is the driver's: to collect a step.
+    pub(super) fn perform(&mut self, task: Task) -> Result<Done, OpenStep> {
+        match task {
+            Task::Read { input, mut source, memory } => {
+                let read = reader::read(&mut *source, memory);
+                let decode = self.board.have_read(input, source, read, now());
+                Ok(self.decode(decode))
+            }
+            Task::Decode(decode) => Ok(self.decode(decode)),
+            Task::Sequence { mut sequencer, arrived } => {
+                let step = Step::next(&mut sequencer, arrived);
+                Ok(Done::Sequenced { sequencer, step })
+            }
+            Task::Match { at, mut shard, number, step } => {
+                let drafts = shard.take(&step);
+                Ok(Done::Matched { at, shard, number, drafts })
+            }
+            Task::Collect(open) => Err(open),
+        }
+    }
+
+    fn decode(&mut self, Decode { number, input, read, arrival, memory: mut batch }: Decode) -> Done {
+        let block = match read {
+            Read::Block(block) => block,
+            Read::Failed(failure) => {
+                return Done::Arrived { number, arrived: Arrived::End { input, failure: Some(failure) } };
+            }
+            Read::Ended => return Done::Arrived { number, arrived: Arrived::End { input, failure: None } },
+        };
+        let overlong = block.overlong.map(|(line, offset)| {
+            let (reason, text) = (Reject::LineTooLong, String::new());
+            let line_text = RejectedLine { line: 0, start: 0, column: 0, reason, text };
+            Rejected { input: input as u16, line, offset, line_text }
+        });
+        let origin = BlockOrigin { input: input as u16, first_line: block.first_line, offset: block.offset, arrival };
+        let memory = Arc::get_mut(&mut batch).expect("memory is lent to one thread at a time");
+        self.decoder.decode_into(memory, block.bytes, origin);
+        Done::Arrived { number, arrived: Arrived::Batch { batch, overlong } }
+    }
+}
+
+/// Sends everybody home when its thread ends, in whatever way: nobody waits for a thread that has panicked.
+pub(super) struct Closer(pub(super) Arc<Board>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use super::arrived::Arrived;
 use super::shard::{Found, Matcher};
 use crate::base::{RuleId, Timestamp, Value};
+use crate::decode::batch::shard_of;
 use crate::decode::slot::{Arena, Slot};
 use crate::decode::view::LineView;
 use crate::plan::Ruleset;
@@ -48,7 +49,7 @@ impl Schedule {
     }
 
     fn mine(&self, hash: u64) -> bool {
-        self.shard.is_none_or(|(mine, of)| (hash % of as u64) as usize == mine)
+        self.shard.is_none_or(|(mine, of)| shard_of(hash, of) == mine)
     }
 }
 

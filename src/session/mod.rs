@@ -18,7 +18,8 @@ use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
 use crate::alert::{Alert, Evidence};
 use crate::base::{Duration, Limits, RuleId, Timestamp};
-use crate::decode::batch::{Batch, BatchStats, BlockOrigin, DecodeConfig, Decoder, RejectedLine};
+use crate::decode::batch::{Batch, BatchStats, BlockOrigin, RejectedLine, shard_of};
+use crate::decode::decoder::{DecodeConfig, Decoder};
 use crate::decode::{Reject, TimeConfig};
 use crate::matcher::Arrived;
 use crate::matcher::shard::{Found, Matcher};
@@ -371,12 +372,10 @@ pub(crate) fn match_released(
             }
         }
         Released::Records(records) => {
-            for (batch, record) in records {
-                let record = &batch.records[*record as usize];
+            for (batch, record) in records.iter() {
+                let record = &batch.records[record as usize];
                 for hit in &batch.hits[record.first_hit as usize..record.end_hit as usize] {
-                    if matcher.is_level(hit.rule, 0)
-                        && shard.is_none_or(|(mine, of)| (hit.hash % of as u64) as usize == mine)
-                    {
+                    if matcher.is_level(hit.rule, 0) && shard.is_none_or(|(mine, of)| shard_of(hit.hash, of) == mine) {
                         feed(matcher, batch, hit, full_evidence, found);
                     }
                 }
@@ -429,6 +428,6 @@ pub(crate) fn feed_upper(collector: &mut Collector, rules: &Ruleset, released: &
                 }
             }
         }
-        Released::Records(records) => records.iter().for_each(|(batch, at)| take(batch, *at)),
+        Released::Records(records) => records.iter().for_each(|(batch, at)| take(batch, at)),
     }
 }

@@ -80,11 +80,10 @@ struct SavedSession {
     rejects: Vec<u64>,
 }
 
-fn held(events: &[(Arc<Batch>, u32)]) -> Vec<HeldLine> {
+fn held<'a>(events: impl Iterator<Item = (&'a Arc<Batch>, u32)>) -> Vec<HeldLine> {
     events
-        .iter()
         .map(|(batch, at)| {
-            let record = &batch.records[*at as usize];
+            let record = &batch.records[at as usize];
             HeldLine {
                 input: batch.input,
                 line: batch.seq(record).line(),
@@ -119,7 +118,7 @@ impl Session {
                 waiting: held(self.sequencer.waiting()),
             },
             collector: self.collector.save(),
-            inputs: held(self.collector.inputs()),
+            inputs: held(self.collector.inputs().iter().map(|(batch, at)| (batch, *at))),
             places: self.places.clone(),
             arrival: self.arrival,
             no_key: self.no_key.clone(),

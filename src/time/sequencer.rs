@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::held::{Held, Records};
 use crate::base::{Duration, Timestamp};
 use crate::decode::batch::Batch;
 
@@ -47,8 +48,8 @@ struct SourceClock {
 pub enum Released {
     /// All events of the batch, as they stand.
     Whole(Arc<Batch>),
-    /// These records.
-    Records(Vec<(Arc<Batch>, u32)>),
+    /// These records: those of the events held back, and of the batch itself, that some rule can use.
+    Records(Records),
 }
 
 /// What one push or advance gave.
@@ -86,7 +87,7 @@ pub struct Sequencer {
     sources: Vec<SourceClock>,
     watermark: Timestamp,
     start: Option<Timestamp>,
-    waiting: Vec<(Arc<Batch>, u32)>,
+    held: Held,
     /// Counts so far.
     pub stats: OrderStats,
 }
@@ -97,10 +98,10 @@ impl Sequencer {
         let clock = SourceClock { newest: Timestamp::MIN, first: None, idle: false, ended: false };
         Self {
             sources: vec![clock; config.sources.max(1)],
+            held: Held::new(config.sources.max(1)),
             config,
             watermark: Timestamp::MIN,
             start: None,
-            waiting: Vec::new(),
             stats: OrderStats::default(),
         }
     }
@@ -115,9 +116,9 @@ impl Sequencer {
         self.sources.get(source).map_or(Timestamp::MIN, |s| s.newest)
     }
 
-    /// Events held back.
-    pub fn waiting(&self) -> &[(Arc<Batch>, u32)] {
-        &self.waiting
+    /// Events held back that some rule can use, in order.
+    pub fn waiting(&self) -> impl Iterator<Item = (&Arc<Batch>, u32)> {
+        self.held.iter()
     }
 
     /// Takes a batch.
@@ -126,7 +127,7 @@ impl Sequencer {
         self.sources[source].idle = false;
         let plain = self.config.lateness == Duration::ZERO
             && self.sources.len() == 1
-            && self.waiting.is_empty()
+            && self.held.is_empty()
             && batch.ordered
             && self.config.from.is_none()
             && self.config.to.is_none();
@@ -140,7 +141,7 @@ impl Sequencer {
             self.watermark = self.watermark.max(high);
             return self.progress(Released::Whole(batch), Vec::new(), Vec::new());
         }
-        let (mut late, mut quarantined) = (Vec::new(), Vec::new());
+        let (mut late, mut quarantined, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for (i, record) in batch.records.iter().enumerate() {
             let ts = record.ts;
             if self.config.from.is_some_and(|from| ts < from) || self.config.to.is_some_and(|to| ts >= to) {
@@ -168,8 +169,9 @@ impl Sequencer {
                 self.sources[source].newest = ts;
                 self.advance_watermark();
             }
-            self.waiting.push((Arc::clone(&batch), i as u32));
+            kept.push(i as u32);
         }
+        self.held.hold(source, &batch, kept.into_iter());
         let released = self.release();
         self.progress(released, late, quarantined)
     }
@@ -207,9 +209,8 @@ impl Sequencer {
         if let Some(newest) = self.sources.iter().map(|s| s.newest).max() {
             self.watermark = self.watermark.max(newest);
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        sort(&mut waiting);
-        self.progress(Released::Records(waiting), Vec::new(), Vec::new())
+        let rest = self.held.release(|_| true);
+        self.progress(Released::Records(rest), Vec::new(), Vec::new())
     }
 
     /// Sets the clocks of a restored state.
@@ -223,9 +224,8 @@ impl Sequencer {
 
     /// Puts back an event that a restored state held back.
     pub fn restore_waiting(&mut self, batch: Arc<Batch>) {
-        for i in 0..batch.records.len() {
-            self.waiting.push((Arc::clone(&batch), i as u32));
-        }
+        let source = usize::from(batch.input).min(self.sources.len() - 1);
+        self.held.hold(source, &batch, 0..batch.records.len() as u32);
     }
 
     /// Largest event times by source, for saving.
@@ -250,11 +250,7 @@ impl Sequencer {
         let several = self.sources.len() > 1;
         let watermark = self.watermark;
         let ready = |ts: Timestamp| if several { ts < watermark } else { ts <= watermark };
-        let (mut out, rest): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).partition(|(batch, i)| ready(batch.records[*i as usize].ts));
-        self.waiting = rest;
-        sort(&mut out);
-        Released::Records(out)
+        Released::Records(self.held.release(ready))
     }
 
     /// Where time began, once it has.
@@ -274,11 +270,4 @@ impl Sequencer {
         }
         Progress { released, watermark: self.watermark, start: self.start, late, quarantined }
     }
-}
-
-fn sort(events: &mut [(Arc<Batch>, u32)]) {
-    events.sort_by_key(|(batch, i)| {
-        let record = &batch.records[*i as usize];
-        (record.ts, batch.seq(record))
-    });
 }

@@ -43,7 +43,7 @@ fn real_events_give_the_same_values() {
         time.fields.iter().cloned().chain(own).chain([vec!["eventTime".to_owned()]]).collect();
     let trie = PathTrie::new(&paths);
     let ids = [0, 1, 2, 3, paths.len() - 1].map(FieldId::from).to_vec();
-    let reader = TimeReader::new(ids, time.format);
+    let mut reader = TimeReader::new(ids, time.format);
     let mut arena = Arena::default();
     let mut slots = vec![Slot::Missing; trie.fields()];
     let mut stats = ScanStats::default();

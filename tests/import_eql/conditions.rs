@@ -255,8 +255,8 @@ impl Cond {
                         let order = match (x, &b) {
                             (Value::Number(x), Value::Number(y)) => x.as_f64()?.partial_cmp(&y.as_f64()?),
                             (Value::String(x), Value::String(y)) => Some(x.cmp(y)),
-                            // A number and a text have no order.
-                            _ => return Some(false),
+                            // A number and a text have no order: which is greater is missing, and `not` of it too.
+                            _ => return None,
                         }?;
                         Some(match op {
                             "<" => order.is_lt(),

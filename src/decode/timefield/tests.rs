@@ -156,9 +156,9 @@ fn every_day_of_eight_centuries_is_where_the_calendar_has_it() {
 
 #[test]
 fn the_first_field_that_is_there_counts() {
-    let reader = TimeReader::new(vec![FieldId(1), FieldId(0)], TimeFormat::Auto);
+    let mut reader = TimeReader::new(vec![FieldId(1), FieldId(0)], TimeFormat::Auto);
     let arena = Arena::default();
-    let read = |slots: [Slot; 2]| reader.read(&slots, "nonsense", &arena);
+    let mut read = |slots: [Slot; 2]| reader.read(&slots, "nonsense", &arena);
     assert_eq!(read([Slot::Int(1), Slot::Int(2)]), EventTime::At(Timestamp(2_000_000_000)));
     assert_eq!(read([Slot::Int(1), Slot::Missing]), EventTime::At(Timestamp(1_000_000_000)));
     assert_eq!(read([Slot::Int(1), Slot::Str { start: 0, len: 8 }]), EventTime::Unusable);

@@ -132,6 +132,11 @@ impl<R: Read> BlockReader<R> {
         &self.name
     }
 
+    /// Whether it waits until a block is full, since the end of its input is already there.
+    pub fn fills(&self) -> bool {
+        self.options.fill
+    }
+
     /// The place after everything that was given out.
     pub fn position(&self) -> Position {
         self.dropping.map_or(self.at, |dropped| dropped.at)

@@ -13,10 +13,21 @@ pub use error::SourceError;
 pub use follow::{FollowOptions, Following, follow};
 pub use open::{Input, STDIN, open, open_at, open_reader};
 
-impl<R: std::io::Read + Send> crate::engine::Source for BlockReader<R> {
-    fn next_block(&mut self) -> Result<Option<crate::engine::SourceBlock>, crate::engine::SourceFailure> {
-        let block = BlockReader::next_block(self).map_err(|e| crate::engine::SourceFailure(e.to_string()))?;
-        Ok(block.map(|block| crate::engine::SourceBlock {
+use crate::engine::{Source, SourceBlock, SourceFailure};
+
+impl<R: std::io::Read + Send> Source for BlockReader<R> {
+    fn may_wait(&self) -> bool {
+        !self.fills()
+    }
+
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        self.next_block_in(Vec::new())
+    }
+
+    fn next_block_in(&mut self, memory: Vec<u8>) -> Result<Option<SourceBlock>, SourceFailure> {
+        let mut block = Block { bytes: memory, ..Block::default() };
+        let more = self.read_block(&mut block).map_err(|e| SourceFailure(e.to_string()))?;
+        Ok(more.then(|| SourceBlock {
             bytes: block.bytes,
             first_line: block.at.line,
             offset: block.at.offset,
