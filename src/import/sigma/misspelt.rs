@@ -48,7 +48,8 @@ pub(super) fn report(sources: &[(SourceId, Vec<Document>)], problems: &mut Vec<D
                 continue;
             }
             if let Some(near) = slip(name, known.iter().copied()) {
-                let message = format!("the field `{name}` is asked for here alone, and `{near}` is a field of such events");
+                let message =
+                    format!("the field `{name}` is asked for here alone, and `{near}` is a field of such events");
                 let report = Diagnostic::warning(codes::UNKNOWN_FIELD_HINT, message, place.span, "looks misspelt");
                 problems.push(report.help(format!("did you mean `{near}`?")));
             }

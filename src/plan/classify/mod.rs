@@ -15,8 +15,8 @@ mod witness;
 
 use smallvec::SmallVec;
 
-pub use self::line::plain;
 use self::line::LineTest;
+pub use self::line::plain;
 use self::node::{Candidate, Entry, Index, IndexBuilder, Map, Target};
 use self::witness::Clause;
 use super::call::value_text;

@@ -212,14 +212,8 @@ impl<'a> IndexBuilder<'a> {
         lit: Vec<(u32, Vec<Passing>)>,
         same: &mut Map<Vec<(usize, u64, u64)>, u32>,
     ) -> FieldNode {
-        let mut node = FieldNode {
-            field,
-            equal: Map::default(),
-            folded: Map::default(),
-            held: None,
-            present: None,
-            line: None,
-        };
+        let mut node =
+            FieldNode { field, equal: Map::default(), folded: Map::default(), held: None, present: None, line: None };
         let (mut literals, mut held): (Vec<&'a str>, Vec<Target>) = (Vec::new(), Vec::new());
         for (atom, passing) in lit {
             let atom: &'a Atom = self.atoms[atom as usize];
