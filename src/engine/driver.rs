@@ -315,7 +315,7 @@ impl<'a> Driver<'a> {
         let mut state = board.lock();
         let sequencer = state.sequencer.as_mut().expect("nobody puts anything in order once all is collected");
         let progress = sequencer.finish();
-        let order = sequencer.stats;
+        let order = sequencer.stats.clone();
         let watermark = progress.watermark;
         state.add_step(Step::of(progress));
         drop(state);
