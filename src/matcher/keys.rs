@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::chunks::Chunks;
 use super::past::Past;
 use super::state::RunState;
 use crate::base::Timestamp;
@@ -66,7 +67,7 @@ const _: () = assert!(size_of::<Slot>() <= 24);
 #[derive(Debug)]
 pub struct KeyTable {
     index: HashTable<u32>,
-    slots: Vec<Slot>,
+    slots: Chunks<Slot>,
     free: Vec<u32>,
     /// Live slots, roughly in the order in which they came alive; some have been freed since.
     live: VecDeque<u32>,
@@ -141,7 +142,7 @@ impl KeyTable {
     pub fn new(room: usize) -> Self {
         Self {
             index: HashTable::new(),
-            slots: Vec::new(),
+            slots: Chunks::new(),
             free: Vec::new(),
             live: VecDeque::new(),
             room,

@@ -7,6 +7,7 @@
 //! `(@ts, @seq)`, and [`Matcher::advance`] decides what lies before a watermark.
 
 pub mod arrived;
+mod chunks;
 pub mod counter;
 pub mod enumerate;
 pub mod keys;
