@@ -12,7 +12,6 @@ pub enum Peer {
     Siddhi,
     /// Siddhi fed with events that are decoded already; only the thread that matches is measured.
     SiddhiReady,
-    Varpulis,
 }
 
 impl Peer {
@@ -21,7 +20,6 @@ impl Peer {
         match self {
             Self::Flink => "Flink CEP",
             Self::Siddhi | Self::SiddhiReady => "Siddhi",
-            Self::Varpulis => "Varpulis",
         }
     }
 
@@ -47,9 +45,6 @@ pub const CASES: &[Case] = &[
     Case { peer: Peer::Siddhi, patterns: &["part"] },
     Case { peer: Peer::SiddhiReady, patterns: &["filter"] },
     Case { peer: Peer::SiddhiReady, patterns: &["part"] },
-    Case { peer: Peer::Varpulis, patterns: &["filter"] },
-    Case { peer: Peer::Varpulis, patterns: &["pair"] },
-    Case { peer: Peer::Varpulis, patterns: &["chain"] },
 ];
 
 impl Case {
@@ -73,13 +68,6 @@ impl Case {
                 if self.peer == Peer::SiddhiReady {
                     command.arg("ready");
                 }
-                command
-            }
-            Peer::Varpulis => {
-                let mut command = Command::new(peers.varpulis());
-                command.args(["simulate", "--streaming", "--quiet", "--workers", "1", "--program"]);
-                command.arg(here().join("varpulis").join(self.patterns[0]).with_extension("vpl"));
-                command.arg("--events").arg(stream);
                 command
             }
         }

@@ -25,7 +25,7 @@ pub fn matches(case: &Case, count: u64) -> Vec<Found> {
                 sum = sum.wrapping_add(fingerprint(first, last));
             }
         }
-        Found { pattern: (*pattern).to_owned(), matches, sum: Some(sum) }
+        Found { pattern: (*pattern).to_owned(), matches, sum }
     };
     let mut found: Vec<Found> = case.patterns.iter().map(one).collect();
     found.sort();
@@ -42,8 +42,6 @@ fn finder(case: &Case, pattern: &str) -> Finder {
         "login5skip" => Box::new(failures),
         "filter" => Box::new(filter),
         "part" => Box::new(|events| chains(events, &["A", "B"], |gap| gap <= 10 * MINUTE)),
-        "pair" => Box::new(|events| chains(events, &["A", "B"], |_| true)),
-        "chain" => Box::new(|events| chains(events, &["A", "B", "C", "search"], |_| true)),
         _ => unreachable!("{} has an unknown pattern {pattern}", case.name()),
     }
 }

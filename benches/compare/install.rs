@@ -11,8 +11,6 @@ use crate::cases::{Peer, here};
 const FLINK: (&str, &str) = ("apache-flink-libraries", "2.3.0");
 /// The Python package that carries the jars of Siddhi 5.1.7.
 const SIDDHI: (&str, &str) = ("pysiddhi", "5.1.0");
-/// The newest release of Varpulis that builds from the registry.
-const VARPULIS: (&str, &str) = ("varpulis-cli", "0.9.0");
 
 /// Where the peers are.
 pub struct Peers {
@@ -28,12 +26,6 @@ impl Peers {
             peers.with_pip(FLINK);
             peers.with_pip(SIDDHI);
             peers.compile();
-        }
-        if any(&[Peer::Varpulis]) && !peers.varpulis().exists() {
-            eprintln!("installing {} {} (some minutes, once)", VARPULIS.0, VARPULIS.1);
-            let mut command = Command::new(env!("CARGO"));
-            command.args(["install", VARPULIS.0, "--version", VARPULIS.1, "--locked", "--root"]);
-            done(command.arg(place.join("varpulis")));
         }
         peers
     }
@@ -79,16 +71,11 @@ impl Peers {
         path
     }
 
-    pub fn varpulis(&self) -> PathBuf {
-        self.place.join("varpulis/bin/varpulis")
-    }
-
     /// The version of a peer.
     pub fn version(peer: Peer) -> &'static str {
         match peer {
             Peer::Flink => FLINK.1,
             Peer::Siddhi | Peer::SiddhiReady => "5.1.7",
-            Peer::Varpulis => VARPULIS.1,
         }
     }
 }

@@ -72,7 +72,7 @@ impl Row {
         let output = peers.place.join("output");
         let peer = |input: &Path| {
             let usage = measure::run(&mut case.peer_command(peers, input), &output);
-            measure::printed(usage, &output, case)
+            measure::printed(usage, &output)
         };
         let ours = |input: &Path| {
             let usage = measure::run(&mut case.command(input), &output);

@@ -40,15 +40,8 @@ impl Usage {
 pub struct Found {
     pub pattern: String,
     pub matches: u64,
-    /// The sum of the fingerprints of the matches. `None` where an engine does not tell what a match binds.
-    pub sum: Option<u64>,
-}
-
-impl Found {
-    /// Whether two engines found the same, as far as both tell.
-    pub fn agrees(&self, other: &Self) -> bool {
-        self.matches == other.matches && self.sum.zip(other.sum).is_none_or(|(a, b)| a == b)
-    }
+    /// The sum of the fingerprints of the matches.
+    pub sum: u64,
 }
 
 /// Runs a program to its end, its standard output to a file.
@@ -65,9 +58,8 @@ pub fn run(command: &mut Command, output: &Path) -> Usage {
     Usage { cpu, wall, peak: ended.rusage.maxrss >> 20 }
 }
 
-/// Reads what a peer printed: `found PATTERN MATCHES SUM`, and `cpu SECONDS` if only a part of its work counts. Varpulis
-/// says how many events it put out.
-pub fn printed(mut usage: Usage, output: &Path, case: &Case) -> (Usage, Vec<Found>) {
+/// Reads what a peer printed: `found PATTERN MATCHES SUM`, and `cpu SECONDS` if only a part of its work counts.
+pub fn printed(mut usage: Usage, output: &Path) -> (Usage, Vec<Found>) {
     let text = fs::read_to_string(output).expect("the peer prints text");
     let mut found = Vec::new();
     for line in text.lines() {
@@ -76,12 +68,7 @@ pub fn printed(mut usage: Usage, output: &Path, case: &Case) -> (Usage, Vec<Foun
             ["found", pattern, matches, sum] => found.push(Found {
                 pattern: (*pattern).to_owned(),
                 matches: matches.parse().expect("a number of matches"),
-                sum: Some(sum.parse::<i64>().expect("a sum").cast_unsigned()),
-            }),
-            ["Output", "events", "emitted:", matches] => found.push(Found {
-                pattern: case.patterns[0].to_owned(),
-                matches: matches.parse().expect("a number of matches"),
-                sum: None,
+                sum: sum.parse::<i64>().expect("a sum").cast_unsigned(),
             }),
             ["cpu", seconds] => usage.cpu = seconds.parse().expect("seconds"),
             _ => {}
@@ -104,7 +91,7 @@ pub fn alerts(file: &Path, case: &Case) -> Vec<Found> {
         *matches += 1;
         *sum = sum.wrapping_add(fingerprint(first, last));
     }
-    found.into_iter().map(|(pattern, (matches, sum))| Found { pattern, matches, sum: Some(sum) }).collect()
+    found.into_iter().map(|(pattern, (matches, sum))| Found { pattern, matches, sum }).collect()
 }
 
 /// Milliseconds since 1970.

@@ -33,11 +33,10 @@ pub fn row(case: &Case, events: u64, row: &Row) {
 
 fn line(rules: &str, engine: &str, events: u64, usage: &Usage, start: f64, (found, expected): (&[Found], &[Found])) {
     let matches: Vec<String> = found.iter().map(|found| found.matches.to_string()).collect();
-    let right = found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| a.agrees(b));
     print!(
         "| {rules} | {engine} | {} | {} | {:.2} | {start:.2} | {:.2} | {} | {:.0} |",
         matches.join(" + "),
-        if right { "yes" } else { "no" },
+        if found == expected { "yes" } else { "no" },
         usage.cpu,
         usage.wall,
         usage.peak,

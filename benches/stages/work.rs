@@ -58,6 +58,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "match/latest-run", items: EVENTS, prepare: || matched(LATEST_RUN, StrategyKind::LatestRun) },
     Stage { name: "match/absence", items: EVENTS, prepare: || matched(ABSENCE, StrategyKind::LatestRun) },
     Stage { name: "match/pending", items: EVENTS, prepare: || matched(PENDING, StrategyKind::Pending) },
+    Stage { name: "match/enumerate", items: EVENTS, prepare: || matched(ENUMERATE, StrategyKind::Enumerate) },
     Stage { name: "match/runs", items: EVENTS, prepare: || matched(RUNS, StrategyKind::Runs) },
     Stage { name: "alert/json", items: ALERTS, prepare: || rendered(Format::Json) },
     Stage { name: "alert/ecs", items: ALERTS, prepare: || rendered(Format::Ecs) },
@@ -73,6 +74,7 @@ const COUNTER: &str = "rule r { by user match { f: at least 5 of failed } within
 const LATEST_RUN: &str = "rule r { by user match { f: at least 5 of failed then s: success } within 30s }";
 const ABSENCE: &str = "rule r { by user match { a: A then no B within 5s } }";
 const PENDING: &str = "rule r { by user match { a: A then b: B then c: C } within 20s pick pending }";
+const ENUMERATE: &str = "rule r { by user match { a: A then b: B then c: C } within 10s pick all after match no skip }";
 const RUNS: &str = "rule r { by user match { a: A then b: B where value > a.value then c: C where value > b.value } \
                     within 20s pick each after match skip to next }";
 
@@ -206,7 +208,7 @@ fn compiled(text: String) -> Work {
 /// Every stage at once: all strategies over one stream, alerts as JSON.
 fn whole() -> Work {
     let mut text = String::new();
-    for (n, rule) in [STATELESS, COUNTER, LATEST_RUN, ABSENCE, PENDING, RUNS].iter().enumerate() {
+    for (n, rule) in [STATELESS, COUNTER, LATEST_RUN, ABSENCE, PENDING, ENUMERATE, RUNS].iter().enumerate() {
         let _ = writeln!(text, "{}", rule.replacen("rule r ", &format!("rule r{n} "), 1));
     }
     let rules = ruleset(&text);
