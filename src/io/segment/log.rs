@@ -89,8 +89,7 @@ impl Log {
     /// The directory cannot be read or written, or the last file is damaged. Damage in other files shows when they
     /// are read. A damaged file is left as it is.
     pub fn open(dir: &Path, options: LogOptions, disk: Disk) -> Result<(Self, Recovery), LogError> {
-        let options =
-            LogOptions { segment_bytes: options.segment_bytes.clamp(4 << 10, 1 << 30), limit: options.limit };
+        let options = LogOptions { segment_bytes: options.segment_bytes.clamp(4 << 10, 1 << 30), limit: options.limit };
         disk.create_dir(dir).map_err(|error| LogError::disk(dir, "make the directory", error))?;
         let names = disk.names(dir).map_err(|error| LogError::disk(dir, "read the directory", error))?;
         let mut starts: Vec<Position> = names.iter().filter_map(|name| start_of(name)).collect();

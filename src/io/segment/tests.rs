@@ -25,7 +25,8 @@ fn payload(n: usize) -> Vec<u8> {
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(dir).expect("a directory").map(|e| e.expect("an entry").path()).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(dir).expect("a directory").map(|e| e.expect("an entry").path()).collect();
     files.sort();
     files
 }
