@@ -24,9 +24,11 @@ fn open(options: &SpoolOptions) -> Spool {
     Spool::open(options).expect("a spool")
 }
 
+/// The bytes of the log's files.
 fn bytes(options: &SpoolOptions) -> u64 {
     let files = fs::read_dir(&options.directory).expect("a directory").flatten();
-    files.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
+    let logs = files.filter(|file| file.path().extension().is_some_and(|e| e == "log"));
+    logs.map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum()
 }
 
 fn numbers(letters: &[Letter]) -> Vec<u64> {
