@@ -1,5 +1,7 @@
-//! The world outside: where events come from and where alerts go.
+//! The world outside: where events come from, where alerts go, and what is kept on disk between.
 
 pub mod deliver;
+pub mod disk;
+pub mod segment;
 pub mod sink;
 pub mod source;
