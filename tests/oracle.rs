@@ -14,6 +14,7 @@ use oracle::random::Random;
 use oracle::rule::Rule;
 use oracle::select::{self, Outcome, Settings};
 use oracle::{case, gen_rule, gen_stream, parse, render, shrink, valid};
+use tripline::plan::strategy::StrategyKind;
 
 /// How many cases a property gets: its share, in percent, of the whole.
 fn budget(percent: u64) -> u64 {
@@ -404,6 +405,50 @@ fn the_strategies_agree_on_long_streams() {
     }
     assert!(differences.is_empty(), "{} differ, the first:\n{}", differences.len(), differences[0]);
     assert!(alerts > 0);
+}
+
+/// Rules with `pick all` whose matches are enumerated: as the definition has them, all over again after a restart, and as
+/// the general strategy finds them.
+#[test]
+fn what_is_enumerated_is_what_the_definition_says() {
+    let (mut cases, mut alerts, mut differences) = (0, 0, vec![]);
+    for seed in first_seed()..first_seed() + budget(2) {
+        let mut r = Random::new(seed ^ (12 << 40));
+        let mut rule = gen_rule::rule(&mut r);
+        rule.pick = oracle::rule::Pick::All;
+        rule.skip = if r.percent(70) { oracle::rule::Skip::NoSkip } else { oracle::rule::Skip::PastLast };
+        rule.having = None;
+        let text = render::text(&rule);
+        if valid::refusal(&rule).is_some() || !asked_for(&text) {
+            continue;
+        }
+        let Ok(compiled) = engine::ruleset(&render::file(&rule), Way::Chosen) else { continue };
+        if compiled.rules[0].strategy != StrategyKind::Enumerate {
+            continue;
+        }
+        let events = gen_stream::interesting(&mut r, &rule);
+        let settings = settings(seed);
+        let Some(outcome) = select::run_if_small(&rule, &events, settings).filter(|o| !ambiguous(o)) else { continue };
+        cases += 1;
+        alerts += outcome.alerts.len();
+        let ways = [Way::Chosen, Way::Restored, Way::Runs];
+        let fails = |rule: &Rule, events: &[Event]| {
+            if valid::refusal(rule).is_some() {
+                return None;
+            }
+            let outcome = select::run_if_small(rule, events, settings).filter(|o| !ambiguous(o))?;
+            engine_differs_from(&outcome, rule, events, settings, &ways)
+        };
+        if fails(&rule, &events).is_some() {
+            let (rule, events) = shrink::shrink(&rule, &events, &|rule, events| fails(rule, events).is_some());
+            let stream = events.iter().map(Event::compact).collect::<Vec<_>>().join(" ");
+            let why = fails(&rule, &events).expect("it still fails");
+            differences.push(format!("PROPTEST_SEED={seed}\n{}-- {stream}\n{why}", render::text(&rule)));
+        }
+    }
+    println!("{cases} rules are enumerated, {alerts} alerts");
+    assert!(differences.is_empty(), "{} of {cases} differ, the first:\n{}", differences.len(), differences[0]);
+    assert!(alerts > cases, "{alerts} alerts of {cases} rules");
 }
 
 /// Streams made for the rule, near misses among them: they reach further into a rule than random ones.

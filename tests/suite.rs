@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "absent_group.txt",
     "aggregates.txt",
     "all.txt",
+    "all_matches.txt",
     "alternation.txt",
     "asof.txt",
     "behind.txt",

@@ -13,7 +13,10 @@ pub fn rows(rule: &Rule, ruleset: &Ruleset) -> Vec<(&'static str, String)> {
     }
     rows.push(("timers", timers(rule)));
     let ways = rule.alternatives.len();
-    if ways > 0 {
+    if let Some(automaton) = &rule.automaton {
+        let many = automaton.places.len();
+        rows.push(("places", format!("{many} at which partial matches wait; an event touches those that take it")));
+    } else if ways > 0 {
         rows.push(("ways", format!("{ways}, each searched for what an event completes; one buffer a key for all")));
     }
     if !rule.computed_parts.is_empty() || rule.computed_within.is_some() {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use tripline::compile::CompileOptions;
+use tripline::matcher::Matcher;
 use tripline::matcher::state::Memory;
 use tripline::plan::ruleset::{Rule, Ruleset};
 use tripline::syntax::ast::{
@@ -22,6 +23,7 @@ use super::wording::{Wording, count};
 pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
     let selection = rules::select(&args.paths, &args.only, options, terminal)?;
     let mut text = String::new();
+    let mut matcher = Memory::matcher(&selection.ruleset);
     for rule in selection.rules() {
         if !text.is_empty() {
             text.push('\n');
@@ -29,7 +31,8 @@ pub fn run(args: &ExplainArgs, options: &CompileOptions, terminal: Terminal) -> 
         let mut page = Page { out: &mut text, color: terminal.color_out };
         page.rule(rule, &selection);
         if let Some(plan) = selection.ruleset.rule(&rule.name.name) {
-            page.automaton(&drawing::draw(rule, Wording::new(&selection.texts.sources)), plan, &selection.ruleset);
+            let drawing = drawing::draw(rule, Wording::new(&selection.texts.sources));
+            page.automaton(&drawing, plan, &selection.ruleset, &mut matcher);
         }
         if args.plan
             && let Some(plan) = selection.ruleset.rule(&rule.name.name)
@@ -303,15 +306,14 @@ impl Page<'_> {
     }
 
     /// How it runs: strategy, memory, and the automaton as a table.
-    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset) {
+    fn automaton(&mut self, drawing: &Drawing, rule: &Rule, ruleset: &Ruleset, matcher: &mut Matcher) {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
-        let memory = Memory::of(rule);
-        self.row(
-            "memory",
-            &format!("about {} bytes a key and {} an event it holds; less for keys at rest", memory.key, memory.event),
-        );
+        let memory = Memory::of(rule, matcher);
+        let ready = format!("about {} bytes a key and {} an event it holds", memory.key, memory.event);
+        let at_rest = memory.at_rest.map(|bytes| format!("; {bytes} for a key at rest with one event"));
+        self.row("memory", &(ready + &at_rest.unwrap_or_default()));
         if rule.reads_whole {
             let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
             let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };

@@ -113,6 +113,11 @@ impl Settings {
         }
     }
 
+    /// The directory that paths of the file are relative to.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// A path of the file, seen from the working directory. `-` stays what it is.
     pub fn path(&self, written: &str) -> PathBuf {
         if written == "-" { PathBuf::from(written) } else { self.directory.join(written) }

@@ -1,7 +1,10 @@
 //! Settings with a fixed set of words, each with the words it is written by.
 
-use crate::alert::Evidence;
+use crate::alert::format::Format;
+use crate::alert::{Evidence, Severity};
 use crate::decode::timefield::OnMissing;
+use crate::io::deliver::WhenFull;
+use crate::io::sink::preset::Preset;
 use crate::session::AtEnd;
 
 /// A setting that is one of a few words.
@@ -25,11 +28,46 @@ pub enum OutputFormat {
     Pretty,
     /// One JSON object a line, with the field names of the Elastic Common Schema.
     Ecs,
+    /// One JSON object a line: an OCSF Detection Finding.
+    Ocsf,
+    /// One line in the Common Event Format.
+    Cef,
+    /// One line in the Log Event Extended Format.
+    Leef,
+    /// One line: a syslog message.
+    Rfc5424,
+}
+
+impl OutputFormat {
+    /// The rendering; `color` is for people.
+    pub fn rendering(self, color: bool) -> Format {
+        match self {
+            Self::Json => Format::Json,
+            Self::Pretty => Format::Pretty { color },
+            Self::Ecs => Format::Ecs,
+            Self::Ocsf => Format::Ocsf,
+            Self::Cef => Format::Cef,
+            Self::Leef => Format::Leef,
+            Self::Rfc5424 => Format::Rfc5424,
+        }
+    }
+
+    /// Whether it is one JSON value.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ecs | Self::Ocsf)
+    }
 }
 
 impl Choice for OutputFormat {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("json", Self::Json), ("pretty", Self::Pretty), ("ecs", Self::Ecs)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("json", Self::Json),
+        ("pretty", Self::Pretty),
+        ("ecs", Self::Ecs),
+        ("ocsf", Self::Ocsf),
+        ("cef", Self::Cef),
+        ("leef", Self::Leef),
+        ("rfc5424", Self::Rfc5424),
+    ];
 }
 
 impl Choice for OnMissing {
@@ -43,4 +81,29 @@ impl Choice for AtEnd {
 impl Choice for Evidence {
     const WORDS: &'static [(&'static str, Self)] =
         &[("full", Self::Full), ("fields", Self::Fields), ("ids", Self::Ids)];
+}
+
+impl Choice for Severity {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("info", Self::Info),
+        ("low", Self::Low),
+        ("medium", Self::Medium),
+        ("high", Self::High),
+        ("critical", Self::Critical),
+    ];
+}
+
+impl Choice for WhenFull {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("block", Self::Block), ("drop_oldest", Self::DropOldest), ("drop_new", Self::DropNew)];
+}
+
+impl Choice for Preset {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("slack", Self::Slack),
+        ("teams", Self::Teams),
+        ("pagerduty", Self::PagerDuty),
+        ("opsgenie", Self::Opsgenie),
+        ("alertmanager", Self::Alertmanager),
+    ];
 }

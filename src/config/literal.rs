@@ -29,6 +29,26 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration(total))
 }
 
+/// A number of bytes: `100MB`, `1GiB`, `4096`.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let problem = || format!("`{text}` is no size: write a number with a unit, such as 64KiB, 100MB or 1GiB");
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| problem())?;
+    let scale: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(problem()),
+    };
+    number.checked_mul(scale).ok_or_else(problem)
+}
+
 /// A time: RFC 3339, the same without a zone (UTC), or a date (its first moment in UTC).
 pub fn timestamp(text: &str) -> Result<Timestamp, String> {
     let text = text.trim();
@@ -60,6 +80,16 @@ mod tests {
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         for wrong in ["", "5", "5 m", "m", "5x", "-5s", "1.5h", "99999999999d", "5m!"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert_eq!(bytes("100MB"), Ok(100_000_000));
+        assert_eq!(bytes("1 GiB"), Ok(1 << 30));
+        for wrong in ["", "MB", "1.5MB", "-1", "1TB!", "99999999999GiB"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -5,9 +5,9 @@
 
 use crate::syntax::source::{SourceId, Span};
 
-/// The value behind a path of keys, or the key if nothing stands behind it on its line.
-pub(super) fn value(source: SourceId, text: &str, path: &[&str]) -> Span {
-    let mut start = 0;
+/// From a place on, the value behind a path of keys, or the key if nothing stands behind it on its line.
+pub(super) fn value(source: SourceId, text: &str, from: usize, path: &[&str]) -> Span {
+    let mut start = from;
     let mut found = Span::new(source, 0, 0);
     for key in path {
         let Some((at, after)) = key_from(text, start, key) else { break };
@@ -24,6 +24,33 @@ pub(super) fn value(source: SourceId, text: &str, path: &[&str]) -> Span {
         start = after;
     }
     found
+}
+
+/// The value behind a key of the n-th item of a list, or the item's first word.
+pub(super) fn in_item(source: SourceId, text: &str, list: &str, n: usize, key: &str) -> Span {
+    let Some((_, mut at)) = key_from(text, 0, list) else { return Span::new(source, 0, 0) };
+    let mut indent = None;
+    let (mut seen, mut start, mut end) = (0, None, text.len());
+    for line in text[at..].split_inclusive('\n') {
+        let inner = line.trim_start_matches(' ');
+        let depth = line.len() - inner.len();
+        if inner.starts_with("- ") && depth == *indent.get_or_insert(depth) {
+            if start.is_some() {
+                end = at;
+                break;
+            }
+            if seen == n {
+                start = Some(at);
+            }
+            seen += 1;
+        }
+        at += line.len();
+    }
+    let Some(start) = start else { return Span::new(source, 0, 0) };
+    match key_from(&text[..end], start, key) {
+        Some(_) => value(source, &text[..end], start, &[key]),
+        None => word(source, text, start + text[start..end].find(|c| c != ' ' && c != '-').unwrap_or(0)),
+    }
 }
 
 /// The last line that sets a key.

@@ -21,7 +21,7 @@ use crate::syntax::spelling::nearest;
 
 pub use choice::{Choice, OutputFormat};
 pub use literal::{duration, timestamp};
-pub use outputs::{Output, Target};
+pub use outputs::{NetOptions, Output, Target, Text, open};
 
 const NOT_YAML: Code = Code("E0410");
 const UNKNOWN_KEY: Code = Code("E0411");
@@ -58,6 +58,10 @@ pub struct Config {
     pub inputs: Vec<String>,
     /// `outputs`: where alerts go.
     pub outputs: Vec<Output>,
+    /// `dead_letters`: the file for alerts that an output does not take.
+    pub dead_letters: Option<String>,
+    /// `drain`: how long the end of a run waits for outputs that have not delivered everything.
+    pub drain: Option<Duration>,
     /// `rejects`: the file for lines that are no events.
     pub rejects: Option<String>,
     /// `late`: the file for late events.
@@ -82,6 +86,8 @@ struct Written {
     pipelines: Option<OneOrMany>,
     inputs: Option<OneOrMany>,
     outputs: Option<Vec<outputs::Written>>,
+    dead_letters: Option<String>,
+    drain: Option<String>,
     rejects: Option<String>,
     late: Option<String>,
     limits: WrittenLimits,
@@ -123,6 +129,13 @@ enum OneOrMany {
 }
 
 impl OneOrMany {
+    fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+
     fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(one) => vec![one],
@@ -173,6 +186,8 @@ impl Reader<'_> {
             pipelines: w.pipelines.map(OneOrMany::into_vec).unwrap_or_default(),
             inputs: w.inputs.map(OneOrMany::into_vec).unwrap_or_default(),
             outputs: self.outputs(w.outputs.unwrap_or_default()),
+            dead_letters: w.dead_letters,
+            drain: self.duration(&["drain"], w.drain),
             rejects: w.rejects,
             late: w.late,
             limits: self.limits(&w.limits),
@@ -213,18 +228,6 @@ impl Reader<'_> {
         value
     }
 
-    fn outputs(&mut self, written: Vec<outputs::Written>) -> Vec<Output> {
-        let mut all = Vec::with_capacity(written.len());
-        for output in written {
-            let format = self.choice(&["outputs", "format"], output.format).unwrap_or_default();
-            all.push(Output { format, target: output.file.map_or(Target::Stdout, Target::File) });
-        }
-        if all.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
-            self.wrong(&["outputs"], "two outputs write to stdout", "give all but one of them a `file`");
-        }
-        all
-    }
-
     fn limits(&mut self, w: &WrittenLimits) -> Limits {
         let mut limits = Limits::default();
         macro_rules! take {
@@ -253,7 +256,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, key: &[&str], message: &str, help: &str) {
-        let span = locate::value(self.source, self.text, key);
+        let span = locate::value(self.source, self.text, 0, key);
         self.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
     }
 }

@@ -42,8 +42,8 @@ fn everything_is_read() {
     assert_eq!(config.rules, ["rules/"]);
     assert_eq!(config.inputs, ["a.ndjson", "-"]);
     assert_eq!(config.outputs.len(), 2);
-    assert_eq!(config.outputs[0].target, Target::File("alerts.ndjson".to_owned()));
-    assert_eq!(config.outputs[1], Output { format: OutputFormat::Pretty, target: Target::Stdout });
+    assert_eq!(config.outputs[0].target, Target::File { path: "alerts.ndjson".to_owned(), rotation: None });
+    assert_eq!(config.outputs[1], Output::direct(OutputFormat::Pretty, Target::Stdout));
     assert_eq!(config.limits, Limits { runs_per_key: 7, ..Limits::default() });
 }
 

@@ -22,6 +22,10 @@ use crate::plan::key;
 /// Partial matches and events up to which a state is packed; one with more would cost too much to unpack.
 const SMALL: usize = 4;
 
+/// Zeros at the end of a packed state that are left out at most: a state with one event ends with as many things that it
+/// has not.
+const ZEROS: usize = 16;
+
 /// Live keys that one call looks at for packing.
 const LOOKS: usize = 4;
 
@@ -41,7 +45,8 @@ pub struct Live {
 /// What a slot holds.
 #[derive(Clone, Debug)]
 enum Body {
-    /// How much it holds, the length of the key, the key, its [`RunState`]; nothing at all in a free slot.
+    /// How much it holds, the length of the key, the key, its [`RunState`] without the zeros at its end; nothing at all in
+    /// a free slot.
     Packed(Box<[u8]>),
     Live(Box<Live>),
 }
@@ -87,7 +92,10 @@ fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
     bytes.push(u8::try_from(live.run.len()).unwrap_or(u8::MAX));
     bytes = postcard::to_extend(&(live.key.len() as u32), bytes).expect("memory takes any bytes");
     bytes.extend_from_slice(&live.key);
+    let state = bytes.len();
     *scratch = postcard::to_extend(&live.run, bytes).expect("memory takes any bytes");
+    let zeros = scratch[state..].iter().rev().take(ZEROS).take_while(|byte| **byte == 0).count();
+    scratch.truncate(scratch.len() - zeros);
     // Copied, so that the block is no larger than what it holds.
     scratch.as_slice().into()
 }
@@ -102,7 +110,9 @@ fn parts(packed: &[u8]) -> Option<(u8, &[u8], &[u8])> {
 
 fn unpack(packed: &[u8]) -> Option<Live> {
     let (_, key, run) = parts(packed)?;
-    let run = postcard::from_bytes(run).expect("these bytes were packed here");
+    let mut bytes: SmallVec<[u8; 256]> = run.into();
+    bytes.extend_from_slice(&[0; ZEROS]);
+    let run = postcard::from_bytes(&bytes).expect("these bytes were packed here");
     Some(Live { key: key.into(), run, past: None, used: true })
 }
 
@@ -249,6 +259,22 @@ impl KeyTable {
                 self.slots[at as usize].body = Body::Packed(packed);
             }
         }
+    }
+
+    /// Partial matches and events that a slot holds.
+    #[inline]
+    pub fn held(&self, at: u32) -> usize {
+        self.slots.get(at as usize).map_or(0, Slot::held)
+    }
+
+    /// Bytes of a packed key, if one is: its slot, its entry in the index and what is packed.
+    pub fn at_rest(&self) -> Option<usize> {
+        let packed = self.slots.iter().find_map(|slot| match &slot.body {
+            Body::Packed(bytes) if !bytes.is_empty() => Some(bytes.len()),
+            _ => None,
+        })?;
+        // The index holds a number and a control byte a key, and is at most seven eighths full.
+        Some(packed + size_of::<Slot>() + 8 * (size_of::<u32>() + 1) / 7)
     }
 
     /// Keys that hold something at a time, and the partial matches and events that they hold.

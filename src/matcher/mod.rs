@@ -8,6 +8,7 @@
 
 pub mod arrived;
 pub mod counter;
+pub mod enumerate;
 pub mod keys;
 pub mod latest_run;
 pub mod past;

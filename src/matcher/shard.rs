@@ -53,6 +53,9 @@ const LOOKS: usize = 4;
 /// is armed for just that time.
 type Target = (u32, u32);
 
+/// Keys of one rule whose states do not all stay in the caches of a processor.
+const MANY_KEYS: usize = 1 << 13;
+
 /// Keys of one rule that stay live in any case, unless the limit over all rules is lower.
 const LEAST_LIVE_KEYS: usize = 1 << 10;
 
@@ -160,6 +163,11 @@ impl Matcher {
         open.map(|(keys, held)| (held, keys)).collect()
     }
 
+    /// Bytes of a key of a rule that rests, if one does.
+    pub fn at_rest(&self, rule: RuleId) -> Option<usize> {
+        self.tables[rule.index()].at_rest()
+    }
+
     /// Decides every deadline before `watermark`.
     #[inline]
     pub fn advance(&mut self, watermark: Timestamp, out: &mut Vec<Found>) {
@@ -218,7 +226,7 @@ impl Matcher {
             RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
             RunState::Runs(run) => run.on_deadline(&env, time, &mut self.scratch),
             RunState::Pending(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Counter(_) | RunState::Stateless => {}
+            RunState::Counter(_) | RunState::Enumerate(_) | RunState::Stateless => {}
         }
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
@@ -228,6 +236,16 @@ impl Matcher {
         // Everything after this is later than `time`: what ends there can go.
         prune(&env, slot, Timestamp(time.0.saturating_add(1)));
         settle(&env, table, slot_at, rule_at, &mut self.wheel);
+    }
+
+    /// An event for a key comes soon. With many keys, what is held of one is far away in memory; looking for several of
+    /// them one right after the other brings them near at the same time.
+    #[inline]
+    pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
+        let table = &self.tables[rule.index()];
+        if table.len() >= MANY_KEYS {
+            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.held(slot)));
+        }
     }
 
     /// Takes an event for one key of one rule. Deadlines before it must have been decided.
@@ -278,6 +296,7 @@ impl Matcher {
                         run.prune(&env, event.ts);
                         run.on_event(&env, &narrowed, &stats, out, evicted);
                     }
+                    RunState::Enumerate(run) => run.on_event(&env, &narrowed, &stats, out, evicted),
                     RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
                 }
                 if let Some(past) = &mut slot.past {
@@ -354,6 +373,7 @@ fn empty_state(strategy: StrategyKind) -> RunState {
         StrategyKind::Stateless => RunState::Stateless,
         StrategyKind::Counter => RunState::Counter(Box::default()),
         StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
+        StrategyKind::Enumerate => RunState::Enumerate(Box::default()),
         StrategyKind::Runs => RunState::Runs(Box::default()),
         StrategyKind::Pending => RunState::Pending(Box::default()),
     }
@@ -386,6 +406,7 @@ fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value]
 fn prune(env: &RuleEnv<'_>, live: &mut Live, now: Timestamp) {
     match &mut live.run {
         RunState::LatestRun(run) => run.prune(env, now),
+        RunState::Enumerate(run) => run.prune(env.rule, now),
         RunState::Runs(run) => run.prune(env, now),
         RunState::Counter(run) => run.prune(env, now),
         RunState::Pending(run) => run.prune(env, now),
@@ -422,6 +443,7 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
         RunState::Stateless => None,
         RunState::Counter(run) => run.expires(env),
         RunState::LatestRun(run) => run.wakes(env),
+        RunState::Enumerate(run) => run.expires(env.rule),
         RunState::Runs(run) => run.wakes(env),
         RunState::Pending(run) => run.wakes(env),
     };

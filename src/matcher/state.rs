@@ -1,18 +1,25 @@
 //! What one key of a rule holds, by strategy, and what that takes.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::arrived::RuleEnv;
+use super::arrived::{Arrived, RuleEnv};
 use super::counter::Counter;
+use super::enumerate::Enumerate;
 use super::keys::{Live, Slot};
 use super::latest_run::LatestRun;
 use super::past::Past;
 use super::pending::Pending;
 use super::runs::Runs;
-use crate::base::Value;
-use crate::plan::Rule;
-use crate::plan::event::StoredEvent;
+use super::shard::Matcher;
+use crate::base::{Limits, Timestamp, Value, ValueRef};
+use crate::decode::view::LineView;
+use crate::decode::{Arena, Slot as Field};
+use crate::plan::event::{Seq, StoredEvent};
+use crate::plan::key::{self, encode_scalar};
 use crate::plan::ruleset::StrategyKind;
+use crate::plan::{Rule, Ruleset};
 
 /// What one key holds, by strategy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +35,8 @@ pub enum RunState {
     Runs(Box<Runs>),
     /// One pending match a step.
     Pending(Box<Pending>),
+    /// Sets of partial matches.
+    Enumerate(Box<Enumerate>),
 }
 
 impl RunState {
@@ -37,6 +46,7 @@ impl RunState {
             Self::Stateless => true,
             Self::Counter(s) => s.is_empty(),
             Self::LatestRun(s) => s.is_empty(),
+            Self::Enumerate(s) => s.is_empty(),
             Self::Runs(s) => s.is_empty(),
             Self::Pending(s) => s.is_empty(),
         }
@@ -55,29 +65,39 @@ impl RunState {
             Self::Stateless => 0,
             Self::Counter(s) => s.len(),
             Self::LatestRun(s) => s.len(),
+            Self::Enumerate(s) => s.len(),
             Self::Runs(s) => s.len(),
             Self::Pending(s) => s.len(),
         }
     }
 }
 
-/// What a rule's state takes, estimated from the layout of its types: texts are taken to be 16 bytes long.
+/// A time of today, so that it takes as many bytes as one does.
+const MEASURED_AT: i64 = 1_800_000_000_000;
+
+/// Bytes of a text, where that of an event is not known.
+const TEXT: usize = 16;
+
+/// What a rule's state takes: estimated from the layout of its types for keys that are ready for events, measured for
+/// keys at rest. Texts are taken to be 16 bytes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Bytes of a key that holds something, without its events.
     pub key: usize,
     /// Bytes of each event it holds.
     pub event: usize,
+    /// Bytes of a key at rest with its first event; `None` if keys of the rule do not rest.
+    pub at_rest: Option<usize>,
 }
 
 impl Memory {
-    /// The estimate for a rule.
-    pub fn of(rule: &Rule) -> Self {
-        const TEXT: usize = 16;
+    /// Of a rule. Keys at rest are measured in a matcher from [`Memory::matcher`].
+    pub fn of(rule: &Rule, matcher: &mut Matcher) -> Self {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
             StrategyKind::Counter => size_of::<Counter>(),
             StrategyKind::LatestRun => size_of::<LatestRun>(),
+            StrategyKind::Enumerate => size_of::<Enumerate>(),
             StrategyKind::Runs => size_of::<Runs>(),
             StrategyKind::Pending => size_of::<Pending>(),
         };
@@ -86,7 +106,36 @@ impl Memory {
         let index = 8 * (size_of::<u32>() + 1) / 7;
         let key = size_of::<Slot>() + size_of::<Live>() + index + rule.components.len() * TEXT + state + past;
         let fields = rule.kept.len() * (size_of::<Value>() + TEXT) + rule.stats.len() * size_of::<Value>();
-        let shared = 2 * size_of::<usize>() + size_of::<usize>();
-        Self { key, event: shared + size_of::<StoredEvent>() + fields }
+        let shared = match rule.strategy {
+            StrategyKind::Enumerate => 2 * size_of::<usize>() + Enumerate::BYTES_PER_EVENT,
+            _ => 3 * size_of::<usize>(),
+        };
+        Self { key, event: shared + size_of::<StoredEvent>() + fields, at_rest: at_rest(rule, matcher) }
     }
+
+    /// A matcher in which no more than one key of a rule is kept ready.
+    pub fn matcher(ruleset: &Arc<Ruleset>) -> Matcher {
+        Matcher::new(Arc::clone(ruleset), Limits { live_keys: 0, ..Limits::default() }, None)
+    }
+}
+
+/// Puts an event into two keys, and looks at the one that does not stay ready.
+fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
+    if rule.level > 0 || rule.components.is_empty() || rule.handed_over {
+        return None;
+    }
+    let (block, arena) = ("x".repeat(TEXT), Arena::default());
+    let slots = vec![Field::Str { start: 0, len: TEXT as u32 }; matcher.ruleset().fields.len()];
+    let ts = Timestamp::from_millis(MEASURED_AT);
+    let seq = Seq::new(0, 1_000_000);
+    let view = LineView { slots: &slots, text: &block, arena: &arena, ts, arrival: ts, seq, lazy: None };
+    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[] };
+    for first in ["a", "b"] {
+        let mut key = Vec::new();
+        for _ in 0..rule.components.len() {
+            encode_scalar(ValueRef::Str(&format!("{first}{}", &block[1..])), &mut key);
+        }
+        matcher.on_hit(rule.id, &key, key::hash(&key), &event, &mut Vec::new());
+    }
+    matcher.at_rest(rule.id)
 }

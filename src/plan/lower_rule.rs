@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::automaton::Automaton;
 use super::classify::PredSource;
 use super::expr::{Attr, Expr};
 use super::fields::WHOLE_EVENT;
@@ -315,6 +316,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             runs_per_key,
             strategy: strategy::StrategyKind::Runs,
             reason: String::new(),
+            automaton: None,
             level,
             horizon: None,
             hints: super::ruleset::Hints::default(),
@@ -341,6 +343,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         }
         rule.horizon = strategy::horizon(&rule);
         (rule.strategy, rule.reason) = strategy::choose(&rule, self.set.input.force);
+        if rule.strategy == strategy::StrategyKind::Enumerate {
+            rule.automaton = Automaton::of(&rule).ok().map(Box::new);
+        }
         rule.hints = strategy::hints(&rule);
         (rule, problems)
     }

@@ -2,6 +2,7 @@
 //!
 //! Relies on `check` having found no error in the files. Nothing here does I/O; tables come in as bytes.
 
+pub mod automaton;
 pub mod call;
 pub mod classify;
 pub mod digest;

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::automaton::Automaton;
 use super::expr::Expr;
 use super::ruleset::{AfterMatch, Element, ElementKind, Hints, Pick, RoleKind, Rule};
 use crate::base::Duration;
@@ -19,6 +20,8 @@ pub enum StrategyKind {
     Counter,
     /// One partial match per automaton state and key.
     LatestRun,
+    /// All partial matches, kept as sets that share what they have in common, and gone through without a search.
+    Enumerate,
     /// All partial matches, kept as a shared buffer of events per key and found by search with hash joins.
     Runs,
     /// One pending match per step and key.
@@ -32,6 +35,7 @@ impl StrategyKind {
             Self::Stateless => "stateless",
             Self::Counter => "counter",
             Self::LatestRun => "latest-run",
+            Self::Enumerate => "enumerate",
             Self::Runs => "runs",
             Self::Pending => "pending",
         }
@@ -49,6 +53,15 @@ pub fn choose(rule: &Rule, force: Option<StrategyKind>) -> (StrategyKind, String
     if force != Some(StrategyKind::Runs) {
         if is_stateless(rule) {
             return (StrategyKind::Stateless, "one step: the event alone decides".to_owned());
+        }
+        if rule.pick == Pick::All {
+            return match against_enumerate(rule) {
+                None => {
+                    let why = "every match is asked for, and conditions look at one event at a time";
+                    (StrategyKind::Enumerate, why.to_owned())
+                }
+                Some(why) => (StrategyKind::Runs, why),
+            };
         }
         match against_latest_run(rule) {
             None => {
@@ -72,6 +85,33 @@ fn is_stateless(rule: &Rule) -> bool {
         && step.cross.is_none()
         && step.cross_lookback.is_empty()
         && !rule.handed_over
+}
+
+/// Why enumerating all matches would not be exact, or `None` if it is.
+fn against_enumerate(rule: &Rule) -> Option<String> {
+    let no = |why: &str| Some(why.to_owned());
+    if rule.handed_over {
+        return no("the key is handed over between steps");
+    }
+    if !matches!(rule.after, AfterMatch::NoSkip | AfterMatch::SkipPastLast) {
+        return no("`after match` leaves out some of the matches");
+    }
+    if rule.having.is_some() {
+        return no("`having` looks at the whole match");
+    }
+    if rule.ways().iter().any(|way| !way.trailing.is_empty()) {
+        return no("an absence ends the pattern");
+    }
+    if !rule.parts.is_empty() || rule.ways().iter().any(|way| !way.parts.is_empty()) {
+        return no("a part of the pattern has a bound of its own");
+    }
+    if rule.computed_within.is_some() || rule.ways().iter().any(|way| !way.computed_parts.is_empty()) {
+        return no("a bound depends on what is bound");
+    }
+    if rule.cancel.iter().any(|guard| rule.guards[guard.index()].cross.is_some()) {
+        return no("`cancel` compares events");
+    }
+    Automaton::of(rule).err()
 }
 
 /// Why latest-run would not be exact, or `None` if it is.
@@ -183,7 +223,7 @@ pub fn hints(rule: &Rule) -> Hints {
         needs_past: !rule.stats.is_empty() || rule.steps.iter().any(|s| !s.lookback.is_empty()),
         judged_on_arrival: rule.steps.iter().any(|s| s.arrival.is_some() || !s.lookback.is_empty()),
         timed: match rule.strategy {
-            StrategyKind::Stateless | StrategyKind::Counter => false,
+            StrategyKind::Stateless | StrategyKind::Counter | StrategyKind::Enumerate => false,
             StrategyKind::LatestRun => !rule.trailing.is_empty(),
             StrategyKind::Runs | StrategyKind::Pending => true,
         },

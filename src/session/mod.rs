@@ -356,6 +356,9 @@ impl Session {
     }
 }
 
+/// Hits whose keys are looked for at once.
+const LOOK_AHEAD: usize = 16;
+
 /// Feeds released events to the matcher of one shard; `None` for the only one.
 pub(crate) fn match_released(
     matcher: &mut Matcher,
@@ -366,9 +369,10 @@ pub(crate) fn match_released(
 ) {
     match released {
         Released::Whole(batch) => {
-            for at in &batch.shards[shard.map_or(0, |(mine, _)| mine)] {
-                let hit = &batch.hits[*at as usize];
-                feed(matcher, batch, hit, full_evidence, found);
+            for group in batch.shards[shard.map_or(0, |(mine, _)| mine)].chunks(LOOK_AHEAD) {
+                let hits = group.iter().map(|at| &batch.hits[*at as usize]);
+                hits.clone().for_each(|hit| matcher.look_ahead(hit.rule, batch.key(hit), hit.hash));
+                hits.for_each(|hit| feed(matcher, batch, hit, full_evidence, found));
             }
         }
         Released::Records(records) => {

@@ -1,8 +1,8 @@
 //! Alerts with the field names of the Elastic Common Schema 8: `@timestamp`, `event.*`, `rule.*`, `tags`, `message`.
 //! What the schema has no place for stands under `tripline`.
 
-use super::Formatter;
 use super::json::{self, Object};
+use super::{Formatter, words};
 use crate::alert::{Alert, Notice, Severity};
 use crate::base::{Value, attack};
 
@@ -11,9 +11,7 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     let mut object = Object::open(out);
     object.text("@timestamp", &alert.time.to_string());
     object.values("ecs", &[("version".to_owned(), Value::Str("8.17".into()))]);
-    if let Some(message) = message(alert) {
-        object.text("message", &message);
-    }
+    object.text("message", &words::message(alert));
     if !alert.tags.is_empty() {
         object.texts("tags", &alert.tags);
     }
@@ -29,7 +27,7 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     event.number("severity", severity_number(alert.severity));
     event.text("provider", "tripline");
     event.text("dataset", "tripline.alert");
-    if let (Some(start), Some(end)) = (bounds(alert).min(), bounds(alert).max()) {
+    if let Some((start, end)) = words::span(alert) {
         event.text("start", &start.to_string());
         event.text("end", &end.to_string());
     }
@@ -37,7 +35,7 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
 
     let mut rule = Object::open(object.key("rule"));
     rule.text("id", &alert.rule_name);
-    rule.text("name", alert.title.as_deref().unwrap_or(&alert.rule_name));
+    rule.text("name", words::title(alert));
     if let Some(about) = &alert.about {
         if let Some(id) = &about.id {
             rule.text("uuid", id);
@@ -119,15 +117,6 @@ fn threat(tags: &[String], object: &mut Object<'_>) {
     threat.close();
 }
 
-/// The alert's own message, else the title.
-fn message(alert: &Alert) -> Option<String> {
-    let own = alert.values.iter().find(|(name, _)| name == "message").and_then(|(_, value)| match value {
-        Value::Str(text) => Some(text.to_string()),
-        _ => None,
-    });
-    own.or_else(|| alert.title.as_ref().map(ToString::to_string))
-}
-
 /// The numbers that Elastic's own detection rules use for their levels.
 fn severity_number(severity: Severity) -> u64 {
     match severity {
@@ -137,8 +126,4 @@ fn severity_number(severity: Severity) -> u64 {
         Severity::High => 73,
         Severity::Critical => 99,
     }
-}
-
-fn bounds(alert: &Alert) -> impl Iterator<Item = crate::base::Timestamp> + '_ {
-    alert.bound.iter().flat_map(|step| step.events.iter().map(|event| event.ts))
 }

@@ -167,11 +167,19 @@ impl<'a> Object<'a> {
         write!(self.key(name), "{value}").expect("a String takes any text");
     }
 
+    /// A member with a whole number that may be negative.
+    pub(super) fn signed(&mut self, name: &str, value: i64) {
+        write!(self.key(name), "{value}").expect("a String takes any text");
+    }
+
     /// A member with an object of values, in their order.
     pub(super) fn values(&mut self, name: &str, values: &[(String, Value)]) {
         let mut object = Object::open(self.key(name));
         for (name, value) in values {
-            object.key(name).push_str(&value.to_json().to_string());
+            match value {
+                Value::Str(value) => object.text(name, value),
+                value => object.key(name).push_str(&value.to_json().to_string()),
+            }
         }
         object.close();
     }
@@ -182,7 +190,12 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Appends a JSON string.
+/// Appends a JSON string. Most texts hold nothing that must be escaped, and printing a `serde_json` value goes through
+/// the machinery of formatting byte by byte, so those are appended as they are.
 fn text(value: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(value).to_string());
+    if value.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.push_str(&serde_json::Value::from(value).to_string());
+    } else {
+        out.extend(["\"", value, "\""]);
+    }
 }

@@ -49,7 +49,7 @@ fn alert() -> Alert {
 
 fn render(format: Format, inputs: &[&str], alert: &Alert) -> String {
     let mut out = String::new();
-    Formatter::new(format, inputs.iter().map(|s| (*s).to_owned()).collect()).write(alert, &mut out);
+    Formatter::new(format, inputs.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).write(alert, &mut out);
     out
 }
 

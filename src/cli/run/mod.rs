@@ -61,8 +61,10 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let engine_config = engine_config(args, settings, rejects.wanted(), &stop);
     let sources = open_inputs(&inputs, config.limits.max_line, args.follow, &stop)?;
     let shown = args.progress == args::Progress::Auto && !args.follow && !inputs.iter().any(|name| name == STDIN);
+    let wanted = wanted_outputs(args, settings);
+    outputs::check_routes(&wanted, &ruleset);
     let mut writer = Writer {
-        outputs: Outputs::open(&wanted_outputs(args, settings), terminal.color_out, &inputs)?,
+        outputs: Outputs::open(&wanted, settings, terminal.color_out, &inputs, &stop)?,
         rejects,
         late,
         progress: Progress::new(shown, total_bytes(&inputs)),
@@ -80,15 +82,18 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let started = Instant::now();
     let summary = engine::run(&ruleset, &engine_config, sources, &mut writer);
     writer.progress.finish();
-    writer.flush()?;
+    let flushed = writer.flush();
+    let reports = writer.outputs.close();
+    flushed?;
     if !args.quiet {
-        let totals = Totals::new(&summary, started.elapsed(), writer.reached);
+        let totals = Totals::new(&summary, started.elapsed(), writer.reached, &reports);
         note(&summary::render(&totals, terminal.color_err));
     }
+    let undelivered = reports.iter().any(|report| report.standing.waiting > 0 && !report.kept);
     Ok(if stop.load(Ordering::Relaxed) {
         note(&format!("{}\n", paint(terminal.color_err, style::YELLOW, "interrupted")));
         Exit::Interrupted
-    } else if writer.input_failed {
+    } else if writer.input_failed || undelivered {
         Exit::Failed
     } else if args.fail_on_alert && writer.alerts > 0 {
         Exit::Found
@@ -231,7 +236,8 @@ impl Handler for Writer<'_> {
     fn progress(&mut self, progress: engine::Progress) {
         self.reached = progress.watermark;
         // Whoever watches these files sees what has happened so far.
-        if let Err(error) = self.rejects.flush().and_then(|()| self.late.flush()) {
+        let flushed = self.rejects.flush().and_then(|()| self.late.flush());
+        if let Err(error) = flushed.and_then(|()| self.outputs.reopen_if_asked()) {
             self.error.get_or_insert(error);
         }
         self.progress.update(progress);
@@ -249,14 +255,15 @@ fn wanted_outputs(args: &RunArgs, settings: &Settings) -> Vec<Output> {
     if args.output.is_none() && args.alerts.is_none() && !configured.is_empty() {
         let mut outputs = configured.clone();
         for output in &mut outputs {
-            if let Target::File(path) = &mut output.target {
+            if let (Target::File { path, .. }, None) = (&mut output.target, &output.service) {
                 *path = settings.path(path).display().to_string();
             }
         }
         return outputs;
     }
-    let target = args.alerts.as_ref().map_or(Target::Stdout, |path| Target::File(path.display().to_string()));
-    vec![Output { format: args.output.unwrap_or_default(), target }]
+    let file = |path: &PathBuf| Target::File { path: path.display().to_string(), rotation: None };
+    let target = args.alerts.as_ref().map_or(Target::Stdout, file);
+    vec![Output::direct(args.output.unwrap_or_default(), target)]
 }
 
 /// The bytes of all inputs, if they are plain files.

@@ -1,50 +1,151 @@
 //! Outputs of a run: alerts to one or more places, rejected lines and late events to files of their own.
 
-use std::path::Path;
+#![expect(clippy::disallowed_methods, reason = "secrets of outputs may stand in the environment")]
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::SIGHUP;
+use signal_hook::flag;
 use tripline::alert::Alert;
-use tripline::alert::format::{Format, Formatter};
-use tripline::config::{Output, OutputFormat, Target};
+use tripline::alert::format::Formatter;
+use tripline::config::{self, Output, Target};
+use tripline::io::deliver::{DeadLetters, Fleet, Report, Route, Wanted};
 use tripline::io::sink::{LineSink, SinkError};
+use tripline::plan::Ruleset;
 use tripline::session::Rejected;
 
 use crate::cli::exit::Stop;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::note;
 
 /// Characters of a rejected line that are kept.
 const REJECT_TEXT: usize = 512;
 
-/// Where alerts go.
+/// How long the end of a run waits for outputs that have not delivered everything.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Where alerts go: some are written by the run itself, the others have couriers.
 pub struct Outputs {
-    sinks: Vec<(LineSink, Formatter)>,
+    direct: Vec<Direct>,
+    fleet: Option<Fleet>,
+    drain: Duration,
+    /// Set by SIGHUP.
+    reopen: Arc<AtomicBool>,
+}
+
+struct Direct {
+    route: Route,
+    sink: LineSink,
+    formatter: Formatter,
+    path: Option<PathBuf>,
+}
+
+impl Direct {
+    fn deliver(&mut self, alerts: &[Alert]) -> Result<(), SinkError> {
+        if self.route.is_open() {
+            return self.sink.deliver(alerts, &self.formatter);
+        }
+        let wanted: Vec<Alert> = alerts.iter().filter(|alert| self.route.takes(alert)).cloned().collect();
+        self.sink.deliver(&wanted, &self.formatter)
+    }
 }
 
 impl Outputs {
-    /// Opens the outputs. `inputs` are the names that alerts give for the places of events.
-    pub fn open(outputs: &[Output], color: bool, inputs: &[String]) -> Result<Self, Stop> {
-        let mut sinks = Vec::with_capacity(outputs.len());
+    /// Opens the outputs. `inputs` are the names that alerts give for the places of events; `stop` ends waiting.
+    pub fn open(
+        outputs: &[Output],
+        settings: &Settings,
+        color: bool,
+        inputs: &[String],
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, Stop> {
+        let env = |name: &str| std::env::var(name).ok();
+        let (mut direct, mut wanted) = (Vec::new(), Vec::new());
         for output in outputs {
-            let (sink, color) = match &output.target {
-                Target::Stdout => (LineSink::stdout(), color),
-                Target::File(path) => (LineSink::append(Path::new(path))?, false),
+            if let Some(service) = &output.service {
+                let sink = config::open(output, settings.directory(), &env).map_err(Stop::usage)?;
+                wanted.push(Wanted {
+                    name: output.name.clone(),
+                    route: output.route.clone(),
+                    service: service.clone(),
+                    sink,
+                    queue: None,
+                });
+                continue;
+            }
+            let (sink, color, path) = match &output.target {
+                Target::File { path, .. } => {
+                    let path = PathBuf::from(path);
+                    (LineSink::append(&path)?, false, Some(path))
+                }
+                _ => (LineSink::stdout(), color, None),
             };
-            let format = match output.format {
-                OutputFormat::Json => Format::Json,
-                OutputFormat::Ecs => Format::Ecs,
-                OutputFormat::Pretty => Format::Pretty { color },
-            };
-            sinks.push((sink, Formatter::new(format, inputs.to_vec())));
+            let formatter = Formatter::new(output.format.rendering(color), inputs);
+            direct.push(Direct { route: output.route.clone(), sink, formatter, path });
         }
-        Ok(Self { sinks })
+        let dead = match &settings.config.dead_letters {
+            Some(path) => DeadLetters::into(LineSink::append(&settings.path(path))?),
+            None => DeadLetters::default(),
+        };
+        let fleet = match wanted.is_empty() {
+            true => None,
+            false => Some(Fleet::start(wanted, &dead, inputs, stop).map_err(Stop::failed)?),
+        };
+        let drain = settings.config.drain.map_or(DRAIN, |d| Duration::from_nanos(u64::try_from(d.0).unwrap_or(0)));
+        let reopen = Arc::new(AtomicBool::new(false));
+        flag::register(SIGHUP, reopen.clone())
+            .map_err(|error| Stop::failed(format!("signals cannot be caught: {error}")))?;
+        Ok(Self { direct, fleet, drain, reopen })
     }
 
     /// Writes alerts everywhere.
     pub fn deliver(&mut self, alerts: &[Alert]) -> Result<(), SinkError> {
-        self.sinks.iter_mut().try_for_each(|(sink, formatter)| sink.deliver(alerts, formatter))
+        self.direct.iter_mut().try_for_each(|output| output.deliver(alerts))?;
+        match &self.fleet {
+            Some(fleet) => fleet.deliver(alerts).map_err(SinkError::queue),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens files anew if that was asked for, since somebody may have moved them away.
+    pub fn reopen_if_asked(&mut self) -> Result<(), SinkError> {
+        if !self.reopen.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        for output in &mut self.direct {
+            if let Some(path) = &output.path {
+                output.sink.flush()?;
+                output.sink = LineSink::append(path)?;
+            }
+        }
+        if let Some(fleet) = &self.fleet {
+            fleet.reopen();
+        }
+        Ok(())
     }
 
     /// Hands everything to the system.
     pub fn flush(&mut self) -> Result<(), SinkError> {
-        self.sinks.iter_mut().try_for_each(|(sink, _)| sink.flush())
+        self.direct.iter_mut().try_for_each(|output| output.sink.flush())
+    }
+
+    /// Ends the outputs that have couriers and says how each ended.
+    pub fn close(&mut self) -> Vec<Report> {
+        self.fleet.take().map(|fleet| fleet.close(self.drain)).unwrap_or_default()
+    }
+}
+
+/// Says which outputs name rules that are not there.
+pub fn check_routes(outputs: &[Output], rules: &Ruleset) {
+    for output in outputs {
+        for pattern in &output.route.rules {
+            if !rules.rules.iter().any(|rule| pattern.fits(&rule.name)) {
+                note(&format!("warning: output {}: no rule is named `{}`\n", output.name, pattern.as_str()));
+            }
+        }
     }
 }
 

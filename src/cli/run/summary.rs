@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use tripline::base::Timestamp;
+use tripline::base::visible;
+use tripline::io::deliver::Report;
 use tripline::session::{RuleSummary, Summary};
 
 use crate::cli::terminal::{paint, style};
@@ -38,11 +40,15 @@ pub struct Totals {
     pub untimed: u64,
     /// Rules in their order.
     pub rules: Vec<RuleTotals>,
+    /// Outputs that have couriers, in their order.
+    pub outputs: Vec<RuleTotals>,
+    /// What was not delivered, in words.
+    pub undelivered: Vec<String>,
 }
 
 impl Totals {
     /// From the engine's counts.
-    pub fn new(counts: &Summary, elapsed: Duration, time: Option<Timestamp>) -> Self {
+    pub fn new(counts: &Summary, elapsed: Duration, time: Option<Timestamp>, outputs: &[Report]) -> Self {
         Self {
             bytes: counts.bytes,
             events: counts.events,
@@ -57,6 +63,8 @@ impl Totals {
             outside: counts.outside,
             untimed: counts.untimed,
             rules: counts.rules.iter().map(RuleTotals::new).collect(),
+            outputs: outputs.iter().map(RuleTotals::of_output).collect(),
+            undelivered: outputs.iter().filter_map(undelivered).collect(),
         }
     }
 }
@@ -84,9 +92,37 @@ impl RuleTotals {
             spent: (rule.nanos > 0).then(|| Duration::from_nanos(rule.nanos)),
         }
     }
+
+    fn of_output(report: &Report) -> Self {
+        let counts = &report.standing.counts;
+        Self {
+            name: report.name.clone(),
+            numbers: vec![
+                ("alerts", counts.taken),
+                ("delivered", counts.delivered),
+                ("failures", counts.failed),
+                ("dead", counts.dead),
+                ("dropped", counts.dropped),
+                ("waiting", report.standing.waiting),
+            ],
+            spent: None,
+        }
+    }
 }
 
-/// What one rule did.
+/// What an output did not deliver, and why.
+fn undelivered(report: &Report) -> Option<String> {
+    let standing = &report.standing;
+    let n = standing.waiting;
+    if n == 0 {
+        return None;
+    }
+    let fate = if report.kept { "kept for the next run" } else { "lost" };
+    let why = standing.trouble.as_ref().map_or(String::new(), |why| format!(": {}", visible(why)));
+    Some(format!("output {}: {} not delivered, {fate}{why}", report.name, counted(n, "alert")))
+}
+
+/// What one rule or output did.
 #[derive(Clone, Debug, Default)]
 pub struct RuleTotals {
     /// Its name.
@@ -122,12 +158,16 @@ pub fn render(totals: &Totals, color: bool) -> String {
     if totals.rules.len() > MANY {
         let took = |rule: &&RuleTotals| rule.numbers.iter().any(|(_, value)| *value > 0);
         let shown: Vec<RuleTotals> = totals.rules.iter().filter(took).cloned().collect();
-        table(&shown, color, &mut out);
+        table("rule", &shown, color, &mut out);
         line(&mut out, &format!("{} took no event", counted(totals.rules.len() - shown.len(), "rule")));
     } else {
-        table(&totals.rules, color, &mut out);
+        table("rule", &totals.rules, color, &mut out);
     }
+    table("output", &totals.outputs, color, &mut out);
     let warn = |text: &str| paint(color, style::YELLOW, text);
+    for text in &totals.undelivered {
+        line(&mut out, &warn(text));
+    }
     let rejected: u64 = totals.rejects.iter().map(|(_, n)| n).sum();
     if rejected > 0 {
         let reasons: Vec<String> = totals.rejects.iter().map(|(why, n)| format!("{} {why}", grouped(*n))).collect();
@@ -159,19 +199,19 @@ pub fn render(totals: &Totals, color: bool) -> String {
     out
 }
 
-/// Rules with their numbers; a column in which every number is 0 is left out.
-fn table(rules: &[RuleTotals], color: bool, out: &mut String) {
+/// Rules or outputs with their numbers; a column in which every number is 0 is left out.
+fn table(of: &str, rules: &[RuleTotals], color: bool, out: &mut String) {
     let Some(first) = rules.first() else { return };
     let columns: Vec<usize> = (0..first.numbers.len())
         .filter(|n| rules.iter().any(|rule| rule.numbers.get(*n).is_some_and(|(_, value)| *value > 0)))
         .collect();
     if columns.is_empty() {
-        line(out, "no rule took an event");
+        line(out, if of == "rule" { "no rule took an event" } else { "no output took an alert" });
         return;
     }
     let spent = rules.iter().any(|rule| rule.spent.is_some());
-    let wide = rules.iter().map(|rule| rule.name.chars().count()).max().unwrap_or(0).max(4);
-    let mut head = format!("{:<wide$}", "rule");
+    let wide = rules.iter().map(|rule| rule.name.chars().count()).max().unwrap_or(0).max(of.len());
+    let mut head = format!("{of:<wide$}");
     for &n in &columns {
         let name = first.numbers[n].0;
         head.push_str(&format!("  {name:>width$}", width = width(rules, n)));

@@ -45,6 +45,11 @@ impl SinkError {
         }
     }
 
+    /// The queue of an output cannot be written.
+    pub fn queue(error: io::Error) -> Self {
+        Self::write("the queue of an output", error)
+    }
+
     pub(super) fn write(name: &str, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Closed { name: name.to_owned() },

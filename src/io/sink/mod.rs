@@ -3,7 +3,26 @@
 //! Relies on `alert::format` for the text. Writing blocks, so a slow reader slows the run down instead of filling
 //! memory. Invariant: what was delivered before an error has been handed to the system whole, line by line.
 
+pub mod elastic;
 mod error;
+pub mod file;
+pub mod guard;
+pub mod http;
+pub mod markup;
+pub mod nats;
+pub mod postgres;
+pub mod preset;
+pub mod row;
+pub mod secret;
+pub mod sign;
+pub mod splunk;
+pub mod sqlite;
+pub mod stdout;
+pub mod syslog;
+pub mod template;
+pub mod tls;
+pub mod webhook;
+pub mod wire;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};

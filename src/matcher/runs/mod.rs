@@ -307,7 +307,7 @@ impl Runs {
             candidates.append(&mut search.found);
         }
         let Some((_, trigger)) = triggers.first().copied() else { return false };
-        select::pick(env, &mut candidates);
+        limited |= select::pick(env, &mut candidates);
         let found = !candidates.is_empty();
         for candidate in &candidates {
             out.push(self.matched(candidate, trigger, limited));

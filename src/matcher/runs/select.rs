@@ -42,8 +42,9 @@ fn split(a: &Candidate, b: &Candidate) -> Ordering {
     events(b).cmp(&events(a))
 }
 
-/// Leaves the candidates to report, oldest binding first. `Greater` in the orders above is better.
-pub(super) fn pick(env: &RuleEnv<'_>, candidates: &mut Vec<Candidate>) {
+/// Leaves the candidates to report, oldest binding first. `Greater` in the orders above is better. Says whether there are
+/// more than may be reported.
+pub(super) fn pick(env: &RuleEnv<'_>, candidates: &mut Vec<Candidate>) -> bool {
     if candidates.len() > 1 {
         let best = |all: &[Candidate], order: fn(&Candidate, &Candidate) -> Ordering| -> Vec<Candidate> {
             let mut keys: Vec<&[u8]> = all.iter().map(|c| &*c.key).collect();
@@ -67,7 +68,10 @@ pub(super) fn pick(env: &RuleEnv<'_>, candidates: &mut Vec<Candidate>) {
         candidates.sort_by(|a, b| oldest_first(b, a));
         candidates.dedup();
     }
-    candidates.truncate(env.limits.matches_per_completion);
+    let most = env.limits.matches_per_completion;
+    let too_many = candidates.len() > most;
+    candidates.truncate(most);
+    too_many
 }
 
 /// For every first event the oldest candidate.

@@ -13,6 +13,7 @@ mod pattern;
 
 use std::sync::Arc;
 
+use super::automaton::Automaton;
 use super::classify::ClassIndex;
 use super::expr::Expr;
 use super::key::KeySpec;
@@ -163,6 +164,8 @@ pub struct Rule {
     pub strategy: StrategyKind,
     /// Why that strategy, one sentence.
     pub reason: String,
+    /// Where partial matches wait, for rules whose matches are enumerated.
+    pub automaton: Option<Box<Automaton>>,
     /// 0 for rules on events; one more than the highest rule whose alerts it reads otherwise.
     pub level: u32,
     /// How long after its time an event can still matter; `None` is for ever.

@@ -1,0 +1,128 @@
+//! An output as it stands in the file.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::OneOrMany;
+
+/// All keys that any output may have. Which of them go together is for [`super::read`] to say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct Written {
+    pub(super) name: Option<String>,
+    pub(super) format: Option<String>,
+    pub(super) min_severity: Option<String>,
+    pub(super) tags: Option<OneOrMany>,
+    pub(super) rules: Option<OneOrMany>,
+    // Where to: one of these, or none for standard output.
+    pub(super) file: Option<String>,
+    pub(super) sqlite: Option<String>,
+    pub(super) postgres: Option<WrittenText>,
+    pub(super) webhook: Option<WrittenText>,
+    pub(super) elasticsearch: Option<WrittenText>,
+    pub(super) splunk: Option<WrittenText>,
+    pub(super) syslog: Option<String>,
+    pub(super) nats: Option<String>,
+    // What only some of them have.
+    pub(super) rotate: Option<WrittenRotation>,
+    pub(super) table: Option<String>,
+    pub(super) preset: Option<String>,
+    pub(super) body: Option<Value>,
+    pub(super) headers: Option<BTreeMap<String, WrittenText>>,
+    pub(super) token: Option<WrittenText>,
+    pub(super) sign: Option<WrittenText>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<WrittenText>,
+    pub(super) index: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) facility: Option<String>,
+    pub(super) hostname: Option<String>,
+    pub(super) app_name: Option<String>,
+    pub(super) tls: Option<String>,
+    pub(super) allow: Option<OneOrMany>,
+    pub(super) ca: Option<String>,
+    pub(super) cert: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) timeout: Option<String>,
+    // How delivery is seen through.
+    pub(super) queue: Option<usize>,
+    pub(super) when_full: Option<String>,
+    pub(super) batch: Option<usize>,
+    pub(super) tries: Option<u32>,
+    pub(super) max_wait: Option<String>,
+    pub(super) group: Option<WrittenGroup>,
+    pub(super) rate_limit: Option<WrittenLimit>,
+}
+
+/// A text, or the place of a secret.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum WrittenText {
+    Plain(String),
+    Place(WrittenPlace),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenPlace {
+    pub(super) env: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) credential: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WrittenRotation {
+    pub(super) size: Option<String>,
+    pub(super) age: Option<String>,
+    pub(super) keep: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenGroup {
+    pub(super) by: OneOrMany,
+    pub(super) wait: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenLimit {
+    pub(super) alerts: u64,
+    pub(super) per: String,
+}
+
+impl Written {
+    /// The keys that are set, of those that only some outputs have.
+    pub(super) fn special(&self) -> Vec<&'static str> {
+        let mut set = Vec::new();
+        macro_rules! note {
+            ($($name:ident),*) => {$(
+                if self.$name.is_some() {
+                    set.push(stringify!($name));
+                }
+            )*};
+        }
+        note!(rotate, table, preset, body, headers, token, sign, user, password, index, subject, facility, hostname);
+        note!(
+            app_name, tls, allow, ca, cert, key, timeout, queue, when_full, batch, tries, max_wait, group, rate_limit
+        );
+        set
+    }
+
+    /// The keys that are set, of those that say where to.
+    pub(super) fn targets(&self) -> Vec<&'static str> {
+        let mut set = Vec::new();
+        macro_rules! note {
+            ($($name:ident),*) => {$(
+                if self.$name.is_some() {
+                    set.push(stringify!($name));
+                }
+            )*};
+        }
+        note!(file, sqlite, postgres, webhook, elasticsearch, splunk, syslog, nats);
+        set
+    }
+}
