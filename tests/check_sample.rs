@@ -123,3 +123,13 @@ fn an_empty_sample_says_nothing() {
     assert_eq!(report.events, 0);
     assert_eq!(messages(&report), Vec::<String>::new());
 }
+
+#[test]
+fn ticks_of_a_clock_are_in_no_sample() {
+    let rules = "clock six = daily \"06:00\"\nrule r {\n  match { t: six then l: (six or logout) where user.name == \"ann\" } within 1h\n}";
+    let report = sample(rules, &logins());
+    assert_eq!(messages(&report), Vec::<String>::new());
+    let classes: Vec<&str> = report.classes.iter().map(|class| class.class.as_str()).collect();
+    assert_eq!(classes, ["logout"]);
+    assert!(report.fields.iter().all(|field| field.class == "logout"), "{:?}", report.fields);
+}

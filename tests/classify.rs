@@ -37,7 +37,9 @@ fn word(rng: &mut Rng, pieces: usize) -> String {
 fn literal(rng: &mut Rng) -> String {
     let fold = if rng.bool() { "i" } else { "" };
     let pieces = if rng.u8(..10) == 0 { 0 } else { 2 };
-    format!("\"{}\"{fold}", word(rng, pieces))
+    // Longer ones, with what JSON writes in more than one way.
+    let more = if rng.u8(..5) == 0 { pick(rng, &["/cmd", "\\\\k.exe", "cmd/", ".exe k"]) } else { "" };
+    format!("\"{}{more}\"{fold}", word(rng, pieces))
 }
 
 fn list(rng: &mut Rng, mut one: impl FnMut(&mut Rng) -> String) -> String {
@@ -137,6 +139,8 @@ fn value(rng: &mut Rng) -> serde_json::Value {
             };
             (0..rng.usize(..4)).map(|_| inner(rng)).collect::<Vec<_>>().into()
         }
+        6 => format!("{}{}", word(rng, 2), pick(rng, &["/cmd", "\\k.exe", "cmd/", ".exe k", "\\u006b"])).into(),
+        7 | 8 => word(rng, 4).replace(|c: char| !c.is_ascii(), "").into(),
         _ => word(rng, 4).into(),
     }
 }
@@ -151,7 +155,15 @@ fn event(rng: &mut Rng) -> String {
     if rng.bool() {
         fields.insert("type".to_owned(), "known".into());
     }
-    serde_json::Value::Object(fields).to_string()
+    if rng.bool() {
+        fields.retain(|_, value| value.to_string().is_ascii());
+    }
+    let line = serde_json::Value::Object(fields).to_string();
+    match rng.u8(..4) {
+        0 => line.replace('/', "\\/"),
+        1 if !line.contains("\\\\") => line.replace('k', "\\u006b"),
+        _ => line,
+    }
 }
 
 /// What holds by the index and by asking everything, as sorted lists of rules.

@@ -146,6 +146,33 @@ fn a_file_is_rotated_by_size() {
 }
 
 #[test]
+fn a_spool_keeps_what_waits_for_the_next_run() {
+    let config = |url: &str| {
+        format!(
+            "drain: 1s\noutputs:\n  - webhook: {url}\n    name: hook\n    allow: [127.0.0.1]\n    \
+             spool: {{dir: spool/hook, max: 16MiB}}\n"
+        )
+    };
+    let place = place("outputs-spool", &config("http://127.0.0.1:9/"));
+    place.file("e.ndjson", &events(3, 0)).file("empty.ndjson", "");
+    let ended = place.run(&["run", "r.trip", "e.ndjson"]);
+    ended.expect(0);
+    assert!(ended.err.contains("output hook: 3 alerts not delivered, kept for the next run"), "{}", ended.err);
+    let peer = Peer::start(Vec::new());
+    place.file("tripline.yaml", &config(&peer.url()));
+    let ended = place.run(&["run", "r.trip", "empty.ndjson"]);
+    ended.expect(0);
+    let users: Vec<String> = peer
+        .requests()
+        .iter()
+        .map(|request| request.json()["key"]["user"].as_str().expect("a user").to_owned())
+        .collect();
+    assert_eq!(users, ["u0", "u1", "u2"], "{}", ended.err);
+    place.run(&["run", "r.trip", "empty.ndjson"]).expect(0);
+    assert_eq!(peer.requests().len(), 3, "what was settled does not come again");
+}
+
+#[test]
 fn secrets_are_not_shown_whatever_goes_wrong() {
     let place = place(
         "outputs-secret",

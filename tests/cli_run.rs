@@ -225,6 +225,14 @@ fn rejected_and_late_lines_are_kept() {
     assert_eq!(rejects[1]["reason"], "not_an_object");
     assert!(ended.err.contains("2 lines rejected"), "{}", ended.err);
     assert!(ended.err.contains("1 event came too late; --lateness 6s would have kept them"), "{}", ended.err);
+    // By rule: of two rules only the one that asks for the event has missed it.
+    let two =
+        place.run(&["run", "--rule", "rule one { match { a } }", "--rule", "rule other { match { b } }", "e.ndjson"]);
+    let words: Vec<Vec<&str>> = two.err.lines().map(|line| line.split_whitespace().collect()).collect();
+    let header = words.iter().find(|words| words.first() == Some(&"rule")).expect("a table");
+    let late = header.iter().position(|word| *word == "late").expect("a column");
+    let of = |rule: &str| words.iter().find(|words| words.first() == Some(&rule)).and_then(|words| words.get(late));
+    assert_eq!((of("one"), of("other")), (Some(&"1"), Some(&"-")), "{}", two.err);
     let kept = place.run(&["run", "--rule", "a", "e.ndjson", "--lateness", "6s"]);
     assert_eq!(kept.expect(0).alerts().len(), 3);
 }

@@ -157,6 +157,26 @@ fn coverage_names_what_no_test_would_miss() {
     assert!(!out.contains("no test would miss `where ok == false`"), "{out}");
     assert!(out.contains("silent: 0 tests"), "{out}");
     assert!(out.contains("    no test has an alert"), "{out}");
+    assert_eq!(out.matches("none shows where the rule stays silent").count(), 0, "{out}");
+}
+
+#[test]
+fn coverage_asks_for_no_step_that_must_not_come() {
+    let place = place(
+        "test-coverage-absent",
+        r#"rule handled {
+          match { o: ordered then no { c: checked then g: given where by != c.by } within 1h }
+        }
+        test handled "neither" {
+          0s ordered {}
+          10s checked { by: 1 }
+          expect alert at 1h
+        }"#,
+    );
+    let out = place.run(&["test", "r.trip", "--coverage"]).expect(0).out.clone();
+    assert!(out.contains("handled: 1 test, steps 1/1, clauses "), "{out}");
+    assert!(!out.contains("no alert bound step"), "{out}");
+    assert!(out.contains("every test has an alert; none shows where the rule stays silent"), "{out}");
 }
 
 #[test]

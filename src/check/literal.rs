@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use regex_automata::meta::Regex;
+use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
 use regex_automata::util::syntax;
 
 use crate::check::Checker;
@@ -55,8 +56,14 @@ impl Checker<'_> {
             );
             return;
         }
-        match compile_regex(pattern, regex.fold, self.limits.max_regex_size) {
-            Ok(compiled) if compiled.is_match("") => self.out.push(
+        let limit = self.limits.max_regex_size;
+        // What a program is made of says enough, unless something is wrong.
+        let matches_nothing = match automaton(pattern, regex.fold, limit) {
+            Some(nothing) => Ok(nothing),
+            None => compile_regex(pattern, regex.fold, limit).map(|compiled| compiled.is_match("")),
+        };
+        match matches_nothing {
+            Ok(true) => self.out.push(
                 Diagnostic::warning(
                     codes::MATCHES_EVERYTHING,
                     "this regular expression matches every text",
@@ -144,6 +151,17 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether an expression matches the empty text; none if it cannot be compiled within the limit.
+fn automaton(pattern: &str, fold: bool, max_size: usize) -> Option<bool> {
+    let nfa = thompson::NFA::compiler()
+        .syntax(syntax::Config::new().case_insensitive(fold))
+        .configure(thompson::Config::new().nfa_size_limit(Some(max_size)))
+        .build(pattern)
+        .ok()?;
+    let vm = PikeVM::new_from_nfa(nfa).ok()?;
+    Some(vm.is_match(&mut vm.create_cache(), ""))
 }
 
 /// Compiles as the engine does; the limit bounds the compiled program.

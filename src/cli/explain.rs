@@ -367,8 +367,7 @@ impl Page<'_> {
             let mut needs = Vec::new();
             if let Some(finder) = step.found_by {
                 let finder = &rule.steps[finder.index()].label;
-                let inside = rule.absent_groups().flat_map(|group| &group.steps).filter_map(|step| step.name);
-                let behind = inside.into_iter().any(|name| rule.steps[name.index()].label == step.label);
+                let behind = rule.must_not_come(step);
                 let what = if behind {
                     format!("{}: a step of a sequence that must not come behind `{finder}`", step.label)
                 } else {

@@ -1,7 +1,7 @@
 //! Which of the words on the command line are rule files, inputs, or names of rules.
 #![expect(clippy::disallowed_methods, reason = "directories of rules are read here")]
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -84,41 +84,67 @@ pub fn trip_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
 /// The rule files among paths: files as they are, directories with all files of rules below them, sorted by path.
 /// A file that is reached twice counts once. Hidden files and directories are passed over.
 pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     for path in paths {
         if path.is_dir() {
-            let before = found.len();
-            walk(path, 0, &mut found)?;
-            if found.len() == before {
+            let before = found.met;
+            walk(path, &real(path), 0, &mut found)?;
+            if found.met == before {
                 return Err(Stop::usage(format!("{}: there is no file of rules in this directory", path.display())));
             }
         } else {
-            found.push(path.clone());
+            found.add(path.clone(), real(path));
         }
     }
-    let mut seen = BTreeSet::new();
-    found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
-    Ok(found)
+    Ok(found.files)
 }
 
-fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Stop> {
+/// Files so far, each once.
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    /// How many were met, again or not.
+    met: usize,
+    /// Where they really are.
+    seen: HashSet<PathBuf>,
+}
+
+impl Found {
+    fn add(&mut self, path: PathBuf, real: PathBuf) {
+        self.met += 1;
+        if self.seen.insert(real) {
+            self.files.push(path);
+        }
+    }
+}
+
+/// A path without links; as it is if it cannot be followed.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Adds the files below a directory, whose real path tells those of its files that are no links.
+fn walk(directory: &Path, real_directory: &Path, depth: usize, found: &mut Found) -> Result<(), Stop> {
     let cannot = |error: std::io::Error| Stop::usage(format!("{}: cannot be read: {error}", directory.display()));
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(cannot)? {
-        entries.push(entry.map_err(cannot)?.path());
+        let entry = entry.map_err(cannot)?;
+        let kind = entry.file_type().map_err(cannot)?;
+        entries.push((entry.file_name(), kind));
     }
-    entries.sort();
-    for path in entries {
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if hidden {
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (name, kind) in entries {
+        if name.to_string_lossy().starts_with('.') {
             continue;
         }
-        if path.is_dir() {
+        let path = directory.join(&name);
+        let real = if kind.is_symlink() { real(&path) } else { real_directory.join(&name) };
+        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
             if depth < MAX_DEPTH {
-                walk(&path, depth + 1, found)?;
+                walk(&path, &real, depth + 1, found)?;
             }
         } else if holds_rules(&path) {
-            found.push(path);
+            found.add(path, real);
         }
     }
     Ok(())

@@ -21,7 +21,7 @@ use crate::syntax::spelling::nearest;
 
 pub use choice::{Choice, OutputFormat};
 pub use literal::{duration, timestamp};
-pub use outputs::{NetOptions, Output, Target, Text, open};
+pub use outputs::{NetOptions, Output, Spool, Target, Text, open};
 
 const NOT_YAML: Code = Code("E0410");
 const UNKNOWN_KEY: Code = Code("E0411");

@@ -210,6 +210,11 @@ impl Batch {
         &self.block.text()[start..start + record.len as usize]
     }
 
+    /// What the event of a record is to the rules, in their order.
+    pub fn hits_of(&self, record: &Record) -> &[Hit] {
+        &self.hits[record.first_hit as usize..record.end_hit as usize]
+    }
+
     /// The key of a hit.
     #[inline]
     pub fn key(&self, hit: &Hit) -> &[u8] {

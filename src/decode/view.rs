@@ -1,10 +1,11 @@
 //! A decoded event as expressions see it, and what is worked out of it only when one of them asks.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::json::scalars;
 use super::slot::{Arena, Slot};
 use crate::base::{FieldId, Timestamp, Value, ValueRef};
+use crate::plan::classify::plain;
 use crate::plan::event::{EventView, Seq};
 use crate::plan::expr::Attr;
 use crate::plan::fold::FoldMemo;
@@ -44,6 +45,9 @@ pub struct LineMemo {
     /// The field that holds every scalar of the event.
     whole_field: Option<FieldId>,
     whole: OnceCell<Value>,
+    plain: OnceCell<Option<String>>,
+    /// Memory of an earlier line.
+    spare: RefCell<String>,
     max_depth: usize,
 }
 
@@ -51,7 +55,14 @@ impl LineMemo {
     /// A memo for these fields, for lines nested no deeper than `max_depth`.
     pub fn new(fields: &[Vec<String>], max_depth: usize) -> Self {
         let whole_field = fields.iter().position(Vec::is_empty).map(FieldId::from);
-        Self { folds: FoldMemo::new(fields.len()), whole_field, whole: OnceCell::new(), max_depth }
+        Self {
+            folds: FoldMemo::new(fields.len()),
+            whole_field,
+            whole: OnceCell::new(),
+            plain: OnceCell::new(),
+            spare: RefCell::default(),
+            max_depth,
+        }
     }
 
     /// Goes on with another event.
@@ -59,6 +70,9 @@ impl LineMemo {
     pub fn clear(&mut self) {
         self.folds.clear();
         self.whole.take();
+        if let Some(Some(line)) = self.plain.take() {
+            *self.spare.get_mut() = line;
+        }
     }
 }
 
@@ -93,5 +107,14 @@ impl EventView for LineView<'_> {
     fn folded(&self, field: FieldId) -> Option<(&str, &str)> {
         let text = self.attr(Attr::Field(field)).as_str()?;
         Some((text, self.lazy?.memo.folds.fold(field, text)?))
+    }
+
+    fn plain_line(&self) -> Option<&str> {
+        let Lazy { memo, line } = self.lazy?;
+        let made = memo.plain.get_or_init(|| {
+            let mut folded = memo.spare.take();
+            plain(line, &mut folded).then_some(folded)
+        });
+        made.as_deref()
     }
 }

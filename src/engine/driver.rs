@@ -380,7 +380,7 @@ impl<'a> Driver<'a> {
         // With checkpoints a run that is stopped only pauses: what is held back is in the last one.
         let pauses = self.config.checkpoints && self.stopped();
         let progress = (!pauses).then(|| sequencer.finish());
-        let order = sequencer.stats;
+        let order = sequencer.stats.clone();
         let watermark = progress.as_ref().map(|progress| progress.watermark);
         progress.into_iter().for_each(|progress| state.add_step(Step::of(progress)));
         drop(state);

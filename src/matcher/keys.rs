@@ -15,6 +15,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::changed::Changed;
+use super::chunks::Chunks;
 use super::past::Past;
 use super::saved::{Change, Changes, write_state};
 use super::state::RunState;
@@ -68,7 +69,7 @@ const _: () = assert!(size_of::<Slot>() <= 24);
 #[derive(Debug)]
 pub struct KeyTable {
     index: HashTable<u32>,
-    slots: Vec<Slot>,
+    slots: Chunks<Slot>,
     free: Vec<u32>,
     /// Live slots, roughly in the order in which they came alive; some have been freed since.
     live: VecDeque<u32>,
@@ -145,7 +146,7 @@ impl KeyTable {
     pub fn new(room: usize) -> Self {
         Self {
             index: HashTable::new(),
-            slots: Vec::new(),
+            slots: Chunks::new(),
             free: Vec::new(),
             live: VecDeque::new(),
             room,

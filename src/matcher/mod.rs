@@ -8,6 +8,7 @@
 
 pub mod arrived;
 mod changed;
+mod chunks;
 pub mod counter;
 pub mod enumerate;
 pub mod keys;

@@ -266,7 +266,7 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             Val::Ref(at.map_or(ValueRef::Missing, |e| member(e.value, path)))
         }
         Expr::Each(list) => eval(list, c),
-        Expr::Extract(text, regex) => Val::Own(extract(eval(text, c).get(), regex)),
+        Expr::Extract(text, regex) => Val::Own(extract(eval(text, c).get(), regex.regex())),
         Expr::Some(_)
         | Expr::Not(_)
         | Expr::And(_)

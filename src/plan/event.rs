@@ -70,6 +70,12 @@ pub trait EventView {
     fn folded(&self, _field: FieldId) -> Option<(&str, &str)> {
         None
     }
+
+    /// The folded line of the event, if texts that its values hold can be looked for there; see
+    /// [`super::classify::plain`].
+    fn plain_line(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// An event kept by a rule: its place in time and the fields that the rule reads.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use regex_automata::meta::Regex;
 
 use super::glob_set::{GlobSet, TextTest};
 use super::net::CidrSet;
@@ -74,7 +73,7 @@ pub enum Expr {
     /// `each(xs)` in a key: a key for each element.
     Each(Box<Expr>),
     /// `extract(x, /re/)`: the first group, or the whole match if there is none.
-    Extract(Box<Expr>, Arc<Regex>),
+    Extract(Box<Expr>, Arc<Pattern>),
     /// `some(list as x where condition)`: true if the condition is for any element, three-valued.
     Some(Box<(Expr, Expr)>),
     /// The element that the condition of a [`Expr::Some`] is asked of, or a member of it: how many of them lie between.

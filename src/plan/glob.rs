@@ -3,7 +3,7 @@
 use super::fold::fold_case;
 
 /// A compiled `like` pattern.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Glob {
     /// Compare lower-cased.
     pub fold: bool,
@@ -12,7 +12,7 @@ pub struct Glob {
 }
 
 /// A piece of a [`Glob`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GlobPart {
     /// `*`
     AnyRun,

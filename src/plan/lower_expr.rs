@@ -441,7 +441,10 @@ impl<'a> Lowering<'a> {
             (function, call.args.as_slice())
         {
             return match compile_regex(&regex.pattern, regex.fold, self.limits) {
-                Ok(compiled) => Expr::Extract(self.boxed(text, place), Arc::new(compiled)),
+                Ok(compiled) => {
+                    let pattern = Pattern::new(&regex.pattern, regex.fold, compiled);
+                    Expr::Extract(self.boxed(text, place), Arc::new(pattern))
+                }
                 Err(why) => self.problem(regex.span, why),
             };
         }
@@ -558,6 +561,8 @@ pub fn compile_regex(pattern: &str, fold: bool, limits: &Limits) -> Result<Regex
         .syntax(syntax::Config::new().case_insensitive(fold))
         .configure(
             Regex::config()
+                // Conditions are made by the thousand and few are ever asked: what is built up front is kept small.
+                .dfa(false)
                 .nfa_size_limit(Some(limits.max_regex_size))
                 .onepass_size_limit(Some(limits.max_regex_size))
                 .dfa_size_limit(Some(limits.max_regex_size))

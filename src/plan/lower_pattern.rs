@@ -53,7 +53,7 @@ impl Way {
 }
 
 impl<'s, 'a> RuleBuilder<'s, 'a> {
-    pub(super) fn declare_steps(&mut self, seq: &ast::Sequence, low: &mut Lowering<'_>) {
+    pub(super) fn declare_steps(&mut self, seq: &'s ast::Sequence, low: &mut Lowering<'_>) {
         for element in seq.elements() {
             match element {
                 ast::Element::Step(step) => self.declare_step(step, low),
@@ -66,12 +66,12 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         }
     }
 
-    fn declare_step(&mut self, step: &ast::Step, low: &mut Lowering<'_>) {
+    fn declare_step(&mut self, step: &'s ast::Step, low: &mut Lowering<'_>) {
         let id = StepId::from(self.step_asts.len());
         if let Some(name) = &step.name {
             low.scope.steps.insert(name.name.clone(), id);
         }
-        self.step_asts.push(step.clone());
+        self.step_asts.push(step);
         self.step_keys.push(Vec::new());
     }
 
@@ -249,17 +249,16 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let parts: Vec<Expr> =
             step.condition.as_ref().map(|c| low.expr(c, Place::Step(id)).conjuncts()).unwrap_or_default();
         let (mut stateless, mut arrival, mut cross) = (Vec::new(), Vec::new(), Vec::new());
-        let mut which = String::new();
         for part in parts {
-            let kind = if part.is_stateless() { 's' } else { 'x' };
-            which.push(kind);
-            match kind {
-                's' => stateless.push(part),
-                _ if part.is_unary() => arrival.push(part),
-                _ => cross.push(part),
+            if part.is_stateless() {
+                stateless.push(part);
+            } else if part.is_unary() {
+                arrival.push(part);
+            } else {
+                cross.push(part);
             }
         }
-        let preds = self.predicates(&step.classes, step.condition.as_ref(), &which, Expr::all(stateless), low);
+        let preds = self.predicates(&step.classes, Expr::all(stateless), low);
         let (mut reads, mut reads_prev) = (Vec::new(), false);
         for part in &cross {
             part.walk(&mut |e| match e {
@@ -400,12 +399,10 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let parts: Vec<Expr> =
             guard.condition.as_ref().map(|c| low.expr(c, Place::Guard).conjuncts()).unwrap_or_default();
         let (mut stateless, mut cross) = (Vec::new(), Vec::new());
-        let mut which = String::new();
         for part in parts {
-            which.push(if part.is_stateless() { 's' } else { 'x' });
             if part.is_stateless() { stateless.push(part) } else { cross.push(part) }
         }
-        let preds = self.predicates(&guard.classes, guard.condition.as_ref(), &which, Expr::all(stateless), low);
+        let preds = self.predicates(&guard.classes, Expr::all(stateless), low);
         let equalities = guarded.and_then(|step| {
             cross
                 .iter()

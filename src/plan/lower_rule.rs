@@ -37,7 +37,7 @@ pub(super) struct RuleBuilder<'s, 'a> {
     pub(super) rule_key: Vec<(usize, ast::KeyItem)>,
     /// Of each step.
     pub(super) step_keys: Vec<Vec<Component>>,
-    pub(super) step_asts: Vec<ast::Step>,
+    pub(super) step_asts: Vec<&'s ast::Step>,
     /// Names that look-backs give to what they find, in written order.
     pub(super) found: Vec<Arc<str>>,
     /// Names inside absences of groups that have been lowered, with the step before the absence.
@@ -116,13 +116,15 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             ClauseKind::Match(m) => Some(m),
             _ => None,
         });
-        let body = clause.map_or(&empty, |m| &m.body);
         // Names first: a condition may only read earlier names, but which are names must be known.
-        self.declare_steps(body, &mut low);
+        if let Some(clause) = clause {
+            self.declare_steps(&clause.body, &mut low);
+        }
+        let body = clause.map_or(&empty, |m| &m.body);
         self.declare_found(&mut low);
         self.declare_absent(body, &mut low);
-        for (step, at) in self.step_asts.clone().iter().zip(0..) {
-            self.step_keys[at] = self.step_components(step, &mut low);
+        for at in 0..self.step_asts.len() {
+            self.step_keys[at] = self.step_components(self.step_asts[at], &mut low);
         }
         let cancel: Vec<GuardId> = decl
             .clauses
@@ -367,13 +369,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
     pub(super) fn predicates(
         &mut self,
         classes: &[ast::ClassRef],
-        condition: Option<&ast::Expr>,
-        which: &str,
         stateless: Option<Expr>,
         low: &mut Lowering<'_>,
     ) -> Vec<PredId> {
-        // Not the written text: what imported rules are written in says something else.
-        let text = condition.map(crate::syntax::print_expr).unwrap_or_default();
         let mut preds = Vec::new();
         self.whole_in_predicates += stateless.as_ref().map_or(0, |e| low.whole_reads_in(e));
         let (alerts, inputs): (Vec<_>, Vec<_>) =
@@ -381,12 +379,9 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let clock_of = |c: &ast::ClassRef| self.set.declarations.clocks.iter().position(|d| d.name.name == c.name);
         let (ticking, inputs): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|c| clock_of(c).is_some());
         for clock in ticking.into_iter().filter_map(clock_of) {
-            let name = format!("clock\0{clock}\0{which}\0{text}");
-            preds.push(self.set.classes.intern(name, PredSource::Clock(clock), || stateless.clone()));
+            preds.push(self.set.classes.intern(PredSource::Clock(clock), stateless.clone()));
         }
         if !inputs.is_empty() {
-            let names: Vec<&str> = inputs.iter().map(|c| c.name.as_str()).collect();
-            let name = format!("{}\0{which}\0{text}", names.join("\0"));
             let mut alternatives = Vec::new();
             let mut every = false;
             for class in &inputs {
@@ -410,7 +405,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 _ => Some(Expr::Or(alternatives)),
             };
             let whole = Expr::all(class.into_iter().chain(stateless.clone()).flat_map(Expr::conjuncts).collect());
-            preds.push(self.set.classes.intern(name, PredSource::Input, || whole));
+            preds.push(self.set.classes.intern(PredSource::Input, whole));
         }
         for class in alerts {
             let rules: Vec<RuleId> = match class.name.strip_prefix("alert.") {
@@ -418,8 +413,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
                 None => self.reads.clone(),
             };
             for rule in rules {
-                let name = format!("alert\0{}\0{which}\0{text}", rule.0);
-                preds.push(self.set.classes.intern(name, PredSource::Alert(rule), || stateless.clone()));
+                preds.push(self.set.classes.intern(PredSource::Alert(rule), stateless.clone()));
             }
         }
         preds
@@ -430,8 +424,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let mut fields = std::mem::take(&mut self.set.fields);
         let mut low = Lowering::new(&mut fields, self.set.declarations, self.set.input.limits);
         for (at, stat) in stats.iter().enumerate() {
-            let step = self.step_asts[stat.step.index()].clone();
-            let preds = self.predicates(&step.classes, None, "", None, &mut low);
+            let step = self.step_asts[stat.step.index()];
+            let preds = self.predicates(&step.classes, None, &mut low);
             // One whose key leaves out a part of the step's is over events of several keys: the rule has one state.
             let own = self.step_keys[stat.step.index()].clone();
             let components = if stat.is_within(&own) { own } else { Vec::new() };
@@ -440,8 +434,8 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         }
         if named {
             for at in 0..self.step_asts.len() {
-                let step = self.step_asts[at].clone();
-                let preds = self.predicates(&step.classes, None, "", None, &mut low);
+                let step = self.step_asts[at];
+                let preds = self.predicates(&step.classes, None, &mut low);
                 let components = self.step_keys[at].clone();
                 self.pending_roles.push(PendingRole { kind: RoleKind::Named, preds, components });
             }

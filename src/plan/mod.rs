@@ -5,6 +5,7 @@
 pub mod automaton;
 pub mod call;
 pub mod classify;
+pub mod digest;
 pub mod eval;
 mod eval_text;
 pub mod event;

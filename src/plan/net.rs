@@ -50,6 +50,17 @@ impl CidrSet {
         self.lengths[at].1.entry(bits(address) & mask(length)).or_insert(payload);
     }
 
+    /// The networks: bits of the prefix, address, payload. In an order of their own.
+    pub fn sorted(&self) -> Vec<(u8, u128, u32)> {
+        let of = |(length, nets): &(u8, HashMap<u128, u32, _>)| {
+            let length = *length;
+            nets.iter().map(move |(net, payload)| (length, *net, *payload)).collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = self.lengths.iter().flat_map(of).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The payload of the longest network that holds the address.
     pub fn find(&self, address: &str) -> Option<u32> {
         let address = bits(address.parse().ok()?);

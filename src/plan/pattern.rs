@@ -1,6 +1,7 @@
 //! A compiled regular expression, and the texts without which it cannot match.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use regex_automata::meta::Regex;
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -25,6 +26,13 @@ impl fmt::Debug for Pattern {
     }
 }
 
+/// What is written says all.
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.source, self.fold).hash(state);
+    }
+}
+
 impl Pattern {
     /// A pattern from its text and what that was compiled to.
     pub fn new(source: &str, fold: bool, regex: Regex) -> Self {
@@ -37,6 +45,11 @@ impl Pattern {
     #[inline]
     pub fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
+    }
+
+    /// What it was compiled to.
+    pub fn regex(&self) -> &Regex {
+        &self.regex
     }
 
     /// Folded texts of which every text that matches, folded, holds at least one; `None` if no such are known.

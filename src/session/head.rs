@@ -31,6 +31,7 @@ struct SavedOrder {
     start: Option<Timestamp>,
     newest: Vec<Timestamp>,
     late: u64,
+    late_by_rule: Vec<u64>,
     needed_lateness: Duration,
     quarantined: u64,
     outside: u64,
@@ -135,6 +136,7 @@ impl Head {
                 start: sequencer.start(),
                 newest: sequencer.clocks(),
                 late: stats.late,
+                late_by_rule: stats.late_by_rule.clone(),
                 needed_lateness: stats.needed_lateness,
                 quarantined: stats.quarantined,
                 outside: stats.outside,
@@ -215,8 +217,18 @@ impl Head {
             _ => None,
         };
         let Self { order, collector, inputs, counts, rules, .. } = self;
+        let mut late_by_rule = vec![0; parts.no_key.len()];
+        for (of, count) in order.late_by_rule.into_iter().enumerate() {
+            if let Some(id) = kept(RuleId::from(of)) {
+                late_by_rule[id.index()] = count;
+            }
+        }
+        while late_by_rule.last() == Some(&0) {
+            late_by_rule.pop();
+        }
         let stats = OrderStats {
             late: order.late,
+            late_by_rule,
             needed_lateness: order.needed_lateness,
             quarantined: order.quarantined,
             outside: order.outside,

@@ -39,6 +39,8 @@ pub struct RuleSummary {
     pub pending: u64,
     /// Events it could not use for want of a key.
     pub no_key: u64,
+    /// Events that came too late for it.
+    pub late: u64,
     /// Held events that a limit dropped.
     pub evicted: u64,
     /// Matches found while a limit bit.
@@ -95,6 +97,9 @@ impl Summary {
         }
         for (rule, count) in self.rules.iter_mut().zip(no_key) {
             rule.no_key += count;
+        }
+        for (rule, count) in self.rules.iter_mut().zip(&order.late_by_rule) {
+            rule.late += count;
         }
         self.late += order.late;
         self.needed_lateness = self.needed_lateness.max(order.needed_lateness);

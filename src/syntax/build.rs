@@ -8,6 +8,7 @@ use pest::iterators::Pair;
 use super::ast::{ClassRef, Ident, Path, StrLit};
 use super::grammar::Rule;
 use super::literal;
+use super::misspelt::{self, Edit};
 use super::scanner::Token;
 use super::source::{SourceId, Span};
 use crate::base::Limits;
@@ -22,6 +23,8 @@ pub(super) struct Builder<'t> {
     pub(super) tokens: &'t [Token],
     /// Where the piece begins that pest reads.
     pub(super) offset: usize,
+    /// Words replaced in that piece to read on behind misspelt ones; none in a text that parses.
+    pub(super) edits: Vec<Edit>,
     /// Where the whole text begins in its source; not 0 for a piece of a template.
     pub(super) base: usize,
     pub(super) limits: &'t Limits,
@@ -30,7 +33,7 @@ pub(super) struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     pub(super) fn new(source: SourceId, text: &'t str, tokens: &'t [Token], limits: &'t Limits) -> Self {
-        Self { source, text, tokens, offset: 0, base: 0, limits, diagnostics: Vec::new() }
+        Self { source, text, tokens, offset: 0, edits: Vec::new(), base: 0, limits, diagnostics: Vec::new() }
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
@@ -44,8 +47,8 @@ impl<'t> Builder<'t> {
 
     /// The span of a pair, without the blanks and comments that pest lets it end with.
     pub(super) fn span(&self, pair: &Pair<'_, Rule>) -> Span {
-        let start = self.offset + pair.as_span().start();
-        let end = self.offset + pair.as_span().end();
+        let start = self.offset + misspelt::written(&self.edits, pair.as_span().start());
+        let end = self.offset + misspelt::written(&self.edits, pair.as_span().end());
         let after = self.tokens.partition_point(|t| t.start < end);
         let last = after.checked_sub(1).map(|i| self.tokens[i].end).filter(|&e| e > start);
         self.at(start, last.unwrap_or(end).min(end))

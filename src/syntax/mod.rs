@@ -8,6 +8,7 @@ mod doc;
 mod expected;
 mod grammar;
 mod literal;
+mod misspelt;
 mod operand;
 mod parser;
 mod pattern;
@@ -27,5 +28,5 @@ mod test_block;
 mod visit;
 
 pub use parser::{parse, parse_expr, parse_rule_one_liner};
-pub use pratt::{join, operands};
+pub use pratt::{flatten, join, operands};
 pub use printer::{format, print, print_expr};

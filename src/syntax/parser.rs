@@ -12,7 +12,7 @@ use super::expected;
 use super::grammar::{Rule, RuleParser};
 use super::scanner::{TokenKind, Tokens, Unclosed, scan};
 use super::source::{SourceId, Span};
-use super::{recover, split};
+use super::{misspelt, recover, split};
 use crate::base::Limits;
 use crate::diag::{Code, Diagnostic, Level};
 
@@ -172,14 +172,16 @@ fn declaration(builder: &mut Builder<'_>, piece: split::Piece, broken: bool, sca
             let pair = pairs.next()?;
             builder.item(pair)
         }
-        Err(error) => match keyword {
+        Err(_) => match keyword {
             "rule" => recover::rule(builder, piece, scanned, broken).map(Item::Rule),
             "test" => recover::test(builder, piece, scanned, broken).map(Item::Test),
+            _ if broken => None,
             _ => {
-                if !broken {
-                    report_stop(builder, &error, start, end, "the declaration");
-                }
-                None
+                let mut item = None;
+                misspelt::read(builder, Rule::declaration, (start, end), "the declaration", |builder, mut pairs| {
+                    item = pairs.next().and_then(|pair| builder.item(pair));
+                });
+                item
             }
         },
     }
@@ -194,7 +196,7 @@ pub(super) fn report_stop(
     whole: &str,
 ) {
     let stop = expected::stop(error);
-    let at = start + stop.at;
+    let at = start + misspelt::written(&builder.edits, stop.at);
     let next = builder.tokens.partition_point(|t| t.end <= at);
     let token = builder.tokens.get(next).filter(|t| t.start < end).copied();
     let (found, span) = match token {

@@ -182,8 +182,14 @@ impl Builder<'_> {
                         .fix(at, "then"),
                     );
                 }
-                Rule::kw_directly => then.directly = true,
-                Rule::kw_next => then.next = true,
+                Rule::kw_directly => {
+                    self.only_once(then.directly, "directly", at);
+                    then.directly = true;
+                }
+                Rule::kw_next => {
+                    self.only_once(then.next, "next", at);
+                    then.next = true;
+                }
                 Rule::then_after => {
                     let bound = part.into_inner().find(|p| p.as_rule() == Rule::expr);
                     let bound = bound.map(|p| self.bound_expr(p));

@@ -86,7 +86,8 @@ pub fn operands(op: BinaryOp, expr: &Expr) -> Vec<&Expr> {
     out
 }
 
-fn flatten(op: BinaryOp, expr: Expr, out: &mut Vec<Expr>) {
+/// The operands of a chain of one operator, taken out of it.
+pub fn flatten(op: BinaryOp, expr: Expr, out: &mut Vec<Expr>) {
     match expr.kind {
         ExprKind::Binary(o, left, right) if o == op => {
             flatten(op, *left, out);

@@ -9,7 +9,7 @@ use super::grammar::{Rule, RuleParser};
 use super::parser::report_stop;
 use super::scanner::{Token, TokenKind, Tokens};
 use super::source::Span;
-use super::{spelling, split};
+use super::{misspelt, spelling, split};
 use crate::diag::{Code, Diagnostic};
 
 /// How the brackets of a piece of text stand.
@@ -204,26 +204,22 @@ fn has_unclosed(scanned: &Tokens, tokens: &[Token]) -> bool {
 
 fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: &mut Vec<Clause>) {
     let (Some(head), Some(last)) = (tokens.first(), tokens.last()) else { return };
-    builder.offset = head.start;
-    match RuleParser::parse(Rule::some_clauses, &builder.text[head.start..last.end]) {
-        Ok(mut pairs) => {
-            for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
-                match part.as_rule() {
-                    Rule::separator => builder.separator(&part),
-                    Rule::EOI => {}
-                    _ => out.extend(builder.clause(part)),
-                }
-            }
-        }
-        Err(error) => {
-            let known = head.kind == TokenKind::Word && split::CLAUSES.contains(&head.text(builder.text));
-            if known {
-                report_stop(builder, &error, head.start, last.end, "the clause");
-            } else {
-                unknown_clause(builder, head, first);
-            }
-        }
+    let known = head.kind == TokenKind::Word && split::CLAUSES.contains(&head.text(builder.text));
+    let piece = (head.start, last.end);
+    let mut first_word = None;
+    if !known && RuleParser::parse(Rule::some_clauses, &builder.text[piece.0..piece.1]).is_err() {
+        let Some(clause) = unknown_clause(builder, head, first) else { return };
+        first_word = Some((head.end - head.start, clause));
     }
+    misspelt::read_with(builder, Rule::some_clauses, piece, first_word, "the clause", |builder, mut pairs| {
+        for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
+            match part.as_rule() {
+                Rule::separator => builder.separator(&part),
+                Rule::EOI => {}
+                _ => out.extend(builder.clause(part)),
+            }
+        }
+    });
 }
 
 /// What other languages call a clause.
@@ -252,7 +248,8 @@ const CLAUSE_SYNONYMS: [(&str, &str); 22] = [
     ("score", "risk"),
 ];
 
-fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) {
+/// Says that no clause begins so. If one that does is misspelt, it is returned.
+fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) -> Option<&'static str> {
     let written = head.text(builder.text).to_owned();
     let span = builder.at(head.start, head.end);
     if head.kind != TokenKind::Word {
@@ -260,15 +257,18 @@ fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) {
             Diagnostic::error(Code("E0008"), "a clause begins with a keyword", span, "not a keyword")
                 .help("the clauses of a rule are `by`, `match`, `alert` and the like, one after another"),
         );
-        return;
+        return None;
     }
     let mut report =
         Diagnostic::error(Code("E0008"), format!("there is no clause `{written}`"), span, "unknown clause")
             .note("a clause that is not known is refused, never ignored");
     let lower = written.to_ascii_lowercase();
-    let meant = spelling::nearest(&lower, split::CLAUSES)
-        .or_else(|| CLAUSE_SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, ours)| *ours));
+    let misspelt = spelling::nearest(&lower, split::CLAUSES);
+    let meant = misspelt.or_else(|| CLAUSE_SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, ours)| *ours));
     report = match (meant, lower.as_str()) {
+        (None, _) if spelling::near(&lower, "within") && lower != "within" => {
+            report.help("did you mean `within`?").fix(span, "within")
+        }
         (_, "within" | "window" | "timeframe" | "timespan" | "maxspan") => {
             report.help("the bound of a match follows its closing brace: `match { … } within 5m`")
         }
@@ -285,6 +285,7 @@ fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) {
         (None, _) => report.help(format!("the clauses are `{}`", split::CLAUSES.join("`, `"))),
     };
     builder.report(report);
+    misspelt
 }
 
 /// A test that does not parse as a whole: head and lines, each apart.
@@ -310,18 +311,15 @@ pub(super) fn test(builder: &mut Builder<'_>, piece: split::Piece, scanned: &Tok
             continue;
         }
         let (start, end) = (inside[0].start, inside[inside.len() - 1].end);
-        builder.offset = start;
-        match RuleParser::parse(Rule::single_test_item, &builder.text[start..end]) {
-            Ok(mut pairs) => {
-                for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
-                    match part.as_rule() {
-                        Rule::separator => builder.separator(&part),
-                        _ => items.extend(builder.test_item(part)),
-                    }
+        misspelt::read(builder, Rule::some_test_items, (start, end), "the line", |builder, mut pairs| {
+            for part in pairs.next().into_iter().flat_map(pest::iterators::Pair::into_inner) {
+                match part.as_rule() {
+                    Rule::separator => builder.separator(&part),
+                    Rule::EOI => {}
+                    _ => items.extend(builder.test_item(part)),
                 }
             }
-            Err(error) => report_stop(builder, &error, start, end, "the line"),
-        }
+        });
     }
     let (rule, name) = head?;
     Some(TestDecl { rule, name, items, span })
@@ -336,13 +334,10 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
     builder.offset = start;
     let mut body = None;
     let mut stray = None;
-    match RuleParser::parse(Rule::single_sequence, &builder.text[start..cut]) {
-        Ok(pairs) => {
-            let sequence = pairs.flatten().find(|p| p.as_rule() == Rule::sequence);
-            body = sequence.and_then(|p| builder.sequence(p, &mut stray));
-        }
-        Err(error) => report_stop(builder, &error, start, cut, "the pattern"),
-    }
+    misspelt::read(builder, Rule::single_sequence, (start, cut), "the pattern", |builder, pairs| {
+        let sequence = pairs.flatten().find(|p| p.as_rule() == Rule::sequence);
+        body = sequence.and_then(|p| builder.sequence(p, &mut stray));
+    });
     let pattern = builder.at(start, cut);
     let mut clauses = Vec::new();
     let (mut within, mut events) = (stray.map(|(_, bound)| bound), None);
@@ -394,7 +389,7 @@ pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
     if let Some((language, help)) = foreign {
         builder.report(
             Diagnostic::error(Code("E0036"), format!("this looks like {language}"), span, "not a declaration")
-                .note("a rule file holds `event`, `let`, `table`, `rule` and `test` declarations")
+                .note("a rule file holds `event`, `let`, `table`, `clock`, `rule` and `test` declarations")
                 .help(help),
         );
         return;
@@ -406,7 +401,7 @@ pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
         Code("E0007"),
         format!("a declaration does not begin with `{}`", written.chars().take(40).collect::<String>()),
         span,
-        "expected `rule`, `event`, `let`, `table` or `test`",
+        "expected `rule`, `event`, `let`, `table`, `clock` or `test`",
     )
     .note("nothing up to the next declaration is read");
     if head.kind == TokenKind::Word {

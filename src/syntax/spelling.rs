@@ -6,12 +6,41 @@ pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> O
     if written.len() > 64 {
         return None;
     }
+    let letters = written.chars().count();
     known
         .into_iter()
-        .map(|word| (distance(&written, &word.to_lowercase()), word))
-        .filter(|(d, word)| *d <= (word.chars().count().max(3)) / 3)
+        .filter_map(|word| {
+            let most = allowed(word);
+            // Words differ by their lengths at least.
+            let near = word.chars().count().abs_diff(letters) <= most;
+            near.then(|| (distance(&written, &word.to_lowercase()), word)).filter(|(d, _)| *d <= most)
+        })
         .min_by_key(|(d, _)| *d)
         .map(|(_, word)| word)
+}
+
+/// The known word that differs by one letter, or by case alone. Words that differ in their digits are different words.
+pub fn slip<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let folded = written.to_lowercase();
+    let letters = |word: &str| word.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    known
+        .into_iter()
+        .filter(|word| word.len().abs_diff(written.len()) <= 4 && *word != written)
+        .filter(|word| letters(word) != letters(written))
+        .map(|word| (distance(&folded, &word.to_lowercase()), word))
+        .filter(|(d, _)| *d <= 1)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, word)| word)
+}
+
+/// Whether a written word may be a slip of a known one.
+pub fn near(written: &str, known: &str) -> bool {
+    written.len() <= 64 && distance(&written.to_lowercase(), known) <= allowed(known)
+}
+
+/// How many letters may be wrong in a word.
+fn allowed(known: &str) -> usize {
+    known.chars().count().max(3) / 3
 }
 
 /// Letters to insert, delete, replace or swap with a neighbour to make `b` from `a`.
@@ -46,5 +75,17 @@ mod tests {
         assert_eq!(nearest("supress", known), Some("suppress"));
         assert_eq!(nearest("yb", known), Some("by"));
         assert_eq!(nearest("window", known), None);
+    }
+
+    #[test]
+    fn a_slip_is_one_letter() {
+        let known = ["CommandLine", "Image", "param1"];
+        assert_eq!(slip("ComandLine", known), Some("CommandLine"));
+        assert_eq!(slip("CommandLien", known), Some("CommandLine"));
+        assert_eq!(slip("commandline", known), Some("CommandLine"));
+        assert_eq!(slip("Images", known), Some("Image"));
+        assert_eq!(slip("Image", known), None);
+        assert_eq!(slip("param2", known), None);
+        assert_eq!(slip("ComandLin", known), None);
     }
 }

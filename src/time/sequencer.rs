@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::held::{Held, Records};
 use crate::base::{Duration, Timestamp};
-use crate::decode::batch::Batch;
+use crate::decode::batch::{Batch, Hit};
 
 /// Settings of event time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,16 +68,31 @@ pub struct Progress {
 }
 
 /// Counts of the sequencer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderStats {
     /// Late events.
     pub late: u64,
+    /// By rule: the late events that had a role in it. No longer than it must be.
+    pub late_by_rule: Vec<u64>,
     /// The lateness that would have kept them all.
     pub needed_lateness: Duration,
     /// Events too far in the future.
     pub quarantined: u64,
     /// Events outside `from`/`to`.
     pub outside: u64,
+}
+
+impl OrderStats {
+    /// Counts a late event for the rules that it had a role in, each once.
+    fn count_rules(&mut self, hits: &[Hit]) {
+        for same in hits.chunk_by(|a, b| a.rule == b.rule) {
+            let rule = same[0].rule.index();
+            if self.late_by_rule.len() <= rule {
+                self.late_by_rule.resize(rule + 1, 0);
+            }
+            self.late_by_rule[rule] += 1;
+        }
+    }
 }
 
 /// The sequencer.
@@ -158,6 +173,7 @@ impl Sequencer {
             let own_watermark = if own == Timestamp::MIN { own } else { own - self.config.lateness };
             if ts < self.watermark.max(own_watermark) {
                 self.stats.late += 1;
+                self.stats.count_rules(batch.hits_of(record));
                 // Against the newest event, not the watermark: that is what lateness is measured from.
                 let newest = own.max(self.watermark);
                 self.stats.needed_lateness = self.stats.needed_lateness.max(newest - ts);

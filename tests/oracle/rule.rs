@@ -14,6 +14,8 @@ pub struct Rule {
     pub parts: Vec<Part>,
     /// In one way through a pattern with a choice: the steps of the ways not taken.
     pub untaken: Vec<Step>,
+    /// In one way through a pattern with a choice: what must not come in the ways not taken.
+    pub untaken_absent: Vec<Guard>,
     pub within: Option<Bound>,
     /// `within a.v * 1s`, in place of the other.
     pub computed: Option<Expr>,
@@ -271,6 +273,16 @@ impl Elem {
         }
     }
 
+    /// What must not come in it, apart from the guards of its steps.
+    pub fn absent(&self) -> Vec<&Guard> {
+        match self {
+            Self::Absence { events, .. } => events.iter().collect(),
+            Self::All { without, .. } => without.iter().collect(),
+            Self::Choice { members } => members.iter().flatten().flat_map(|(_, e)| e.absent()).collect(),
+            Self::Step(_) | Self::Any { .. } | Self::Group { .. } => vec![],
+        }
+    }
+
     /// Names inside the absence of a group.
     pub fn absent_names(&self) -> Vec<String> {
         match self {
@@ -317,7 +329,8 @@ impl Rule {
                 part.to += if part.to > at { more } else { 0 };
             }
             let others = members.iter().enumerate().filter(|(o, _)| *o != m).flat_map(|(_, b)| b);
-            way.untaken.extend(others.flat_map(|(_, e)| e.steps()).cloned());
+            way.untaken.extend(others.clone().flat_map(|(_, e)| e.steps()).cloned());
+            way.untaken_absent.extend(others.flat_map(|(_, e)| e.absent()).cloned());
             out.extend(way.ways());
         }
         out

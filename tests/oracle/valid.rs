@@ -655,14 +655,9 @@ fn gaps(rule: &Rule) -> Option<&'static str> {
 
 /// Whether a guard with a `by` of its own leaves out a component of the rule's `by`.
 fn partial_guard(rule: &Rule) -> bool {
-    let partial = |guards: &[Guard]| {
-        guards.iter().any(|g| !g.by.is_empty() && rule.by.iter().any(|k| !g.by.iter().any(|own| own.name == k.name)))
-    };
-    let of_body = rule.body.iter().any(|(_, e)| match e {
-        Elem::Absence { events, .. } => partial(events),
-        Elem::All { without, .. } => partial(without),
-        _ => false,
-    });
+    let one = |g: &Guard| !g.by.is_empty() && rule.by.iter().any(|k| !g.by.iter().any(|own| own.name == k.name));
+    let partial = |guards: &[Guard]| guards.iter().any(one);
+    let of_body = rule.body.iter().flat_map(|(_, e)| e.absent()).chain(&rule.untaken_absent).any(one);
     let of_steps = rule.steps().iter().any(|s| {
         partial(&s.without)
             || s.last.iter().any(|l| partial(&l.events))

@@ -73,16 +73,18 @@ struct Collector<'n, 'a> {
     negations: Vec<Negated<'a>>,
 }
 
-/// Sorted names of the classes that plain events can be of; `None` if there are none, or `any` is among them.
-fn plain_classes(classes: &[ClassRef]) -> Option<Vec<&str>> {
-    let mut names: Vec<&str> =
-        classes.iter().map(|c| c.name.as_str()).filter(|n| *n != "alert" && !n.starts_with("alert.")).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.is_empty() { None } else { Some(names) }
-}
-
 impl<'a> Collector<'_, 'a> {
+    /// Sorted names of the classes that events of a sample can be of; `None` if there are none. Alerts and ticks of
+    /// clocks are in no sample.
+    fn plain_classes(&self, classes: &'a [ClassRef]) -> Option<Vec<&'a str>> {
+        let plain =
+            |name: &&str| *name != "alert" && !name.starts_with("alert.") && !self.names.clocks.contains_key(name);
+        let mut names: Vec<&str> = classes.iter().map(|c| c.name.as_str()).filter(plain).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.is_empty() { None } else { Some(names) }
+    }
+
     fn rule(&mut self, rule: &'a RuleDecl) {
         self.rule = Some(&rule.name.name);
         let model = Model::new(rule);
@@ -90,7 +92,7 @@ impl<'a> Collector<'_, 'a> {
             let step = info.step;
             let keys: Vec<&Component<'a>> = info.components.iter().collect();
             self.event(&step.classes, step.condition.as_ref(), &keys, &model, Some(index));
-            if let (Some(quantifier), Some(classes)) = (&step.quantifier, plain_classes(&step.classes)) {
+            if let (Some(quantifier), Some(classes)) = (&step.quantifier, self.plain_classes(&step.classes)) {
                 let at = At { classes, model: Some(&model), own: Some(index) };
                 quantifier.distinct.iter().for_each(|e| self.expression(e, &at, Use::Plain, 0));
             }
@@ -152,7 +154,7 @@ impl<'a> Collector<'_, 'a> {
         model: &Model<'a>,
         own: Option<usize>,
     ) {
-        let Some(plain) = plain_classes(classes) else { return };
+        let Some(plain) = self.plain_classes(classes) else { return };
         let at = At { classes: plain, model: Some(model), own };
         let span = classes.first().map_or(model.rule.name.span, |c| c.span);
         self.push(&at.classes, Vec::new(), span, Use::Plain);
@@ -194,11 +196,11 @@ impl<'a> Collector<'_, 'a> {
                 return self.step_field(step, &path.parts[1..], path.span, at, how);
             }
             if let Some(found) = at.model.and_then(|m| m.found_named(head)) {
-                let classes = found.guard.events.first().and_then(|e| plain_classes(&e.classes));
+                let classes = found.guard.events.first().and_then(|e| self.plain_classes(&e.classes));
                 return self.fields_of(classes, &path.parts[1..], path.span, how);
             }
             if let Some(absent) = at.model.and_then(|m| m.absent_named(head)) {
-                return self.fields_of(plain_classes(&absent.guard.classes), &path.parts[1..], path.span, how);
+                return self.fields_of(self.plain_classes(&absent.guard.classes), &path.parts[1..], path.span, how);
             }
             if head == "prev" {
                 if let Some(own) = at.own {
@@ -218,7 +220,7 @@ impl<'a> Collector<'_, 'a> {
 
     fn step_field(&mut self, step: usize, fields: &'a [Ident], span: Span, at: &At<'_, 'a>, how: Use) {
         let Some(model) = at.model else { return };
-        self.fields_of(plain_classes(&model.steps[step].step.classes), fields, span, how);
+        self.fields_of(self.plain_classes(&model.steps[step].step.classes), fields, span, how);
     }
 
     fn fields_of(&mut self, classes: Option<Vec<&'a str>>, fields: &'a [Ident], span: Span, how: Use) {
@@ -295,7 +297,7 @@ impl<'a> Collector<'_, 'a> {
                         self.step_field(step.0, &path.parts[1..], path.span, at, Use::Plain);
                     }
                     if let (Some(condition), Some(model)) = (&call.condition, at.model)
-                        && let Some(classes) = plain_classes(&model.steps[step.0].step.classes)
+                        && let Some(classes) = self.plain_classes(&model.steps[step.0].step.classes)
                     {
                         let inner = At { classes, model: at.model, own: None };
                         self.expression(condition, &inner, Use::Plain, depth);

@@ -12,7 +12,8 @@ use signal_hook::flag;
 use tripline::alert::Alert;
 use tripline::alert::format::Formatter;
 use tripline::config::{self, Output, Target};
-use tripline::io::deliver::{DeadLetters, Fleet, Report, Route, Wanted};
+use tripline::io::deliver::queue::Queue;
+use tripline::io::deliver::{DeadLetters, Fleet, Report, Route, Spool, SpoolOptions, Wanted};
 use tripline::io::sink::{LineSink, SinkError};
 use tripline::plan::Ruleset;
 use tripline::session::Rejected;
@@ -67,12 +68,20 @@ impl Outputs {
         for output in outputs {
             if let Some(service) = &output.service {
                 let sink = config::open(output, settings.directory(), &env).map_err(Stop::usage)?;
+                let queue: Option<Box<dyn Queue>> = match &output.spool {
+                    Some(spool) => {
+                        let directory = settings.path(&spool.directory);
+                        let spool = Spool::open(&SpoolOptions { directory, most: spool.most });
+                        Some(Box::new(spool.map_err(|e| Stop::failed(format!("output {}: {e}", output.name)))?))
+                    }
+                    None => None,
+                };
                 wanted.push(Wanted {
                     name: output.name.clone(),
                     route: output.route.clone(),
                     service: service.clone(),
                     sink,
-                    queue: None,
+                    queue,
                 });
                 continue;
             }

@@ -86,6 +86,7 @@ impl RuleTotals {
                 ("open", rule.open),
                 ("pending", rule.pending),
                 ("no key", rule.no_key),
+                ("late", rule.late),
                 ("evicted", rule.evicted),
                 ("limited", rule.limited),
             ],

@@ -57,8 +57,9 @@ pub fn measure(original: Original<'_>, compiled: &Ruleset, rule: &RuleDecl, test
         }
     }
     if let Some(plan) = compiled.rule(&rule.name.name) {
-        coverage.steps = plan.steps.len();
-        let missing = plan.steps.iter().enumerate().filter(|(n, _)| !bound.contains(n));
+        let steps = plan.steps.iter().enumerate().filter(|(_, step)| !plan.must_not_come(step));
+        coverage.steps = steps.clone().count();
+        let missing = steps.filter(|(n, _)| !bound.contains(n));
         coverage.unbound = missing.map(|(_, step)| step.label.to_string()).collect();
     }
     for part in original.parts(rule) {

@@ -22,6 +22,7 @@ use tripline::syntax::ast::{File, Item, RuleDecl, TestDecl};
 
 use super::args::TestArgs;
 use super::exit::{Exit, Stop};
+use super::number::counted;
 use super::paths::selected;
 use super::rules::{self, Selection, declared_rules};
 use super::terminal::{Terminal, note, paint, print, style};
@@ -178,9 +179,9 @@ fn coverage_report(
         let coverage = coverage::measure(original, &selection.ruleset, rule, &tests);
         let Coverage { steps, unbound, clauses, unmissed, fires, silent } = &coverage;
         let summary = format!(
-            "  {}: {} tests, steps {}/{steps}, clauses {}/{clauses}",
+            "  {}: {}, steps {}/{steps}, clauses {}/{clauses}",
             rule.name.name,
-            tests.len(),
+            counted(tests.len() as u64, "test"),
             steps - unbound.len(),
             clauses - unmissed.len()
         );
@@ -188,7 +189,7 @@ fn coverage_report(
         if !fires {
             line(out, &paint(color, style::YELLOW, "    no test has an alert"));
         }
-        if !silent {
+        if *fires && !silent {
             line(
                 out,
                 &paint(color, style::YELLOW, "    every test has an alert; none shows where the rule stays silent"),

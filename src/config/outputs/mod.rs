@@ -34,6 +34,8 @@ pub struct Output {
     pub target: Target,
     /// Which alerts.
     pub route: Route,
+    /// Its queue, if that is on disk.
+    pub spool: Option<Spool>,
     /// How a courier serves it. `None`: it is written by the run itself, which waits for it.
     pub service: Option<Service>,
 }
@@ -41,8 +43,17 @@ pub struct Output {
 impl Output {
     /// All alerts to standard output or a file, written by the run itself.
     pub fn direct(format: OutputFormat, target: Target) -> Self {
-        Self { name: target.kind().to_owned(), format, target, route: Route::default(), service: None }
+        Self { name: target.kind().to_owned(), format, target, route: Route::default(), spool: None, service: None }
     }
+}
+
+/// A queue on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
+    /// Its directory.
+    pub directory: String,
+    /// Bytes of all its files together.
+    pub most: u64,
 }
 
 /// Where alerts go.

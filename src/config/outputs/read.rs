@@ -6,7 +6,7 @@ use super::super::choice::{Choice, OutputFormat};
 use super::super::literal::{bytes, duration};
 use super::super::{Reader, WRONG_VALUE, locate};
 use super::written::{Written, WrittenPlace, WrittenText};
-use super::{NetOptions, Output, Target, Text};
+use super::{NetOptions, Output, Spool, Target, Text};
 use crate::diag::Diagnostic;
 use crate::io::deliver::{By, Gathering, Pattern, Route, Service};
 use crate::io::sink::file::Rotation;
@@ -21,7 +21,7 @@ use crate::io::sink::wire::Peer;
 use crate::syntax::source::Span;
 
 /// What turns standard output and files into outputs with a courier of their own.
-const DELIVERY: &[&str] = &["queue", "when_full", "max_wait", "group", "rate_limit"];
+const DELIVERY: &[&str] = &["queue", "spool", "when_full", "max_wait", "group", "rate_limit"];
 /// What everything that is reached over a network has, and files have not.
 const TLS: &[&str] = &["ca", "cert", "key", "timeout"];
 
@@ -59,6 +59,11 @@ impl Reader<'_> {
                 output.name = format!("{base} {same}");
             }
             all.push(output);
+        }
+        let mut spools: Vec<&str> = all.iter().filter_map(|o| Some(o.spool.as_ref()?.directory.as_str())).collect();
+        spools.sort_unstable();
+        if spools.windows(2).any(|pair| pair[0] == pair[1]) {
+            self.wrong(&["outputs"], "two outputs have one spool", "give each a directory of its own");
         }
         if all.iter().filter(|o| o.target == Target::Stdout).count() > 1 {
             self.wrong(&["outputs"], "two outputs write to stdout", "give all but one of them a `file`");
@@ -107,6 +112,7 @@ impl Item<'_, '_> {
         let format = self.choice("format", w.format.as_deref());
         let route = self.route(&w);
         let service = self.service(&w);
+        let spool = self.spool(&w);
         let (target, place) = self.target(kind, &w, format)?;
         let format = format.unwrap_or(match kind {
             "elasticsearch" => OutputFormat::Ecs,
@@ -121,6 +127,7 @@ impl Item<'_, '_> {
             format,
             target,
             route,
+            spool,
             service: (!direct).then_some(service),
         })
     }
@@ -374,6 +381,26 @@ impl Item<'_, '_> {
             limit,
             ..default
         }
+    }
+
+    fn spool(&mut self, w: &Written) -> Option<Spool> {
+        let spool = w.spool.as_ref()?;
+        if w.queue.is_some() {
+            self.wrong("queue", "there is a `spool` and a `queue`", "keep one of them: a spool is the queue");
+        }
+        let most = match spool.max.as_deref().map(bytes) {
+            None => 1 << 30,
+            Some(Ok(most)) if most >= 1 << 20 => most,
+            Some(Ok(_)) => {
+                self.wrong("max", "a spool of less than 1MiB is none", "write 1MiB or more");
+                return None;
+            }
+            Some(Err(problem)) => {
+                self.wrong("max", &problem, "`spool: {dir: spool/NAME, max: 1GiB}`");
+                return None;
+            }
+        };
+        Some(Spool { directory: spool.dir.clone(), most })
     }
 
     /// A length of event time that is not nothing.

@@ -48,6 +48,7 @@ pub(in crate::config) struct Written {
     pub(super) timeout: Option<String>,
     // How delivery is seen through.
     pub(super) queue: Option<usize>,
+    pub(super) spool: Option<WrittenSpool>,
     pub(super) when_full: Option<String>,
     pub(super) batch: Option<usize>,
     pub(super) tries: Option<u32>,
@@ -82,6 +83,13 @@ pub(super) struct WrittenRotation {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct WrittenSpool {
+    pub(super) dir: String,
+    pub(super) max: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct WrittenGroup {
     pub(super) by: OneOrMany,
     pub(super) wait: String,
@@ -107,7 +115,8 @@ impl Written {
         }
         note!(rotate, table, preset, body, headers, token, sign, user, password, index, subject, facility, hostname);
         note!(
-            app_name, tls, allow, ca, cert, key, timeout, queue, when_full, batch, tries, max_wait, group, rate_limit
+            app_name, tls, allow, ca, cert, key, timeout, queue, spool, when_full, batch, tries, max_wait, group,
+            rate_limit
         );
         set
     }

@@ -92,4 +92,9 @@ codes! {
         "What is written in the selection has no effect on what the rule matches.",
         wrong "title: Shell\nlogsource:\n  product: linux\ndetection:\n  sel:\n    cmd: sh\n  filter:\n    user: root\n  condition: sel",
         right "title: Shell\nlogsource:\n  product: linux\ndetection:\n  sel:\n    cmd: sh\n  filter:\n    user: root\n  condition: sel and not filter";
+
+    UNKNOWN_FIELD_HINT "W0803" "a field looks misspelt",
+        "No event needs to have a field, so a rule that asks for a misspelt one never fires. This field is one letter away from one that events of this log source have.",
+        wrong "title: Shell\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  sel:\n    ComandLine|contains: sh\n  condition: sel",
+        right "title: Shell\nlogsource:\n  product: windows\n  category: process_creation\ndetection:\n  sel:\n    CommandLine|contains: sh\n  condition: sel";
 }

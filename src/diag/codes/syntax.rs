@@ -50,14 +50,14 @@ table! {
     "let part = x * 2\nlet a = part + 1";
 
     "E0007", "unknown declaration",
-    "A rule file holds declarations that begin with `event`, `let`, `table`, `rule` or `test`.",
+    "A rule file holds declarations that begin with `event`, `let`, `table`, `clock`, `rule` or `test`.",
     "rul failed_logins { … }",
     "rule failed_logins { … }";
 
     "E0008", "unknown clause",
     "The inside of a rule is a list of clauses, each of which begins with its keyword: `severity`, `tags`, `title`, \
      `id`, `status`, `description`, `runbook`, `author`, `references`, `false_positives`, `risk`, `by`, `match`, `having`, `pick`, `after match`, \
-     `cancel on`, `alert`, `suppress`, `enabled`, `shadow`, `internal`, `resolve`, `repeat` and `limits`.",
+     `cancel on`, `alert`, `suppress`, `enabled`, `shadow`, `internal`, `resolve`, `repeat`, `expect` and `limits`.",
     "rule a {\n  group by source.ip\n  match { x: login }\n}",
     "rule a {\n  by source.ip\n  match { x: login }\n}";
 

@@ -32,6 +32,7 @@ pub fn assemble(
     let mut problems = Vec::new();
     let mut names = Names::new(names);
     let sources = without_duplicates(sources, &mut problems);
+    super::misspelt::report(&sources, &mut problems);
     let Linked { files, refused } = link(sources, &mut names, hidden, pipelines, &mut problems);
     Rules { files, problems, refused }
 }

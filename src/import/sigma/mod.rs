@@ -13,6 +13,7 @@ mod filter;
 mod item;
 mod link;
 pub mod lower;
+mod misspelt;
 pub mod model;
 mod modifier;
 mod pattern;

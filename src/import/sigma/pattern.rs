@@ -45,18 +45,25 @@ impl Pattern {
     /// Cuts a text: `*` and `?` are wildcards, a backslash takes that from them, and two backslashes are one.
     pub(super) fn parse(text: &str) -> Self {
         let mut pattern = Self { parts: Vec::new() };
-        let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
-            match c {
-                '*' => pattern.push(Part::AnyRun),
-                '?' => pattern.push(Part::AnyChar),
-                '\\' => match chars.next_if(|next| matches!(next, '*' | '?' | '\\')) {
-                    Some(escaped) => pattern.push_char(escaped),
-                    None => pattern.push_char('\\'),
-                },
-                _ => pattern.push_char(c),
-            }
+        let mut plain: Vec<u8> = Vec::with_capacity(text.len());
+        let mut bytes = text.bytes().peekable();
+        while let Some(byte) = bytes.next() {
+            let wild = match byte {
+                b'*' => Part::AnyRun,
+                b'?' => Part::AnyChar,
+                b'\\' => {
+                    plain.push(bytes.next_if(|next| matches!(next, b'*' | b'?' | b'\\')).unwrap_or(b'\\'));
+                    continue;
+                }
+                _ => {
+                    plain.push(byte);
+                    continue;
+                }
+            };
+            pattern.push(Part::Plain(std::mem::take(&mut plain)));
+            pattern.push(wild);
         }
+        pattern.push(Part::Plain(plain));
         pattern
     }
 

@@ -7,7 +7,7 @@
 use super::model::Text;
 use crate::syntax::ast::{BinaryOp, Call, Expr, ExprKind, Ident, InSet, Path, RegexLit, StrLit};
 use crate::syntax::source::Span;
-use crate::syntax::{join, operands};
+use crate::syntax::{flatten, join};
 
 pub(super) fn expr(kind: ExprKind, span: Span) -> Expr {
     Expr { kind, span }
@@ -86,7 +86,8 @@ pub(super) fn matches(value: Expr, patterns: Vec<RegexLit>, span: Span) -> Expr 
 
 /// All of these, or any of them; none if there are none.
 pub(super) fn chain(op: BinaryOp, parts: Vec<Expr>) -> Option<Expr> {
-    let flat: Vec<Expr> = parts.iter().flat_map(|part| operands(op, part)).cloned().collect();
+    let mut flat = Vec::with_capacity(parts.len());
+    parts.into_iter().for_each(|part| flatten(op, part, &mut flat));
     (!flat.is_empty()).then(|| join(op, flat))
 }
 

@@ -152,6 +152,11 @@ impl Fleet {
         for member in self.members {
             let panicked = member.thread.join().is_err();
             let mut standing = member.desk.standing();
+            if member.kept
+                && let Err(error) = member.desk.sync()
+            {
+                standing.trouble = Some(format!("its queue: {error}"));
+            }
             if panicked {
                 standing.trouble = Some("it stopped with a defect of the program".to_owned());
             }

@@ -7,7 +7,7 @@
 //! ```
 //! - [`route`]: which alerts a sink gets.
 //! - [`gather`]: storms and groups become one summary alert with counts.
-//! - [`queue`]: a bounded queue in memory, with a policy for when it is full.
+//! - [`queue`]: a bounded queue in memory, with a policy for when it is full; [`spool`]: the same on disk.
 //! - [`courier`]: takes batches off the queue and sees them through: retries, circuit breaker, dead letters. It is a
 //!   state machine that is told the time, so hours pass in a test in no time; [`fleet`] puts a thread around it.
 //!
@@ -24,6 +24,7 @@ pub mod gather;
 pub mod queue;
 pub mod route;
 pub mod sink;
+pub mod spool;
 
 pub use backoff::Backoff;
 pub use breaker::Breaker;
@@ -35,6 +36,7 @@ pub use gather::{By, Gather, Gathering};
 pub use queue::WhenFull;
 pub use route::{Pattern, Route};
 pub use sink::{Failure, Letter, Receipt, Sink, Trouble};
+pub use spool::{Spool, SpoolOptions};
 
 use std::time::Duration;
 

@@ -7,14 +7,20 @@
 //!
 //! Invariant: the index never changes what holds. It leaves out only predicates that could not.
 
+mod grams;
+mod line;
 mod node;
 mod search;
 mod witness;
 
 use smallvec::SmallVec;
 
+use self::line::LineTest;
+pub use self::line::plain;
 use self::node::{Candidate, Entry, Index, IndexBuilder, Map, Target};
+use self::witness::Clause;
 use super::call::value_text;
+use super::digest::Digest;
 use super::eval::{Ctx, passes};
 use super::event::EventView;
 use super::expr::{Attr, Expr};
@@ -35,7 +41,7 @@ pub struct Pred {
 }
 
 /// What a predicate is asked of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PredSource {
     /// Input events.
     Input,
@@ -51,6 +57,8 @@ struct Test {
     condition: Expr,
     /// Its place in [`Scratch::known`], if several predicates have it.
     shared: Option<u32>,
+    /// For a condition on the whole event.
+    line: Option<LineTest>,
 }
 
 /// All predicates with their index.
@@ -64,8 +72,10 @@ pub struct ClassIndex {
     index: Index,
     alerts: Map<u32, Vec<PredId>>,
     clocks: Map<usize, Vec<PredId>>,
-    interned: Map<String, PredId>,
-    interned_tests: Map<String, u32>,
+    /// By source and tests.
+    interned: Map<(PredSource, Vec<u32>), PredId>,
+    /// By digest.
+    interned_tests: Map<Box<[u8]>, u32>,
 }
 
 /// What classification remembers within an event. One a thread; it may be used with any index.
@@ -101,31 +111,27 @@ impl Scratch {
 
 impl ClassIndex {
     /// The id of a condition; equal conditions share one.
-    pub fn intern(&mut self, name: String, source: PredSource, condition: impl FnOnce() -> Option<Expr>) -> PredId {
-        if let Some(id) = self.interned.get(&name) {
-            return *id;
-        }
+    pub fn intern(&mut self, source: PredSource, condition: Option<Expr>) -> PredId {
         let mut tests: Vec<u32> = Vec::new();
-        for test in condition().into_iter().flat_map(Expr::conjuncts) {
+        for test in condition.into_iter().flat_map(Expr::conjuncts) {
             let test = self.test(test);
             if !tests.contains(&test) {
                 tests.push(test);
             }
         }
-        let id = PredId::from(self.preds.len());
-        self.preds.push(Pred { tests, source, subscribers: Vec::new() });
-        self.interned.insert(name, id);
+        let next = PredId::from(self.preds.len());
+        let id = *self.interned.entry((source, tests.clone())).or_insert(next);
+        if id == next {
+            self.preds.push(Pred { tests, source, subscribers: Vec::new() });
+        }
         id
     }
 
     fn test(&mut self, condition: Expr) -> u32 {
         let next = self.tests.len() as u32;
-        let mut comparable = true;
-        // The debug form of these is long or does not say all.
-        condition.walk(&mut |e| comparable &= !matches!(e, Expr::Extract(..) | Expr::InNets(..)));
-        let at = if comparable { *self.interned_tests.entry(format!("{condition:?}")).or_insert(next) } else { next };
+        let at = *self.interned_tests.entry(Digest::of(&condition)).or_insert(next);
         if at == next {
-            self.tests.push(Test { condition, shared: None });
+            self.tests.push(Test { condition, shared: None, line: None });
         }
         at
     }
@@ -140,11 +146,12 @@ impl ClassIndex {
         self.interned = Map::default();
         self.interned_tests = Map::default();
         // What is asked quickly comes first; nothing that a test reads changes with the others.
-        let efforts: Vec<u32> = self.tests.iter().map(|test| effort(&test.condition)).collect();
+        let efforts: Vec<u32> = self.tests.iter().map(|test| effort(&test.condition, whole)).collect();
         for pred in &mut self.preds {
             pred.tests.sort_by_key(|test| efforts[*test as usize]);
         }
         let mut uses = vec![0_u32; self.tests.len()];
+        let clauses: Vec<Vec<Clause>> = self.tests.iter().map(|test| witness::clauses(&test.condition)).collect();
         let mut candidates = Vec::new();
         for (i, pred) in self.preds.iter().enumerate() {
             let id = PredId::from(i);
@@ -155,18 +162,18 @@ impl ClassIndex {
                 PredSource::Clock(clock) => self.clocks.entry(clock).or_default().push(id),
                 PredSource::Alert(rule) => self.alerts.entry(rule.0).or_default().push(id),
                 PredSource::Input => {
-                    let mut clauses = Vec::new();
+                    let mut of_pred = Vec::new();
                     for (at, test) in pred.tests.iter().enumerate() {
                         uses[*test as usize] += 1;
-                        let of = witness::clauses(&self.tests[*test as usize].condition);
-                        clauses.extend(of.into_iter().map(|clause| (at, clause)));
+                        of_pred.extend(clauses[*test as usize].iter().map(|clause| (at, clause)));
                     }
-                    candidates.push(Candidate { pred: id, clauses });
+                    candidates.push(Candidate { pred: id, clauses: of_pred });
                 }
             }
         }
         self.shared = 0;
-        for (test, uses) in self.tests.iter_mut().zip(uses) {
+        for ((test, clauses), uses) in self.tests.iter_mut().zip(&clauses).zip(uses) {
+            test.line = whole.and_then(|whole| LineTest::of(clauses, whole));
             if uses > 1 {
                 test.shared = Some(self.shared as u32);
                 self.shared += 1;
@@ -234,10 +241,11 @@ impl ClassIndex {
 }
 
 /// About how long it takes to evaluate a condition, for the order in which parts are tried.
-fn effort(condition: &Expr) -> u32 {
+fn effort(condition: &Expr, whole: Option<FieldId>) -> u32 {
     let mut effort = 0_u32;
     condition.walk(&mut |e| {
         effort = effort.saturating_add(match e {
+            Expr::This(Attr::Field(field)) if Some(*field) == whole => 40,
             Expr::Const(_) | Expr::This(_) => 0,
             Expr::Compare(..) | Expr::InSet(..) => 1,
             Expr::Like(_, set) => 2 + set.globs().len().min(8) as u32,
@@ -265,6 +273,11 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
         node.always.iter().for_each(|entry| self.ask(entry));
         let Some(event) = self.c.this else { return };
         for look in &node.fields {
+            if let Some(line) = &look.line
+                && event.plain_line().is_some_and(|text| !line.may_hold(text))
+            {
+                continue;
+            }
             let value = event.attr(Attr::Field(look.field));
             if value.is_missing() {
                 continue;
@@ -371,6 +384,12 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
 
     #[inline]
     fn passes(&mut self, test: &'a Test) -> bool {
+        if let Some(line) = &test.line
+            && let Some(text) = self.c.this.and_then(EventView::plain_line)
+            && !line.may_hold(text)
+        {
+            return false;
+        }
         let Some(shared) = test.shared else { return passes(&test.condition, self.c) };
         let known = self.scratch.known[shared as usize];
         if known >> 1 == self.scratch.event {

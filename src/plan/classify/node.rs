@@ -9,6 +9,7 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::line::LineTest;
 use super::search::Search;
 use super::witness::{Atom, Clause};
 use crate::base::FieldId;
@@ -47,6 +48,8 @@ pub(super) struct FieldNode {
     pub(super) held: Option<(Search, u32)>,
     /// If there is any value.
     pub(super) present: Option<u32>,
+    /// For the field that holds the whole event: lines that have nothing of what is looked for.
+    pub(super) line: Option<LineTest>,
 }
 
 /// Fields to look at.
@@ -66,15 +69,15 @@ pub(super) struct Index {
 
 /// A predicate to be put into the index.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct Candidate<'c> {
     pub(super) pred: PredId,
     /// By test, its clauses.
-    pub(super) clauses: Vec<(usize, Clause)>,
+    pub(super) clauses: Vec<(usize, &'c Clause)>,
 }
 
 /// Builds an index.
 pub(super) struct IndexBuilder<'a> {
-    candidates: &'a [Candidate],
+    candidates: &'a [Candidate<'a>],
     /// By candidate and clause.
     numbered: Vec<Vec<Numbered>>,
     atoms: Vec<&'a Atom>,
@@ -106,7 +109,7 @@ struct Passing {
 }
 
 impl<'a> IndexBuilder<'a> {
-    pub(super) fn build(candidates: &'a [Candidate], whole: Option<FieldId>) -> Index {
+    pub(super) fn build(candidates: &'a [Candidate<'a>], whole: Option<FieldId>) -> Index {
         let mut numbers: Map<&Atom, u32> = Map::default();
         let mut atoms = Vec::new();
         let numbered = candidates
@@ -209,7 +212,8 @@ impl<'a> IndexBuilder<'a> {
         lit: Vec<(u32, Vec<Passing>)>,
         same: &mut Map<Vec<(usize, u64, u64)>, u32>,
     ) -> FieldNode {
-        let mut node = FieldNode { field, equal: Map::default(), folded: Map::default(), held: None, present: None };
+        let mut node =
+            FieldNode { field, equal: Map::default(), folded: Map::default(), held: None, present: None, line: None };
         let (mut literals, mut held): (Vec<&'a str>, Vec<Target>) = (Vec::new(), Vec::new());
         for (atom, passing) in lit {
             let atom: &'a Atom = self.atoms[atom as usize];
@@ -230,6 +234,9 @@ impl<'a> IndexBuilder<'a> {
             }
         }
         if !literals.is_empty() {
+            if Some(field) == self.whole && node.equal.is_empty() && node.folded.is_empty() && node.present.is_none() {
+                node.line = LineTest::new(&literals);
+            }
             let first = self.index.targets.len() as u32;
             match Search::new(&literals) {
                 Ok(search) => {

@@ -1,20 +1,18 @@
 //! Which of many literals a text holds, in one pass.
 //!
-//! Up to some dozens are searched many bytes at a time; more, or very short ones, by an automaton that takes each byte.
-//! Both report every literal that occurs, once or more often.
+//! Up to some dozens are searched many bytes at a time, more by their pieces, and very short ones by an automaton that
+//! takes each byte. All report every literal that occurs, once or more often.
 
 use aho_corasick::packed::{self, MatchKind, Searcher};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Span};
+use aho_corasick::{AhoCorasick, BuildError, Span};
+
+use super::grams::{Grams, PIECE};
 
 /// More literals than this are not searched many bytes at a time.
 const FEW: usize = 48;
 
 /// Nor are such with shorter ones among them: they occur too often.
 const LONG: usize = 3;
-
-/// Literals of up to so many bytes together get the fastest automaton, which takes about a quarter of a kilobyte for
-/// each byte.
-const FASTEST: usize = 32 * 1024;
 
 /// A search for literals.
 #[derive(Debug)]
@@ -25,8 +23,8 @@ pub(super) enum Search {
         /// By literal: those that it begins with, which begin wherever it does.
         prefixes: Vec<Vec<u32>>,
     },
-    /// Byte by byte.
-    Automaton(AhoCorasick),
+    /// Long ones by their pieces, the others byte by byte.
+    Many { grams: Box<Grams>, others: Option<(AhoCorasick, Vec<u32>)> },
 }
 
 impl Search {
@@ -46,10 +44,31 @@ impl Search {
             };
             return Ok(Self::Packed { searcher, prefixes: literals.iter().map(|literal| prefixes(literal)).collect() });
         }
-        let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
-        let kind = (bytes <= FASTEST).then_some(AhoCorasickKind::DFA);
+        let (long, short): (Vec<u32>, Vec<u32>) =
+            (0..literals.len() as u32).partition(|at| literals[*at as usize].len() >= PIECE);
+        let (grams, shared) = Grams::new(literals, &long);
+        let others: Vec<u32> = short.into_iter().chain(shared).collect();
+        let of_others = others.iter().map(|at| literals[*at as usize]);
         // Every occurrence counts, so there is nothing that a search for rare bytes could skip.
-        AhoCorasick::builder().kind(kind).prefilter(false).build(literals).map(Self::Automaton)
+        let automaton = (!others.is_empty()).then(|| AhoCorasick::builder().prefilter(false).build(of_others));
+        Ok(Self::Many { grams: Box::new(grams), others: automaton.transpose()?.map(|automaton| (automaton, others)) })
+    }
+
+    /// Whether the text holds any of the literals.
+    pub(super) fn any(&self, text: &str) -> bool {
+        match self {
+            Self::Packed { searcher, .. } => searcher.find(text.as_bytes()).is_some(),
+            Self::Many { grams, others } => {
+                let mut found = others.as_ref().is_some_and(|(automaton, _)| automaton.is_match(text));
+                if !found {
+                    grams.each(text, |_| {
+                        found = true;
+                        true
+                    });
+                }
+                found
+            }
+        }
     }
 
     /// Calls `found` for every literal that the text holds, by its place; more than once if it occurs so.
@@ -67,8 +86,14 @@ impl Search {
                     at = hit.start() + 1;
                 }
             }
-            Self::Automaton(automaton) => {
-                automaton.find_overlapping_iter(text).for_each(|hit| found(hit.pattern().as_u32()));
+            Self::Many { grams, others } => {
+                grams.each(text, |literal| {
+                    found(literal);
+                    false
+                });
+                if let Some((automaton, places)) = others {
+                    automaton.find_overlapping_iter(text).for_each(|hit| found(places[hit.pattern().as_usize()]));
+                }
             }
         }
     }
@@ -87,7 +112,7 @@ mod tests {
         };
         for round in 0..400 {
             let least = if round % 4 == 0 { 1 } else { 3 };
-            let mut literals: Vec<String> = (0..1 + round % 70).map(|_| word(least, 6)).collect();
+            let mut literals: Vec<String> = (0..1 + round % 170).map(|_| word(least, 6)).collect();
             literals.sort();
             literals.dedup();
             let literals: Vec<&str> = literals.iter().map(String::as_str).collect();
@@ -100,6 +125,7 @@ mod tests {
                 found.dedup();
                 let held: Vec<usize> = (0..literals.len()).filter(|at| text.contains(literals[*at])).collect();
                 assert_eq!(found, held, "{literals:?} in {text:?}");
+                assert_eq!(search.any(&text), !held.is_empty(), "{literals:?} in {text:?}");
             }
         }
     }

@@ -266,6 +266,12 @@ impl Rule {
         ahead.filter_map(|ahead| ahead.group.as_deref())
     }
 
+    /// Whether a step is one of a group that must not come: its name stands for nothing that an alert could bind.
+    pub fn must_not_come(&self, step: &Step) -> bool {
+        let mut names = self.absent_groups().flat_map(|group| &group.steps).filter_map(|step| step.name);
+        step.found_by.is_some() && names.any(|name| self.steps[name.index()].label == step.label)
+    }
+
     /// The ways through the pattern.
     pub fn ways(&self) -> &[Self] {
         if self.alternatives.is_empty() { std::slice::from_ref(self) } else { &self.alternatives }

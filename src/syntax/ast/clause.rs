@@ -4,7 +4,7 @@ use super::{Expr, ExprKind, Guard, Ident, MatchClause, StrLit};
 use crate::syntax::source::Span;
 
 /// One clause of a rule.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Clause {
     /// Which, with its parts.
     pub kind: ClauseKind,
@@ -13,7 +13,7 @@ pub struct Clause {
 }
 
 /// The clauses a rule may have.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum ClauseKind {
     /// `severity high`, or an expression over the match. A bare level word is a [`ExprKind::Path`] of one part.
     Severity(Expr),
@@ -82,7 +82,7 @@ pub enum ClauseKind {
 }
 
 /// What a rule watches for without having seen it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum ExpectKeys {
     /// `expect start`
     Start,
@@ -96,7 +96,7 @@ pub enum ExpectKeys {
 }
 
 /// A component of a key: `user = user.name`, `source.ip`, `host.id?`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct KeyItem {
     /// The component's name where one is written.
     pub name: Option<Ident>,
@@ -175,7 +175,7 @@ pub enum AfterMatch {
 }
 
 /// `name = expr` in an `alert` block.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct AlertField {
     /// The name.
     pub name: Ident,
@@ -186,7 +186,7 @@ pub struct AlertField {
 }
 
 /// A value of an alert: an expression, or a text with `{expr}` in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum AlertValue {
     /// Any expression.
     Expr(Expr),
@@ -195,7 +195,7 @@ pub enum AlertValue {
 }
 
 /// A piece of a template.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum TemplatePart {
     /// Plain text.
     Text(String),

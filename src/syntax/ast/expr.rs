@@ -1,10 +1,12 @@
 //! Expressions.
 
+use std::hash::{Hash, Hasher};
+
 use super::{Ident, KeyItem, Path, StrLit};
 use crate::syntax::source::Span;
 
 /// An expression with its span.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Expr {
     /// What it is.
     pub kind: ExprKind,
@@ -88,8 +90,35 @@ pub enum ExprKind {
     Below(Box<Expr>),
 }
 
+/// Derived but for the bits of floating numbers.
+impl Hash for ExprKind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Str(text) => text.hash(state),
+            Self::Int(number) => number.hash(state),
+            Self::Float(number) => number.to_bits().hash(state),
+            Self::Bool(flag) => flag.hash(state),
+            Self::Duration(length) => length.hash(state),
+            Self::Path(path) => path.hash(state),
+            Self::Call(call) => call.hash(state),
+            Self::Not(inner) | Self::Neg(inner) | Self::Below(inner) => inner.hash(state),
+            Self::Binary(op, left, right) => (op, left, right).hash(state),
+            Self::In { value, set, negated } => (value, set, negated).hash(state),
+            Self::Like { value, patterns, negated } => (value, patterns, negated).hash(state),
+            Self::Matches { value, patterns } => (value, patterns).hash(state),
+            Self::List(items) => items.hash(state),
+            Self::Lookup { table, key } => (table, key).hash(state),
+            Self::Member(inner, path) => (inner, path).hash(state),
+            Self::Index(inner, at) => (inner, at).hash(state),
+            Self::AnyElement { list, name, condition } => (list, name, condition).hash(state),
+            Self::Regex(regex) => regex.hash(state),
+        }
+    }
+}
+
 /// `/re/i`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct RegexLit {
     /// The text between the slashes, `\/` unescaped.
     pub pattern: String,
@@ -100,7 +129,7 @@ pub struct RegexLit {
 }
 
 /// Where `in` looks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum InSet {
     /// `(1, 2, 3)`
     List(Vec<Expr>),
@@ -109,7 +138,7 @@ pub enum InSet {
 }
 
 /// `count(distinct a.f where a.x > 1)`, `zscore(value, 24h)`, `mean(x, 4 events)`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Call {
     /// The function.
     pub name: Ident,

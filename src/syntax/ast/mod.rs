@@ -63,7 +63,7 @@ pub struct Ident {
 }
 
 /// A string literal: its value, escapes resolved.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct StrLit {
     /// The text.
     pub value: String,
@@ -78,7 +78,7 @@ pub struct StrLit {
 /// A dotted path as written: `source.ip`, `ok.@ts`, `` `user-agent`.name ``, `@ts`.
 ///
 /// Whether the first part is a step, a `let` or a field is for `check` to say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Path {
     /// The parts; never empty. An attribute keeps its `@`: `["ok", "@ts"]`. A backquoted part cannot start with `@`.
     pub parts: Vec<Ident>,
@@ -132,7 +132,7 @@ impl TableDecl {
 }
 
 /// `rule name "Title" { clauses }`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct RuleDecl {
     /// The name, unique in a rule set.
     pub name: Ident,

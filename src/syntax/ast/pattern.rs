@@ -4,7 +4,7 @@ use super::{Expr, Ident, KeyItem};
 use crate::syntax::source::Span;
 
 /// `match { … } within 10m`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct MatchClause {
     /// The pattern.
     pub body: Sequence,
@@ -17,7 +17,7 @@ pub struct MatchClause {
 }
 
 /// `100 events`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventsBound {
     /// How many.
     pub count: u64,
@@ -26,7 +26,7 @@ pub struct EventsBound {
 }
 
 /// Elements joined by `then`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Sequence {
     /// What comes first.
     pub first: Box<Element>,
@@ -44,7 +44,7 @@ impl Sequence {
 }
 
 /// `then`, `then directly`, `then next`, `then after 5s within 1m`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Then {
     /// `directly`: nothing of the named classes may lie between.
     pub directly: bool,
@@ -61,7 +61,7 @@ pub struct Then {
 /// What may stand between two `then`s.
 // A rule has a handful of them: a box would cost every reader more than it saves.
 #[expect(clippy::large_enum_variant, reason = "few of them, most are steps")]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Element {
     /// A step that binds one or more events.
     Step(Step),
@@ -92,7 +92,7 @@ impl Element {
 }
 
 /// `fail: at least 5 of auth where outcome == "failure" by ip = source.ip unless X in last 1h without Y until Z`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Step {
     /// The name before the colon.
     pub name: Option<Ident>,
@@ -115,7 +115,7 @@ pub struct Step {
 }
 
 /// `until silent 30m`, `until 5m`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Ends {
     /// So long after the last event, not after the first.
     pub silent: bool,
@@ -135,7 +135,7 @@ pub struct ClassRef {
 }
 
 /// `consecutive at least 5 distinct dst.port of`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Quantifier {
     /// `consecutive`
     pub consecutive: bool,
@@ -165,7 +165,7 @@ pub enum Count {
 }
 
 /// A guard beside a step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct StepGuard {
     /// Which.
     pub kind: StepGuardKind,
@@ -193,7 +193,7 @@ pub enum StepGuardKind {
 }
 
 /// `X where P by k = f`, as it stands in an absence, a guard, `until` or `cancel on`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Guard {
     /// The class or classes.
     pub classes: Vec<ClassRef>,
@@ -206,7 +206,7 @@ pub struct Guard {
 }
 
 /// `no X where P, Y within d`, `fewer than 3 of X until T`, `no { a: X then b: Y } within d`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Absence {
     /// `fewer than N of`: as many break it; none for `no`, which the first breaks.
     pub fewer: Option<u64>,
@@ -230,7 +230,7 @@ impl Absence {
 }
 
 /// `{ a: X then b: Y }` of an absence: the names and joints of a sequence of events that must not come as a whole.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct AbsentGroup {
     /// The name of each step; as many as the absence has events. They mean something inside the braces only.
     pub names: Vec<Option<Ident>>,
@@ -241,7 +241,7 @@ pub struct AbsentGroup {
 }
 
 /// `all { a: X  b: Y } without Z`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct All {
     /// The members, in written order.
     pub members: Vec<Step>,
@@ -252,7 +252,7 @@ pub struct All {
 }
 
 /// `any { a: X  b: Y }`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Any {
     /// The members, in written order.
     pub members: Vec<Step>,
@@ -261,7 +261,7 @@ pub struct Any {
 }
 
 /// `any { a: X then b: Y  c: Z }`: `any` of which some member is more than a single step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Choice {
     /// The members, in written order.
     pub members: Vec<Sequence>,
@@ -270,7 +270,7 @@ pub struct Choice {
 }
 
 /// `{ a: X then b: Y } within 5m`, repeated if it has a quantifier.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Group {
     /// How often; once if none is written.
     pub quantifier: Option<Quantifier>,

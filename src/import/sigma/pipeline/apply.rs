@@ -195,7 +195,13 @@ impl<'r> Run<'r> {
                 for item in items {
                     let places = match self.item(item, step) {
                         Outcome::Drop => continue,
-                        Outcome::Keep(item) => vec![item],
+                        Outcome::Keep(item) => {
+                            if let Some((last, others)) = ways.split_last_mut() {
+                                others.iter_mut().for_each(|way| way.push(item.clone()));
+                                last.push(item);
+                            }
+                            continue;
+                        }
                         Outcome::Any(items) => items,
                     };
                     ways = places
@@ -290,6 +296,7 @@ impl<'r> Run<'r> {
                 _ => None,
             }
         };
+        let refers = item.modifiers.iter().any(|word| word.as_str() == "fieldref");
         let mut names: Vec<Text> = Vec::new();
         let mut hit = false;
         for field in item.field.iter().chain(&item.also) {
@@ -301,16 +308,13 @@ impl<'r> Run<'r> {
                 None => names.push(field.clone()),
             }
         }
-        let refers = item.modifiers.iter().any(|word| word.as_str() == "fieldref");
-        let values: Vec<Value> = if refers {
+        let values: Option<Vec<Value>> = refers.then(|| {
             let all = |value: &Value| {
                 let names = mapped(&value.text).unwrap_or_else(|| vec![value.text.clone()]);
                 names.into_iter().map(|text| Value { text, ..value.clone() }).collect::<Vec<_>>()
             };
             item.values.iter().flat_map(all).collect()
-        } else {
-            item.values.clone()
-        };
+        });
         if hit {
             item.marks.extend(step.id.clone());
             if matches!(step.change, Change::Map(_) | Change::MapPrefix(_)) {
@@ -320,8 +324,10 @@ impl<'r> Run<'r> {
             item.field = names.next();
             item.also = names.collect();
         }
-        item.list |= values.len() > 1;
-        item.values = values;
+        if let Some(values) = values {
+            item.values = values;
+        }
+        item.list |= item.values.len() > 1;
         item
     }
 

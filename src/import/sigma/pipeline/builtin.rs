@@ -176,64 +176,73 @@ fn evtx() -> Pipeline {
     )
 }
 
+/// Fields of Windows events by their names in the Elastic Common Schema.
+const ECS_WINDOWS: &[(&str, &[&str])] = &[
+    ("Channel", &["winlog.channel"]),
+    ("EventID", &["event.code"]),
+    ("Provider_Name", &["winlog.provider_name"]),
+    ("Computer", &["winlog.computer_name", "host.name"]),
+    ("ComputerName", &["winlog.computer_name", "host.name"]),
+    ("Message", &["message"]),
+    ("Description", &["process.pe.description"]),
+    ("Company", &["process.pe.company"]),
+    ("Product", &["process.pe.product"]),
+    ("FileVersion", &["process.pe.file_version"]),
+    ("OriginalFileName", &["process.pe.original_file_name"]),
+    ("IntegrityLevel", &["winlog.event_data.IntegrityLevel"]),
+    ("ImageLoaded", &["dll.path", "file.path"]),
+    ("Signature", &["dll.code_signature.subject_name", "file.code_signature.subject_name"]),
+    ("TargetObject", &["registry.path"]),
+    ("Details", &["registry.data.strings", "winlog.event_data.Details"]),
+    ("PipeName", &["file.name"]),
+    ("QueryName", &["dns.question.name"]),
+    ("SourceIp", &["source.ip"]),
+    ("SourcePort", &["source.port"]),
+    ("SourceHostname", &["source.domain"]),
+    ("DestinationHostname", &["destination.domain"]),
+    ("Initiated", &["winlog.event_data.Initiated"]),
+    ("Protocol", &["network.transport"]),
+    ("md5", &["process.hash.md5"]),
+    ("sha1", &["process.hash.sha1"]),
+    ("sha256", &["process.hash.sha256"]),
+    ("Imphash", &["process.pe.imphash"]),
+    ("ScriptBlockText", &["powershell.file.script_block_text"]),
+    ("TargetUserName", &["user.target.name", "winlog.event_data.TargetUserName"]),
+    ("SubjectUserName", &["user.name", "winlog.event_data.SubjectUserName"]),
+    ("IpAddress", &["source.ip"]),
+    ("WorkstationName", &["source.domain"]),
+];
+
+/// Fields of events of hosts by their names in the Elastic Common Schema.
+const ECS_HOSTS: &[(&str, &[&str])] = &[
+    ("Image", &["process.executable"]),
+    ("ProcessName", &["process.executable"]),
+    ("CommandLine", &["process.command_line"]),
+    ("CurrentDirectory", &["process.working_directory"]),
+    ("ProcessId", &["process.pid"]),
+    ("ProcessGuid", &["process.entity_id"]),
+    ("ParentImage", &["process.parent.executable"]),
+    ("ParentCommandLine", &["process.parent.command_line"]),
+    ("ParentProcessId", &["process.parent.pid"]),
+    ("ParentProcessGuid", &["process.parent.entity_id"]),
+    ("User", &["user.name"]),
+    ("TargetFilename", &["file.path"]),
+    ("DestinationIp", &["destination.ip"]),
+    ("DestinationPort", &["destination.port"]),
+];
+
+/// Names of fields that events of Windows have, as Sysmon and the event log write them.
+pub fn windows_fields() -> impl Iterator<Item = &'static str> {
+    ECS_WINDOWS.iter().chain(ECS_HOSTS).map(|(name, _)| *name)
+}
+
 fn ecs() -> Pipeline {
-    let mut windows: Vec<(&str, &[&str])> = vec![
-        ("Channel", &["winlog.channel"]),
-        ("EventID", &["event.code"]),
-        ("Provider_Name", &["winlog.provider_name"]),
-        ("Computer", &["winlog.computer_name", "host.name"]),
-        ("ComputerName", &["winlog.computer_name", "host.name"]),
-        ("Message", &["message"]),
-        ("Description", &["process.pe.description"]),
-        ("Company", &["process.pe.company"]),
-        ("Product", &["process.pe.product"]),
-        ("FileVersion", &["process.pe.file_version"]),
-        ("OriginalFileName", &["process.pe.original_file_name"]),
-        ("IntegrityLevel", &["winlog.event_data.IntegrityLevel"]),
-        ("ImageLoaded", &["dll.path", "file.path"]),
-        ("Signature", &["dll.code_signature.subject_name", "file.code_signature.subject_name"]),
-        ("TargetObject", &["registry.path"]),
-        ("Details", &["registry.data.strings", "winlog.event_data.Details"]),
-        ("PipeName", &["file.name"]),
-        ("QueryName", &["dns.question.name"]),
-        ("SourceIp", &["source.ip"]),
-        ("SourcePort", &["source.port"]),
-        ("SourceHostname", &["source.domain"]),
-        ("DestinationHostname", &["destination.domain"]),
-        ("Initiated", &["winlog.event_data.Initiated"]),
-        ("Protocol", &["network.transport"]),
-        ("md5", &["process.hash.md5"]),
-        ("sha1", &["process.hash.sha1"]),
-        ("sha256", &["process.hash.sha256"]),
-        ("Imphash", &["process.pe.imphash"]),
-        ("ScriptBlockText", &["powershell.file.script_block_text"]),
-        ("TargetUserName", &["user.target.name", "winlog.event_data.TargetUserName"]),
-        ("SubjectUserName", &["user.name", "winlog.event_data.SubjectUserName"]),
-        ("IpAddress", &["source.ip"]),
-        ("WorkstationName", &["source.domain"]),
-    ];
-    let common: &[(&str, &[&str])] = &[
-        ("Image", &["process.executable"]),
-        ("ProcessName", &["process.executable"]),
-        ("CommandLine", &["process.command_line"]),
-        ("CurrentDirectory", &["process.working_directory"]),
-        ("ProcessId", &["process.pid"]),
-        ("ProcessGuid", &["process.entity_id"]),
-        ("ParentImage", &["process.parent.executable"]),
-        ("ParentCommandLine", &["process.parent.command_line"]),
-        ("ParentProcessId", &["process.parent.pid"]),
-        ("ParentProcessGuid", &["process.parent.entity_id"]),
-        ("User", &["user.name"]),
-        ("TargetFilename", &["file.path"]),
-        ("DestinationIp", &["destination.ip"]),
-        ("DestinationPort", &["destination.port"]),
-    ];
-    windows.extend(common);
+    let windows = [ECS_WINDOWS, ECS_HOSTS].concat();
     pipeline(
         "ecs",
         vec![
             step("ecs", source("windows", None, None), mapping(&windows)),
-            step("ecs_linux", source("linux", None, None), mapping(common)),
+            step("ecs_linux", source("linux", None, None), mapping(ECS_HOSTS)),
             rest("ecs_rest", "windows", "ecs", "winlog.event_data."),
         ],
     )

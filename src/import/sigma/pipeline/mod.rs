@@ -25,6 +25,7 @@ pub use read::read;
 use super::model::{Detection, DetectionRule, Item, Logsource, Selection, Text, Tree, Value, ValueKind};
 use crate::diag::Diagnostic;
 use apply::Run;
+use model::{Change, Step};
 use routing::Routes;
 
 /// What is loaded.
@@ -79,31 +80,29 @@ impl Pipelines {
 
     /// Changes a rule as the pipelines say, and adds what tells events of its log source from others.
     pub fn apply(&self, rule: &mut DetectionRule) -> Applied {
-        let mut trial = rule.clone();
-        let mut run = Run::new(&mut trial, &self.list);
-        run.all();
-        let (own_route, mut applied) = (run.routed, run.applied);
         let known = rule.logsource.clone();
-        let Some(routes) = self.routes.filter(|_| !own_route) else {
-            *rule = trial;
-            return applied;
-        };
         // A pipeline may say that a rule is about something else, so what routes is looked up by the new log source.
-        let source = &trial.logsource;
-        match routes.find(source) {
-            Some(alternatives) if !alternatives.is_empty() => {
-                let added = routed(source, &alternatives);
-                rule.detection.besides.insert(0, added);
-                let mut run = Run::new(rule, &self.list);
-                run.all();
-                applied = run.applied;
-            }
-            Some(_) => *rule = trial,
-            None => {
-                *rule = trial;
-                applied.unknown_source = true;
-                rule.detection.besides.insert(0, routed(&known, &routing::as_fields(&known)));
-            }
+        let (source, own_route) = if self.list.iter().flat_map(|pipeline| &pipeline.steps).any(reroutes) {
+            let mut trial = rule.clone();
+            let mut run = Run::new(&mut trial, &self.list);
+            run.all();
+            let own_route = run.routed;
+            (trial.logsource, own_route)
+        } else {
+            (known.clone(), false)
+        };
+        let found = self.routes.filter(|_| !own_route).map(|routes| routes.find(&source));
+        if let Some(Some(alternatives)) = &found
+            && !alternatives.is_empty()
+        {
+            rule.detection.besides.insert(0, routed(&source, alternatives));
+        }
+        let mut run = Run::new(rule, &self.list);
+        run.all();
+        let mut applied = run.applied;
+        if let Some(None) = found {
+            applied.unknown_source = true;
+            rule.detection.besides.insert(0, routed(&known, &routing::as_fields(&known)));
         }
         applied
     }
@@ -136,6 +135,15 @@ impl Pipelines {
             _ => Vec::new(),
         };
         if fields.is_empty() { vec![field.value.clone()] } else { fields }
+    }
+}
+
+/// Whether a step can change what routes a rule.
+fn reroutes(step: &Step) -> bool {
+    match &step.change {
+        Change::Logsource { .. } | Change::AddCondition { .. } => true,
+        Change::Nest(steps) => steps.iter().any(reroutes),
+        _ => false,
     }
 }
 
