@@ -9,8 +9,6 @@
 //! last mark come again, with the ids they had: at least once. Invariants: the log never grows beyond its cap; letters
 //! are taken in the order in which they came; a damaged segment is reported and passed over, and later ones are not.
 
-#![expect(clippy::disallowed_methods, reason = "the mark is a file")]
-
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
