@@ -4,7 +4,7 @@
 //! event ─► places that take it ─► what waits there, with the event bound, waits at the places behind
 //!                              └► or is complete: gone through, match by match
 //! ```
-//! What waits at a place is a set of partial matches that shares all that they have in common ([`sets`]): an event
+//! What waits at a place is a set of partial matches that shares all that they have in common (`sets`): an event
 //! costs the same however many there are and however long the window is, and only the places of its own roles are
 //! touched. Going through the matches that an event completes takes a few steps for each event that they bind.
 //!

@@ -1,7 +1,7 @@
 //! Classification by index: from the fields of an event to the predicates that hold, without a loop over rules.
 //!
 //! A predicate is the stateless part of a step or guard: class and `where`, cut at its `and`s into *tests*. From the
-//! tests it is derived what an event must show for the predicate to hold ([`witness`]); an index over that ([`node`])
+//! tests it is derived what an event must show for the predicate to hold (`witness`); an index over that (`node`)
 //! names the predicates worth asking, and only their other tests are evaluated. A test that several predicates share is
 //! evaluated once an event.
 //!
