@@ -29,7 +29,7 @@ struct HeldLine {
 struct SavedOrder {
     watermark: Timestamp,
     start: Option<Timestamp>,
-    newest: Vec<Timestamp>,
+    clocks: Vec<(Option<Timestamp>, Timestamp)>,
     late: u64,
     late_by_rule: Vec<u64>,
     needed_lateness: Duration,
@@ -134,7 +134,7 @@ impl Head {
             order: SavedOrder {
                 watermark: sequencer.watermark(),
                 start: sequencer.start(),
-                newest: sequencer.clocks(),
+                clocks: sequencer.clocks(),
                 late: stats.late,
                 late_by_rule: stats.late_by_rule.clone(),
                 needed_lateness: stats.needed_lateness,
@@ -196,7 +196,7 @@ impl Head {
 
     /// Sources that the state knows the clocks of.
     pub fn sources(&self) -> usize {
-        self.order.newest.len()
+        self.order.clocks.len()
     }
 
     /// What becomes of each rule, in the order of [`Head::rules`].
@@ -233,7 +233,7 @@ impl Head {
             quarantined: order.quarantined,
             outside: order.outside,
         };
-        parts.sequencer.restore(order.watermark, &order.newest, stats);
+        parts.sequencer.restore(order.watermark, &order.clocks, stats);
         parts.sequencer.restore_start(order.start);
         parts.collector.resume(order.start, order.watermark);
         for line in order.waiting {

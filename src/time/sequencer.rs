@@ -230,9 +230,10 @@ impl Sequencer {
     }
 
     /// Sets the clocks of a restored state.
-    pub fn restore(&mut self, watermark: Timestamp, newest: &[Timestamp], stats: OrderStats) {
+    pub fn restore(&mut self, watermark: Timestamp, clocks: &[(Option<Timestamp>, Timestamp)], stats: OrderStats) {
         self.watermark = watermark;
-        for (source, newest) in self.sources.iter_mut().zip(newest) {
+        for (source, (first, newest)) in self.sources.iter_mut().zip(clocks) {
+            source.first = *first;
             source.newest = *newest;
         }
         self.stats = stats;
@@ -244,9 +245,9 @@ impl Sequencer {
         self.held.hold(source, &batch, 0..batch.records.len() as u32);
     }
 
-    /// Largest event times by source, for saving.
-    pub fn clocks(&self) -> Vec<Timestamp> {
-        self.sources.iter().map(|s| s.newest).collect()
+    /// The first and the largest event time of each source, for saving: time may begin only later.
+    pub fn clocks(&self) -> Vec<(Option<Timestamp>, Timestamp)> {
+        self.sources.iter().map(|s| (s.first, s.newest)).collect()
     }
 
     fn advance_watermark(&mut self) {
