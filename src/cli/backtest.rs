@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use tripline::alert::Alert;
 use tripline::base::Timestamp;
-use tripline::config::{duration, timestamp};
+use tripline::config::{Input, duration, timestamp};
 use tripline::engine::{self, EngineConfig, Handler, Source, SourceFailure};
 use tripline::io::disk::Disk;
 use tripline::io::journal::Past;
@@ -44,7 +44,9 @@ pub fn run(args: &BacktestArgs, settings: &Settings, terminal: Terminal) -> Resu
     let mut inputs: Vec<PathBuf> = sorted.others;
     let journal = args.journal.clone().or_else(|| settings.config.journal.as_ref().map(|path| settings.path(path)));
     if inputs.is_empty() && journal.is_none() {
-        inputs = settings.config.inputs.iter().map(|path| settings.path(path)).filter(|path| path.is_file()).collect();
+        let configured = settings.inputs()?;
+        let paths = configured.iter().filter_map(Input::path).map(PathBuf::from);
+        inputs = paths.filter(|path| path.is_file()).collect();
         if inputs.is_empty() {
             return Err(Stop::usage("no past: name files of events, or a journal that was kept with --journal DIR"));
         }

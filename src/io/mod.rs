@@ -2,7 +2,9 @@
 
 pub mod deliver;
 pub mod disk;
+pub mod form;
 pub mod journal;
+pub mod listen;
 pub mod segment;
 pub mod sink;
 pub mod source;

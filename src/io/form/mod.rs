@@ -1,0 +1,3 @@
+//! What is not JSON, as lines of JSON. Pure: texts in, lines out.
+
+pub mod syslog;
