@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn both_framings_are_told_apart_whatever_the_pieces() {
-        let stream = b"7 <1>a\nb5 <2>cd\n<3>e f\r\n\n<4>12 <g\n6 <5>h i3000 lines\n<6>end";
+        let stream = b"6 <1>a\nb5 <2>cd\n<3>e f\r\n\n<4>12 <g\n6 <5>h i3000 lines\n<6>end";
         for size in 1..stream.len() {
             let expected = ["<1>a\nb", "<2>cd", "<3>e f", "<4>12 <g", "<5>h i", "3000 lines", "<6>end"];
             assert_eq!(cut(stream, size, 100), expected, "{size}");
