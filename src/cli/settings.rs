@@ -122,7 +122,7 @@ impl Settings {
     pub fn inputs(&self) -> Result<Vec<Input>, Stop> {
         let mut inputs = self.config.inputs.clone();
         for input in &mut inputs {
-            let Origin::File { path } = &mut input.origin else { continue };
+            let Origin::File { path, .. } = &mut input.origin else { continue };
             let seen = self.path(path).into_os_string().into_string();
             let seen = seen.map_err(|path| Stop::usage(format!("{}: the path is not UTF-8", path.display())))?;
             // Without a name of its own it is called by its path.

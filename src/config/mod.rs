@@ -21,7 +21,7 @@ use crate::syntax::source::{SourceId, Span};
 use crate::syntax::spelling::nearest;
 
 pub use choice::{Choice, OutputFormat};
-pub use inputs::{Input, NetBounds, OpenInput, Opened, Origin, Reading, ServerTls, field_path};
+pub use inputs::{Input, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path};
 pub use literal::{duration, timestamp};
 pub use outputs::{NetOptions, Output, Spool, Target, Text, open};
 

@@ -1,7 +1,6 @@
 //! Inputs of a run: opened where an earlier one had come to, with a journal before those that cannot be read again.
-#![expect(clippy::disallowed_methods, reason = "inputs are files, and secrets of inputs may stand in the environment")]
+#![expect(clippy::disallowed_methods, reason = "secrets of inputs may stand in the environment")]
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -37,10 +36,9 @@ impl Placed {
             .collect()
     }
 
-    /// Whether it can be read again after a crash: a plain file.
+    /// Whether it can be read again after a crash.
     fn is_readable_again(&self) -> bool {
-        let path = self.input.as_ref().and_then(|input| if input.is_stdin() { None } else { input.path() });
-        path.is_some_and(|path| fs::metadata(path).is_ok_and(|metadata| metadata.is_file()))
+        self.input.as_ref().is_some_and(Input::is_readable_again)
     }
 
     /// Where its journal lies.

@@ -103,7 +103,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         checkpoints,
         rejects,
         late,
-        progress: Progress::new(shown, total_bytes(&names)),
+        progress: Progress::new(shown, total_bytes(&placed)),
         names,
         alerts: 0,
         min_level: args.filter.min_level,
@@ -408,9 +408,10 @@ fn wanted_outputs(args: &RunArgs, settings: &Settings) -> Vec<Output> {
 }
 
 /// The bytes of all inputs, if they are plain files.
-fn total_bytes(names: &[String]) -> Option<u64> {
+fn total_bytes(inputs: &[Placed]) -> Option<u64> {
     let mut total = 0;
-    for name in names {
+    for input in inputs {
+        let name = input.input.as_ref()?.path()?;
         let plain = ![".gz", ".zst"].iter().any(|suffix| name.ends_with(suffix));
         let metadata = fs::metadata(name).ok().filter(|metadata| plain && metadata.is_file())?;
         total += metadata.len();

@@ -9,6 +9,7 @@ mod read;
 mod written;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use crate::base::Duration;
@@ -17,7 +18,7 @@ use crate::decode::timefield::{OnMissing, TimeConfig, TimeFormat};
 use crate::io::form::syslog::SyslogForm;
 use crate::io::listen::Endpoint;
 use crate::io::sink::secret::SecretPlace;
-use crate::io::source::STDIN;
+use crate::io::source::{Files, Form, STDIN};
 use crate::session::OwnSettings;
 
 pub use open::{OpenInput, Opened};
@@ -56,10 +57,12 @@ pub struct Reading {
 /// Where events come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A file or a named pipe by its path, or standard input.
+    /// A file or a named pipe by its path, the files of a directory, or standard input.
     File {
         /// The path, `-` for standard input.
         path: String,
+        /// What it holds.
+        form: Form,
     },
     /// Requests.
     Http {
@@ -138,7 +141,8 @@ impl Input {
     /// A file, or standard input.
     pub fn file(path: impl Into<String>) -> Self {
         let path = path.into();
-        Self { name: path.clone(), origin: Origin::File { path }, reading: Reading::default() }
+        let form = Form::of_name(&path);
+        Self { name: path.clone(), origin: Origin::File { path, form }, reading: Reading::default() }
     }
 
     /// The input that a word on the command line means: `http://127.0.0.1:8080`, `tcp://…`, `unix:/path`.
@@ -157,14 +161,41 @@ impl Input {
     /// The path, if it is a file.
     pub fn path(&self) -> Option<&str> {
         match &self.origin {
-            Origin::File { path } => Some(path),
+            Origin::File { path, .. } => Some(path),
             _ => None,
         }
+    }
+
+    /// Whether it is a file, or files, that can be read again after a crash. Looks at the file.
+    pub fn is_readable_again(&self) -> bool {
+        let path = self.path().filter(|path| *path != STDIN);
+        path.is_some_and(|path| Path::new(path).is_file() || Files::of(path).is_some())
     }
 
     /// Whether it is standard input.
     pub fn is_stdin(&self) -> bool {
         self.path() == Some(STDIN)
+    }
+}
+
+/// How events of a known sender are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadingPreset {
+    /// `journalctl -o json`.
+    Journald,
+}
+
+impl ReadingPreset {
+    /// What it says.
+    pub fn reading(self) -> Reading {
+        match self {
+            Self::Journald => Reading {
+                time_fields: Some(vec!["__REALTIME_TIMESTAMP".to_owned()]),
+                time_format: Some(TimeFormat::EpochUs),
+                type_field: Some("SYSLOG_IDENTIFIER".to_owned()),
+                ..Reading::default()
+            },
+        }
     }
 }
 

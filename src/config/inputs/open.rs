@@ -50,11 +50,11 @@ impl OpenInput<'_> {
     pub fn open(&self, input: &Input, at: &Place) -> Result<Opened, String> {
         let plain = |source| Opened { source, notice: None, address: None, durable: None, counts: None };
         let (endpoint, protocol, tls, bounds) = match &input.origin {
-            Origin::File { path } => {
+            Origin::File { path, form } => {
                 let options = BlockOptions { max_line: self.max_line, ..BlockOptions::default() };
                 let following = FollowOptions { stop: Arc::clone(self.stop), ..FollowOptions::default() };
                 let following = (self.following && path != STDIN).then_some(following);
-                let resumed = resume(path, at, options, following).map_err(|error| error.to_string())?;
+                let resumed = resume(path, form, at, options, following).map_err(|error| error.to_string())?;
                 return Ok(Opened { notice: resumed.notice, ..plain(resumed.source) });
             }
             Origin::Http { address, token, max_body, tls, bounds } => {

@@ -3,18 +3,20 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration as StdDuration;
 
-use super::super::choice::Choice;
+use super::super::choice::{Choice, FileFormat};
 use super::super::literal::{bytes, duration};
 use super::super::outputs::{SECRET_HELP, WrittenText};
 use super::super::{Reader, WRONG_VALUE, locate};
 use super::written::{Written, WrittenAddress, WrittenInput, WrittenInputs};
-use super::{Input, NetBounds, Origin, Reading, ServerTls};
+use super::{Input, NetBounds, Origin, Reading, ReadingPreset, ServerTls};
 use crate::base::Duration;
 use crate::decode::timefield::TimeFormat;
 use crate::diag::Diagnostic;
+use crate::io::form::csv::{CsvForm, Kind};
 use crate::io::form::syslog::SyslogForm;
 use crate::io::listen::Endpoint;
 use crate::io::sink::secret::SecretPlace;
+use crate::io::source::Form;
 
 /// What everything that listens has.
 const NET: &[&str] = &["queue", "connections", "timeout"];
@@ -31,6 +33,7 @@ const MODE: u32 = 0o600;
 /// The keys that an input of a kind may have besides those that all have.
 fn known(kind: &str) -> Vec<&'static str> {
     let own: &[&[&str]] = match kind {
+        "file" => &[&["format", "columns", "delimiter"]],
         "http" => &[&["token", "max_body"], NET, TLS],
         "tcp" => &[NET, TLS],
         "unix" => &[&["mode"], NET],
@@ -148,7 +151,7 @@ impl Item<'_, '_> {
         let origin = self.origin(kind, w)?;
         let name = match (&w.name, &origin) {
             (Some(name), _) => name.clone(),
-            (None, Origin::File { path }) => path.clone(),
+            (None, Origin::File { path, .. }) => path.clone(),
             (None, _) => kind.to_owned(),
         };
         if name.trim().is_empty() {
@@ -161,7 +164,7 @@ impl Item<'_, '_> {
         let bounds = self.bounds(w);
         let tls = self.tls(w);
         Some(match kind {
-            "file" => Origin::File { path: w.file.clone()? },
+            "file" => self.file(w)?,
             "http" => {
                 let address = self.address("http", w.http.as_ref()?);
                 let token = self.secret("token", w.token.as_ref());
@@ -188,6 +191,38 @@ impl Item<'_, '_> {
             }
             _ => return None,
         })
+    }
+
+    fn file(&mut self, w: &Written) -> Option<Origin> {
+        let path = w.file.clone()?;
+        let mut form = match self.choice::<FileFormat>("format", w.format.as_deref()) {
+            None => Form::of_name(&path),
+            Some(FileFormat::Json) => Form::Json,
+            Some(FileFormat::Csv) => match Form::of_name(&path) {
+                Form::Json => Form::Csv(CsvForm::default()),
+                table => table,
+            },
+        };
+        let Form::Csv(table) = &mut form else {
+            for (key, set) in [("columns", w.columns.is_some()), ("delimiter", w.delimiter.is_some())] {
+                if set {
+                    self.wrong(key, &format!("`{key}` means nothing for lines of JSON"), "add `format: csv`");
+                }
+            }
+            return Some(Origin::File { path, form });
+        };
+        for (column, kind) in w.columns.iter().flatten() {
+            if let Some(kind) = self.choice::<Kind>("columns", Some(kind)) {
+                table.kinds.insert(column.clone(), kind);
+            }
+        }
+        match w.delimiter.as_deref().map(str::as_bytes) {
+            None => {}
+            Some(b"\\t" | b"tab") => table.delimiter = b'\t',
+            Some([one]) if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r') => table.delimiter = *one,
+            Some(_) => self.wrong("delimiter", "this is not one plain character", "write `,`, `;`, `|` or `tab`"),
+        }
+        Some(Origin::File { path, form })
     }
 
     fn syslog(&mut self, w: &Written, tls: Option<ServerTls>, bounds: NetBounds) -> Option<Origin> {
@@ -231,11 +266,13 @@ impl Item<'_, '_> {
             format.map_err(|m| self.wrong("format", &m, "`auto` reads RFC 3339 and numbers since 1970")).ok()
         });
         let on_missing = time.and_then(|time| time.on_missing.as_deref());
+        let preset = self.choice::<ReadingPreset>("preset", w.preset.as_deref());
+        let preset = preset.map(ReadingPreset::reading).unwrap_or_default();
         Reading {
-            time_fields: fields,
-            time_format,
+            time_fields: fields.or(preset.time_fields),
+            time_format: time_format.or(preset.time_format),
             on_missing: self.choice("on_missing", on_missing),
-            type_field: w.type_field.clone(),
+            type_field: w.type_field.clone().or(preset.type_field),
             lateness: self.duration("lateness", w.lateness.as_deref()),
             idle: self.duration("idle", w.idle.as_deref()),
             max_future: self.duration("max_future", w.max_future.as_deref()),

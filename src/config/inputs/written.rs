@@ -1,5 +1,6 @@
 //! An input as it stands in the file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
@@ -37,7 +38,11 @@ pub(super) struct Written {
     pub(super) lateness: Option<String>,
     pub(super) idle: Option<String>,
     pub(super) max_future: Option<String>,
+    pub(super) preset: Option<String>,
     // What only some of them have.
+    pub(super) format: Option<String>,
+    pub(super) columns: Option<BTreeMap<String, String>>,
+    pub(super) delimiter: Option<String>,
     pub(super) token: Option<WrittenText>,
     pub(super) max_body: Option<String>,
     pub(super) mode: Option<String>,
@@ -62,7 +67,22 @@ impl Written {
                 }
             )*};
         }
-        note!(token, max_body, mode, open_json, zone, cert, key, ca, connections, queue, timeout);
+        note!(
+            format,
+            columns,
+            delimiter,
+            token,
+            max_body,
+            mode,
+            open_json,
+            zone,
+            cert,
+            key,
+            ca,
+            connections,
+            queue,
+            timeout
+        );
         set
     }
 
