@@ -3,6 +3,7 @@
 pub mod deliver;
 pub mod disk;
 pub mod journal;
+pub mod kafka;
 pub mod segment;
 pub mod sink;
 pub mod source;
