@@ -6,6 +6,7 @@ use crate::alert::{Evidence, Severity};
 use crate::decode::timefield::OnMissing;
 use crate::io::deliver::WhenFull;
 use crate::io::form::csv::Kind;
+use crate::io::kafka::{KeyBy, Mechanism};
 use crate::io::sink::preset::Preset;
 use crate::session::AtEnd;
 
@@ -129,5 +130,18 @@ impl Choice for Preset {
         ("pagerduty", Self::PagerDuty),
         ("opsgenie", Self::Opsgenie),
         ("alertmanager", Self::Alertmanager),
+    ];
+}
+
+impl Choice for KeyBy {
+    const WORDS: &'static [(&'static str, Self)] = &[("key", Self::Key), ("id", Self::Id), ("nothing", Self::Nothing)];
+}
+
+impl Choice for Mechanism {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("PLAIN", Self::Plain),
+        ("SCRAM-SHA-256", Self::Scram256),
+        ("SCRAM-SHA-512", Self::Scram512),
+        ("OAUTHBEARER", Self::OauthBearer),
     ];
 }

@@ -88,3 +88,34 @@ fn every_limit_can_be_set() {
         assert_ne!(config.limits, Limits::default(), "{name}");
     }
 }
+
+#[test]
+fn a_kafka_output_says_who_we_are_or_nothing() {
+    let of = |keys: &str| format!("outputs:\n  - kafka: a:9092,b:9092\n{keys}");
+    let config =
+        parse(&of("    topic: alerts.{rule}\n    key_by: id\n    settings: {linger.ms: 5, check.crcs: true}\n"));
+    let config = config.expect("a valid file");
+    let Target::Kafka { peer, topic, key_by, .. } = &config.outputs[0].target else { panic!("a Kafka output") };
+    assert_eq!((peer.brokers.as_str(), peer.encrypted, topic.as_str()), ("a:9092,b:9092", false, "alerts.{rule}"));
+    assert_eq!(*key_by, crate::io::kafka::KeyBy::Id);
+    let text = |value: &str| Text::Plain(value.to_owned());
+    let settings = [("check.crcs".to_owned(), text("true")), ("linger.ms".to_owned(), text("5"))];
+    assert_eq!(peer.settings, settings);
+    for (keys, wrong) in [
+        ("    topic: a b\n", "`a b` is no name of a topic"),
+        ("    user: u\n    password: {env: P}\n", "who listens on the network could learn this"),
+        ("    tls: required\n    user: u\n", "this does not say who we are"),
+        ("    tls: required\n    user: u\n    password: plain\n", "a secret does not stand in the file"),
+        ("    settings: {enable.idempotence: false}\n", "`enable.idempotence` is Tripline's to set"),
+        ("    settings: {ssl.key.password: hush}\n", "a secret does not stand in the file"),
+        ("    headers: {id: x}\n", "`id` is set by Tripline"),
+        ("    mechanism: PLAIN\n", "this goes with another way to say who we are"),
+        ("    tls: off\n    ca: ca.pem\n", "there is `tls: off` and a certificate"),
+    ] {
+        let found = problems(&of(keys));
+        assert!(found.iter().any(|problem| problem.contains(wrong)), "{keys}: {found:?}");
+        assert!(!found.iter().any(|problem| problem.contains("hush") || problem.contains("[plain]")), "{found:?}");
+    }
+    let found = problems("outputs:\n  - kafka: kafka://a\n");
+    assert!(found[0].contains("is no address of brokers"), "{found:?}");
+}

@@ -4,6 +4,7 @@ pub mod deliver;
 pub mod disk;
 pub mod form;
 pub mod journal;
+pub mod kafka;
 pub mod listen;
 pub mod segment;
 pub mod sink;

@@ -3,6 +3,7 @@
 //! [`written`] is the list as it stands in the file, [`read`] makes of it what is here and says what is wrong, [`open`]
 //! makes sinks. Secrets are places until then: a configuration never holds one.
 
+mod kafka;
 mod open;
 mod read;
 mod written;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::choice::OutputFormat;
 use crate::io::deliver::{Route, Service};
+use crate::io::kafka::KeyBy;
 use crate::io::sink::file::Rotation;
 use crate::io::sink::guard::Net;
 use crate::io::sink::preset::Preset;
@@ -20,6 +22,7 @@ use crate::io::sink::secret::SecretPlace;
 use crate::io::sink::syslog::Transport;
 use crate::io::sink::wire::Peer;
 
+pub use kafka::KafkaPeer;
 pub use open::open;
 pub(super) use read::SECRET_HELP;
 pub(super) use written::{Written, WrittenText};
@@ -164,6 +167,17 @@ pub enum Target {
         /// What is trusted, and time-outs.
         net: NetOptions,
     },
+    /// Topics of Kafka.
+    Kafka {
+        /// The cluster.
+        peer: KafkaPeer,
+        /// The topic.
+        topic: String,
+        /// What records are keyed by.
+        key_by: KeyBy,
+        /// Further headers.
+        headers: Vec<(String, Text)>,
+    },
 }
 
 impl Target {
@@ -179,6 +193,7 @@ impl Target {
             Self::Splunk { .. } => "splunk",
             Self::Syslog { .. } => "syslog",
             Self::Nats { .. } => "nats",
+            Self::Kafka { .. } => "kafka",
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn open(output: &Output, directory: &Path, env: Env<'_>) -> Result<Box<dyn S
     opener.open(output).map_err(|problem| format!("output {}: {problem}", output.name))
 }
 
-struct Opener<'a> {
+pub(super) struct Opener<'a> {
     directory: &'a Path,
     env: Env<'a>,
 }
@@ -118,6 +118,7 @@ impl Opener<'_> {
                     timeout: net.timeout,
                 })?)
             }
+            Target::Kafka { peer, topic, key_by, headers } => self.kafka(peer, topic, *key_by, headers, format)?,
         })
     }
 
@@ -125,14 +126,14 @@ impl Opener<'_> {
         self.directory.join(written)
     }
 
-    fn text(&self, text: &Text) -> Result<Secret, String> {
+    pub(super) fn text(&self, text: &Text) -> Result<Secret, String> {
         match text {
             Text::Plain(text) => Ok(Secret::new(text.as_str())),
             Text::Secret(place) => self.located(place).read(self.env),
         }
     }
 
-    fn secret(&self, place: Option<&SecretPlace>) -> Result<Option<Secret>, String> {
+    pub(super) fn secret(&self, place: Option<&SecretPlace>) -> Result<Option<Secret>, String> {
         place.map(|place| self.located(place).read(self.env)).transpose()
     }
 
@@ -143,7 +144,7 @@ impl Opener<'_> {
         }
     }
 
-    fn tls(&self, net: &NetOptions) -> TlsOptions {
+    pub(super) fn tls(&self, net: &NetOptions) -> TlsOptions {
         let path = |path: &Option<String>| path.as_deref().map(|path| self.path(path));
         TlsOptions { ca: path(&net.ca), cert: path(&net.cert), key: path(&net.key) }
     }

@@ -36,6 +36,19 @@ fn known(kind: &str) -> Vec<&'static str> {
         "splunk" => &["batch", "tries", "index", "token", "allow"],
         "syslog" => &["batch", "facility", "hostname", "app_name"],
         "nats" => &["batch", "tries", "subject", "user", "password", "token"],
+        "kafka" => &[
+            "batch",
+            "tries",
+            "topic",
+            "key_by",
+            "headers",
+            "mechanism",
+            "user",
+            "password",
+            "token",
+            "tls",
+            "settings",
+        ],
         _ => &[],
     };
     let tls: &[&str] = if matches!(kind, "stdout" | "file" | "sqlite") { &[] } else { TLS };
@@ -43,7 +56,7 @@ fn known(kind: &str) -> Vec<&'static str> {
 }
 
 /// All kinds, for messages.
-const KINDS: &[&str] = &["file", "sqlite", "postgres", "webhook", "elasticsearch", "splunk", "syslog", "nats"];
+const KINDS: &[&str] = &["file", "sqlite", "postgres", "webhook", "elasticsearch", "splunk", "syslog", "nats", "kafka"];
 
 impl Reader<'_> {
     /// All outputs.
@@ -73,19 +86,19 @@ impl Reader<'_> {
 }
 
 /// Reads one item of the list.
-struct Item<'r, 'a> {
+pub(super) struct Item<'r, 'a> {
     reader: &'r mut Reader<'a>,
     n: usize,
 }
 
 impl Item<'_, '_> {
-    fn wrong(&mut self, key: &str, message: &str, help: &str) {
+    pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
         let span = locate::in_item(self.reader.source, self.reader.text, "outputs", self.n, key);
         self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
     }
 
     /// The same of a value that may be a secret: its line is not shown.
-    fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
+    pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
         let span = locate::in_item(self.reader.source, self.reader.text, "outputs", self.n, key);
         let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
         let hidden = Span::new(self.reader.source, 0, 0);
@@ -201,6 +214,7 @@ impl Item<'_, '_> {
             }
             "syslog" => self.syslog(w, net)?,
             "nats" => self.nats(w, net)?,
+            "kafka" => self.kafka(w, net)?,
             _ => (Target::Stdout, String::new()),
         })
     }
@@ -423,7 +437,7 @@ impl Item<'_, '_> {
         Some(Duration::from_nanos(u64::try_from(span.0).unwrap_or(0)))
     }
 
-    fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
+    pub(super) fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
         let text = text?;
         let value = T::from_word(text);
         if value.is_none() {
@@ -438,7 +452,7 @@ impl Item<'_, '_> {
     }
 
     /// A text that may stand in the file or elsewhere.
-    fn text(&mut self, key: &str, text: &WrittenText) -> Option<Text> {
+    pub(super) fn text(&mut self, key: &str, text: &WrittenText) -> Option<Text> {
         match text {
             WrittenText::Plain(text) => Some(Text::Plain(text.clone())),
             WrittenText::Place(place) => self.place(key, place).map(Text::Secret),
@@ -446,7 +460,7 @@ impl Item<'_, '_> {
     }
 
     /// A secret, which never stands in the file.
-    fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
+    pub(super) fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
         match text? {
             WrittenText::Plain(_) => {
                 self.wrong_secret(key, "a secret does not stand in the file", SECRET_HELP);

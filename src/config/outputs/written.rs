@@ -26,6 +26,7 @@ pub(in crate::config) struct Written {
     pub(super) splunk: Option<WrittenText>,
     pub(super) syslog: Option<String>,
     pub(super) nats: Option<String>,
+    pub(super) kafka: Option<String>,
     // What only some of them have.
     pub(super) rotate: Option<WrittenRotation>,
     pub(super) table: Option<String>,
@@ -38,6 +39,10 @@ pub(in crate::config) struct Written {
     pub(super) password: Option<WrittenText>,
     pub(super) index: Option<String>,
     pub(super) subject: Option<String>,
+    pub(super) topic: Option<String>,
+    pub(super) key_by: Option<String>,
+    pub(super) mechanism: Option<String>,
+    pub(super) settings: Option<BTreeMap<String, WrittenSetting>>,
     pub(super) facility: Option<String>,
     pub(super) hostname: Option<String>,
     pub(super) app_name: Option<String>,
@@ -64,6 +69,16 @@ pub(in crate::config) struct Written {
 pub(in crate::config) enum WrittenText {
     Plain(String),
     Place(WrittenPlace),
+}
+
+/// A setting that is handed on: a number, a word, or the place of a secret.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum WrittenSetting {
+    Bool(bool),
+    Number(i64),
+    Fraction(f64),
+    Text(WrittenText),
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,8 +143,8 @@ impl Written {
         }
         note!(rotate, table, preset, body, headers, token, sign, user, password, index, subject, facility, hostname);
         note!(
-            app_name, tls, allow, ca, cert, key, timeout, queue, spool, when_full, batch, tries, max_wait, group,
-            rate_limit
+            topic, key_by, mechanism, settings, app_name, tls, allow, ca, cert, key, timeout, queue, spool, when_full,
+            batch, tries, max_wait, group, rate_limit
         );
         set
     }
@@ -144,7 +159,7 @@ impl Written {
                 }
             )*};
         }
-        note!(file, sqlite, postgres, webhook, elasticsearch, splunk, syslog, nats);
+        note!(file, sqlite, postgres, webhook, elasticsearch, splunk, syslog, nats, kafka);
         set
     }
 }

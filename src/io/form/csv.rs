@@ -167,7 +167,10 @@ impl Table {
                 return Err(format!("two columns are called `{name}`"));
             }
             names.push(name);
-            columns.push((format!("{}:", serde_json::Value::from(name)), form.kinds.get(name).copied().unwrap_or_default()));
+            columns.push((
+                format!("{}:", serde_json::Value::from(name)),
+                form.kinds.get(name).copied().unwrap_or_default(),
+            ));
         }
         if let Some(name) = form.kinds.keys().find(|name| !names.contains(&name.as_str())) {
             return Err(format!("there is no column `{name}`; there are {}", names.join(", ")));
@@ -255,7 +258,8 @@ mod tests {
 
     #[test]
     fn rows_are_events_whatever_the_pieces() {
-        let text = "\u{feff}time,user,n\r\n1,\"bob, \"\"the\nfirst\"\"\",+12.50\r\n\r\n2,,\r\n3,eve,12345678901234567890";
+        let text =
+            "\u{feff}time,user,n\r\n1,\"bob, \"\"the\nfirst\"\"\",+12.50\r\n\r\n2,,\r\n3,eve,12345678901234567890";
         let form = form(&[("n", Kind::Number)]);
         for size in 1..text.len() {
             assert_eq!(
@@ -278,16 +282,7 @@ mod tests {
         let good = |line: &str| Ok(line.to_owned());
         assert_eq!(
             lines(text, 5, 1000, &form),
-            [
-                good(r#"{"n":1,"ok":true}"#),
-                bad(),
-                bad(),
-                bad(),
-                bad(),
-                bad(),
-                bad(),
-                good(r#"{"n":-1e3,"ok":false}"#),
-            ]
+            [good(r#"{"n":1,"ok":true}"#), bad(), bad(), bad(), bad(), bad(), bad(), good(r#"{"n":-1e3,"ok":false}"#),]
         );
     }
 

@@ -10,6 +10,8 @@ mod error;
 pub mod file;
 pub mod guard;
 pub mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod markup;
 pub mod nats;
 pub mod postgres;
