@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use cli::Place;
 
-const RULES: &str = "rule big { match { p: pay where amount > 100 and ok } alert { user = p.user amount = p.amount } }\n";
+const RULES: &str =
+    "rule big { match { p: pay where amount > 100 and ok } alert { user = p.user amount = p.amount } }\n";
 
 const TABLE: &str = "time,type,user,amount,ok\n\
 2026-01-01T00:00:00Z,pay,\"bob, the first\",120.5,true\n\
@@ -43,7 +44,10 @@ fn a_table_gives_events_and_a_bad_row_costs_itself() {
 fn a_table_is_told_by_its_name_and_comes_over_a_pipe_too() {
     let place = Place::new("inputs-table-pipe");
     let rules = "rule texts { match { p: pay where amount == \"50\" } }\n";
-    place.file("r.trip", rules).file("pay.csv", TABLE).file("pay.tsv", &TABLE.replace(',', "\t").replace("bob\t the", "bob, the"));
+    place
+        .file("r.trip", rules)
+        .file("pay.csv", TABLE)
+        .file("pay.tsv", &TABLE.replace(',', "\t").replace("bob\t the", "bob, the"));
     for table in ["pay.csv", "pay.tsv"] {
         assert_eq!(place.run(&["run", "r.trip", table]).expect(0).alerts().len(), 1, "{table}");
     }
@@ -78,7 +82,9 @@ fn a_table_whose_head_is_wrong_ends_the_run_with_a_word() {
 }
 
 fn pay(user: &str, second: u32) -> String {
-    format!("{{\"time\":\"2026-01-01T00:00:{second:02}Z\",\"type\":\"pay\",\"user\":\"{user}\",\"amount\":200,\"ok\":true}}\n")
+    format!(
+        "{{\"time\":\"2026-01-01T00:00:{second:02}Z\",\"type\":\"pay\",\"user\":\"{user}\",\"amount\":200,\"ok\":true}}\n"
+    )
 }
 
 #[test]
@@ -86,7 +92,10 @@ fn the_files_of_a_directory_are_read_in_the_order_of_their_names() {
     let place = Place::new("inputs-directory");
     fs::create_dir_all(place.path("logs")).expect("a directory");
     let packed = zstd::encode_all((pay("c", 3) + &pay("d", 4)).as_bytes(), 1).expect("packed");
-    place.file("r.trip", RULES).file("logs/2.ndjson", &(pay("b", 2) + pay("b2", 2).trim_end())).file("logs/1.ndjson", &pay("a", 1));
+    place
+        .file("r.trip", RULES)
+        .file("logs/2.ndjson", &(pay("b", 2) + pay("b2", 2).trim_end()))
+        .file("logs/1.ndjson", &pay("a", 1));
     fs::write(place.path("logs/3.ndjson.zst"), packed).expect("written");
     place.file("logs/.hidden", &pay("x", 9)).file("logs/4.other", &pay("o", 5));
     place.file("tripline.yaml", "inputs: [logs/]\n");
@@ -156,7 +165,8 @@ fn the_journal_of_systemd_is_read_with_its_preset() {
     let alerts = place.run_with(&["run", "r.trip"], line).expect(0).alerts();
     assert_eq!(alerts[0]["values"], serde_json::json!({"at": "2026-01-01T00:00:00.123456Z", "host": "web-1"}));
     fs::remove_file(place.path("tripline.yaml")).expect("removed");
-    let flags = ["--time-field", "__REALTIME_TIMESTAMP", "--time-format", "epoch_us", "--type-field", "SYSLOG_IDENTIFIER"];
+    let flags =
+        ["--time-field", "__REALTIME_TIMESTAMP", "--time-format", "epoch_us", "--type-field", "SYSLOG_IDENTIFIER"];
     let with_flags = place.run_with(&[&["run", "r.trip"][..], &flags].concat(), line).expect(0).alerts();
     assert_eq!(with_flags[0]["values"], alerts[0]["values"]);
 }
@@ -168,7 +178,10 @@ fn every_input_has_its_own_time_class_and_lateness() {
     let config = "inputs:\n  - a.ndjson\n  - file: b.ndjson\n    name: payments\n    type_field: kind\n    lateness: 10s\n    \
                   time: {fields: [at], format: epoch_s}\n";
     place.file("r.trip", rules).file("tripline.yaml", config);
-    place.file("a.ndjson", "{\"ts\":\"2026-01-01T00:00:00Z\",\"type\":\"login\",\"user\":\"bob\"}\n{\"ts\":\"2026-01-01T00:01:00Z\"}\n");
+    place.file(
+        "a.ndjson",
+        "{\"ts\":\"2026-01-01T00:00:00Z\",\"type\":\"login\",\"user\":\"bob\"}\n{\"ts\":\"2026-01-01T00:01:00Z\"}\n",
+    );
     place.file(
         "b.ndjson",
         "{\"at\":1767225605,\"kind\":\"other\"}\n{\"at\":1767225601,\"kind\":\"pay\",\"user\":\"bob\"}\n{\"at\":1767225690}\n",

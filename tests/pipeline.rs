@@ -93,3 +93,66 @@ fn a_panic_in_a_thread_ends_the_run() {
         assert!(ended.is_err(), "{threads} threads");
     }
 }
+
+/// Gives one block, as large as it is.
+struct OneBlock(Option<Vec<u8>>);
+
+impl Source for OneBlock {
+    fn may_wait(&self) -> bool {
+        false
+    }
+
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        Ok(self.0.take().map(|bytes| SourceBlock { bytes, first_line: 1, ..SourceBlock::default() }))
+    }
+}
+
+/// Notes how many alerts come at once, and breaks off after some.
+struct Portions {
+    most: usize,
+    ids: Vec<String>,
+    enough: usize,
+}
+
+impl Handler for Portions {
+    fn alerts(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
+        self.most = self.most.max(alerts.len());
+        self.ids.extend(alerts.iter().map(|alert| alert.id.to_string()));
+        if self.ids.len() < self.enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+    fn late(&mut self, _: u16, line: &str) -> ControlFlow<()> {
+        panic!("nothing is late: {line}")
+    }
+    fn rejected(&mut self, rejected: &Rejected) -> ControlFlow<()> {
+        panic!("{rejected:?}")
+    }
+    fn failed(&mut self, _: usize, failure: &SourceFailure) {
+        panic!("{failure}");
+    }
+    fn progress(&mut self, _: Progress) {}
+}
+
+/// Regression: all alerts of a block were held until it was matched to its end, tens of gigabytes for this rule.
+#[test]
+fn alerts_of_pick_all_are_sent_before_more_are_found() {
+    let rules = compile_str("rule r { match { a: x then b: y then c: z } pick all after match no skip }");
+    let rules = rules.expect("the rule has no errors");
+    let line =
+        |n: u64| format!("{{\"type\":\"{}\",\"ts\":{}}}\n", ["x", "y", "z"][n as usize % 3], 1_767_225_600_000 + n);
+    let block: String = (0..3000).map(line).collect();
+    let run = |threads: usize| {
+        let mut portions = Portions { most: 0, ids: Vec::new(), enough: 20_000 };
+        let mut config = EngineConfig { threads, ..EngineConfig::default() };
+        config.session.limits.matches_per_completion = 100;
+        let source = OneBlock(Some(block.clone().into_bytes()));
+        engine::run(&rules, &config, vec![Box::new(source)], &mut portions);
+        portions
+    };
+    let one = run(1);
+    assert!(one.ids.len() >= 20_000 && one.most <= 16_384, "{} of {}", one.most, one.ids.len());
+    for threads in [2, 4] {
+        let more = run(threads);
+        assert!(more.most <= 16_384, "{threads} threads: {}", more.most);
+        assert_eq!(one.ids[..20_000], more.ids[..20_000], "{threads} threads");
+    }
+}

@@ -356,7 +356,9 @@ fn stream(random: &mut fastrand::Rng) -> Vec<String> {
             let at = time - random.i64(0..1500);
             let (user, host) = (random.u32(..20), random.u32(..10));
             match random.u8(..10) {
-                0..4 => format!(r#"{{"ts":{at},"type":"login","user":"u{user}","ok":{},"n":{}}}"#, random.bool(), n % 100),
+                0..4 => {
+                    format!(r#"{{"ts":{at},"type":"login","user":"u{user}","ok":{},"n":{}}}"#, random.bool(), n % 100)
+                }
                 4..7 => format!(r#"{{"ts":{at},"type":"pay","user":"u{user}","amount":{}}}"#, random.u32(..100)),
                 7 => "\"no event\"".to_owned(),
                 _ => format!(r#"{{"ts":{at},"type":"beat","host":"h{host}"}}"#),
@@ -373,7 +375,8 @@ fn a_stream_gives_the_same_alerts_from_a_file_over_http_and_over_tcp() {
         let text: String = events.iter().map(|event| format!("{event}\n")).collect();
         let dir = place(MANY, "");
         std::fs::write(dir.path().join("events.ndjson"), &text).expect("written");
-        let plain = ["run", "rules.trip", "events.ndjson", "--lateness", "1s", "--alerts", "file", "--rejects", "file.r"];
+        let plain =
+            ["run", "rules.trip", "events.ndjson", "--lateness", "1s", "--alerts", "file", "--rejects", "file.r"];
         let output = Command::new(env!("CARGO_BIN_EXE_tripline")).args(plain).current_dir(dir.path()).output();
         assert!(output.expect("it starts").status.success());
         let expected = lines(dir.path().join("file"), 1);
@@ -382,7 +385,8 @@ fn a_stream_gives_the_same_alerts_from_a_file_over_http_and_over_tcp() {
             let rejects = format!("{way}.r");
             let listen = if way == "tcp" { "tcp://127.0.0.1:0" } else { "http://127.0.0.1:0" };
             let common = ["rules.trip", "--lateness", "1s", "--idle", "1h", "--listen", listen];
-            let mut run = Service::start(dir.path(), &[&common[..], &["--alerts", way, "--rejects", &rejects]].concat());
+            let mut run =
+                Service::start(dir.path(), &[&common[..], &["--alerts", way, "--rejects", &rejects]].concat());
             let to = run.port(if way == "tcp" { "tcp" } else { "http" });
             let mut at = 0;
             let mut stream = TcpStream::connect(to).expect("a connection");
@@ -390,7 +394,9 @@ fn a_stream_gives_the_same_alerts_from_a_file_over_http_and_over_tcp() {
                 let until = (at + random.usize(1..300)).min(events.len());
                 let part: String = events[at..until].iter().map(|event| format!("{event}\n")).collect();
                 if way == "tcp" {
-                    part.as_bytes().chunks(random.usize(1..5000)).for_each(|piece| stream.write_all(piece).expect("sent"));
+                    part.as_bytes()
+                        .chunks(random.usize(1..5000))
+                        .for_each(|piece| stream.write_all(piece).expect("sent"));
                 } else {
                     let array = format!("[{}]", events[at..until].join(","));
                     let (head, body) = if way == "array" { (JSON, array) } else { (NDJSON, part) };

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::ports::{Source, SourceBlock, SourceFailure};
 use super::shard::Shard;
-use super::step::{Arrived, OpenStep, Step};
+use super::step::{Arrived, OpenStep, Portion, Step};
 use crate::alert::build::Draft;
 use crate::base::Timestamp;
 use crate::decode::batch::Batch;
@@ -137,6 +137,9 @@ pub(super) struct State {
     /// Number of the oldest open step.
     first_step: u64,
     steps: VecDeque<OpenStep>,
+    /// Steps that are too large to be taken at once, or stand behind one, and how much is taken at once.
+    waiting: VecDeque<Step>,
+    portion: Portion,
     /// Blocks between reading and collecting, and how many there may be.
     in_flight: usize,
     most_in_flight: usize,
@@ -197,6 +200,8 @@ impl Board {
             arrived: BTreeMap::new(),
             first_step: 0,
             steps: VecDeque::new(),
+            waiting: VecDeque::new(),
+            portion: Portion::of(rules),
             in_flight: 0,
             most_in_flight,
             blocks: Vec::new(),
@@ -342,6 +347,8 @@ impl State {
             && let Some(open) = self.steps.pop_front()
         {
             self.first_step += 1;
+            self.portion.learn(open.drafts.len());
+            self.open_steps();
             return Some(Task::Collect(open));
         }
         self.sequence()
@@ -452,8 +459,31 @@ impl State {
         }
     }
 
-    /// Hands a step to all shards.
+    /// A step for all shards.
     pub(super) fn add_step(&mut self, step: Step) {
+        self.waiting.push_back(step);
+        self.open_steps();
+    }
+
+    /// Hands to all shards the steps that wait. Of those that are cut, few are open at a time: what they give has to be
+    /// held until all before it is collected.
+    fn open_steps(&mut self) {
+        while let Some(step) = self.waiting.front_mut() {
+            let portion = self.portion.events();
+            if self.steps.len() > 2 * self.shards.len() && portion < usize::MAX {
+                return;
+            }
+            match step.take_first(portion) {
+                Some(first) => self.open_step(first),
+                None => {
+                    let last = self.waiting.pop_front().expect("there is one in front");
+                    self.open_step(last);
+                }
+            }
+        }
+    }
+
+    fn open_step(&mut self, step: Step) {
         let number = self.first_step + self.steps.len() as u64;
         self.shards.iter_mut().for_each(|place| place.steps.push_back(number));
         self.steps.push_back(OpenStep { step: Arc::new(step), left: self.shards.len(), drafts: Vec::new() });
@@ -461,15 +491,17 @@ impl State {
 
     /// Whether a thread that waits could do something now.
     fn has_work(&self) -> bool {
-        let worth = |number: &u64| self.steps[(number - self.first_step) as usize].step.len() >= SMALL;
-        let to_match = |place: &Place| place.shard.is_some() && place.steps.iter().any(worth);
+        let worth = |number: &u64| self.steps[(number - self.first_step) as usize].step.hits() >= SMALL;
+        // A step that was cut is small, but more of it waits.
+        let any_worth = |place: &Place| !self.waiting.is_empty() || place.steps.iter().any(worth);
+        let to_match = |place: &Place| place.shard.is_some() && !place.steps.is_empty() && any_worth(place);
         let to_order = self.sequencer.is_some() && self.arrived.contains_key(&self.next_in_order);
         to_order || self.readable().is_some() || self.shards.iter().any(to_match)
     }
 
     /// Whether nothing is between reading and collecting.
     pub(super) fn is_settled(&self) -> bool {
-        self.in_flight == 0 && self.steps.is_empty()
+        self.in_flight == 0 && self.steps.is_empty() && self.waiting.is_empty()
     }
 
     /// Whether nothing is to be done and nothing more will come.

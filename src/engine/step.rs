@@ -6,8 +6,11 @@ use super::ports::{Place, SourceFailure};
 use crate::alert::build::Draft;
 use crate::base::Timestamp;
 use crate::decode::batch::Batch;
+use crate::plan::ruleset::Pick;
+use crate::plan::{Rule, Ruleset};
 use crate::session::Rejected;
-use crate::time::sequencer::{Progress, Released, Sequencer};
+use crate::time::released::Released;
+use crate::time::sequencer::{Progress, Sequencer};
 
 /// What a source gave, decoded, waiting for its turn.
 #[derive(Debug)]
@@ -50,11 +53,59 @@ impl Step {
         Self { released: progress.released, watermark: progress.watermark, start: progress.start, late, arrived: None }
     }
 
-    /// Events to match.
-    pub(super) fn len(&self) -> usize {
-        match &self.released {
-            Released::Whole(batch) => batch.hits.len(),
-            Released::Records(records) => records.len(),
+    /// About how much there is to match.
+    pub(super) fn hits(&self) -> usize {
+        self.released.hits()
+    }
+
+    /// Takes the first events off, as a step before this one; `None` if no others would be left. Time comes as far as
+    /// the last of them: the same deadlines are decided in the same order as in one step.
+    pub(super) fn take_first(&mut self, events: usize) -> Option<Self> {
+        let released = self.released.take_first(events)?;
+        let watermark = released.last().unwrap_or(Timestamp::MIN).min(self.watermark);
+        Some(Self { released, watermark, start: self.start, late: Vec::new(), arrived: None })
+    }
+}
+
+/// How many events are matched before the alerts that they give are sent.
+///
+/// Most rules give an alert an event at most, and a block is matched at once. With `pick all` or `pick each` one event
+/// may give thousands: then it is a few events, fewer if there were many alerts, so that memory stays flat however many
+/// there are (language.md §3.13).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portion {
+    events: usize,
+    fixed: bool,
+}
+
+impl Portion {
+    /// Alerts of one step that are many, and that are few.
+    const MANY: usize = 8192;
+    const FEW: usize = 1024;
+    const FIRST: usize = 16;
+    const MOST: usize = 1 << 16;
+
+    /// For some rules.
+    pub(super) fn of(rules: &Ruleset) -> Self {
+        let multiplies = |rule: &Rule| matches!(rule.pick, Pick::All | Pick::Each);
+        let fixed = !rules.rules.iter().any(multiplies);
+        Self { events: if fixed { usize::MAX } else { Self::FIRST }, fixed }
+    }
+
+    /// Events of the next step.
+    pub(super) fn events(self) -> usize {
+        self.events
+    }
+
+    /// A step gave so many alerts.
+    pub(super) fn learn(&mut self, alerts: usize) {
+        if self.fixed {
+            return;
+        }
+        if alerts > Self::MANY {
+            self.events = (self.events / 4).max(1);
+        } else if alerts < Self::FEW {
+            self.events = (self.events * 2).min(Self::MOST);
         }
     }
 }

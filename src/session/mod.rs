@@ -25,7 +25,8 @@ use crate::decode::{Reject, TimeConfig};
 use crate::matcher::Arrived;
 use crate::matcher::shard::{Found, Matcher};
 use crate::plan::Ruleset;
-use crate::time::sequencer::{OrderConfig, Progress, Released, Sequencer, SourceOrder};
+use crate::time::released::{Events, Released};
+use crate::time::sequencer::{OrderConfig, Progress, Sequencer, SourceOrder};
 
 /// Settings of a session.
 #[derive(Clone, Debug)]
@@ -391,16 +392,17 @@ pub(crate) fn match_released(
     full_evidence: bool,
     found: &mut Vec<Found>,
 ) {
-    match released {
-        Released::Whole(batch) => {
-            for group in batch.shards[shard.map_or(0, |(mine, _)| mine)].chunks(LOOK_AHEAD) {
+    match released.events() {
+        Events::Whole(batch) => {
+            let mine = &batch.shards[shard.map_or(0, |(mine, _)| mine)];
+            for group in released.within(mine, |at| batch.hits[*at as usize].record).chunks(LOOK_AHEAD) {
                 let hits = group.iter().map(|at| &batch.hits[*at as usize]);
                 hits.clone().for_each(|hit| matcher.look_ahead(hit.rule, batch.key(hit), hit.hash));
                 hits.for_each(|hit| feed(matcher, batch, hit, full_evidence, found));
             }
         }
-        Released::Records(records) => {
-            for (batch, record) in records.iter() {
+        Events::Records(records) => {
+            for (batch, record) in records.range(released.part()) {
                 let record = &batch.records[record as usize];
                 for hit in &batch.hits[record.first_hit as usize..record.end_hit as usize] {
                     if matcher.is_level(hit.rule, 0) && shard.is_none_or(|(mine, of)| shard_of(hit.hash, of) == mine) {
@@ -445,10 +447,10 @@ pub(crate) fn feed_upper(collector: &mut Collector, rules: &Ruleset, released: &
             collector.input(batch, at);
         }
     };
-    match released {
-        Released::Whole(batch) => {
+    match released.events() {
+        Events::Whole(batch) => {
             let mut last = None;
-            for hit in &batch.upper {
+            for hit in released.within(&batch.upper, |at| batch.hits[*at as usize].record) {
                 let record = batch.hits[*hit as usize].record;
                 if last != Some(record) {
                     take(batch, record);
@@ -456,6 +458,6 @@ pub(crate) fn feed_upper(collector: &mut Collector, rules: &Ruleset, released: &
                 }
             }
         }
-        Released::Records(records) => records.iter().for_each(|(batch, at)| take(batch, at)),
+        Events::Records(records) => records.range(released.part()).for_each(|(batch, at)| take(batch, at)),
     }
 }

@@ -13,6 +13,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::Timestamp;
@@ -28,9 +29,14 @@ pub struct Records {
 }
 
 impl Records {
-    /// The records: batch, and place in it.
-    pub fn iter(&self) -> impl Iterator<Item = (&Arc<Batch>, u32)> {
-        self.places.iter().map(|(batch, record)| (&self.batches[*batch as usize], *record))
+    /// The record at a place.
+    pub fn get(&self, place: usize) -> Option<(&Arc<Batch>, u32)> {
+        self.places.get(place).map(|(batch, record)| (&self.batches[*batch as usize], *record))
+    }
+
+    /// The records at some places.
+    pub fn range(&self, places: Range<usize>) -> impl Iterator<Item = (&Arc<Batch>, u32)> {
+        places.filter_map(|place| self.get(place))
     }
 
     /// How many they are.

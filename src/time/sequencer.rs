@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use super::held::{Held, Records};
+use super::held::Held;
+use super::released::Released;
 use crate::base::{Duration, Timestamp};
 use crate::decode::batch::{Batch, Hit};
 
@@ -54,15 +55,6 @@ impl SourceClock {
     fn watermark(&self) -> Timestamp {
         if self.newest == Timestamp::MIN { self.newest } else { self.newest - self.order.lateness }
     }
-}
-
-/// Events that may be matched now, in order.
-#[derive(Debug)]
-pub enum Released {
-    /// All events of the batch, as they stand.
-    Whole(Arc<Batch>),
-    /// These records: those of the events held back, and of the batch itself, that some rule can use.
-    Records(Records),
 }
 
 /// What one push or advance gave.
@@ -176,7 +168,7 @@ impl Sequencer {
             self.sources[source].newest = self.sources[source].newest.max(high);
             self.sources[source].first.get_or_insert(low);
             self.watermark = self.watermark.max(high);
-            return self.progress(Released::Whole(batch), Vec::new(), Vec::new());
+            return self.progress(Released::whole(batch), Vec::new(), Vec::new());
         }
         let (mut late, mut quarantined, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for (i, record) in batch.records.iter().enumerate() {
@@ -247,7 +239,7 @@ impl Sequencer {
             self.watermark = self.watermark.max(newest);
         }
         let rest = self.held.release(|_| true);
-        self.progress(Released::Records(rest), Vec::new(), Vec::new())
+        self.progress(Released::records(rest), Vec::new(), Vec::new())
     }
 
     /// Sets the clocks of a restored state.
@@ -284,7 +276,7 @@ impl Sequencer {
         let several = self.sources.len() > 1;
         let watermark = self.watermark;
         let ready = |ts: Timestamp| if several { ts < watermark } else { ts <= watermark };
-        Released::Records(self.held.release(ready))
+        Released::records(self.held.release(ready))
     }
 
     /// Where time began, once it has.
