@@ -415,3 +415,80 @@ fn a_stream_gives_the_same_alerts_from_a_file_over_http_and_over_tcp() {
         }
     }
 }
+
+/// The fenced blocks of the page about sources, of a kind.
+fn page(kind: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sources.md")).expect("the page");
+    let begin = format!("\n```{kind}\n");
+    page.split(&begin).skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0.to_owned())).collect()
+}
+
+/// Runs an example of the page as it stands there, but for the port.
+fn example(listens: &str, expected: usize) {
+    let scheme = format!("--listen {listens}");
+    let block = page("sh").into_iter().find(|block| block.contains(&scheme)).expect("an example");
+    let dir = place(RULES, "");
+    std::fs::write(dir.path().join("probe.trip"), RULES).expect("written");
+    std::fs::write(dir.path().join("failed.trip"), &page("trip")[0]).expect("written");
+    let mut commands = block.lines();
+    let command = commands.next().and_then(|line| line.strip_prefix("tripline run ")).expect("a run");
+    let port = ["8080", "7000", "5514"].into_iter().find(|port| command.contains(port)).unwrap_or("none");
+    let command = command.replace(port, "0");
+    let arguments: Vec<&str> = command.split(' ').chain(["--idle", "200ms"]).collect();
+    let mut run = Service::start(dir.path(), &arguments);
+    let address = run.address(listens.split([':', '+']).next().expect("a scheme"));
+    let given = address.rsplit_once(':').map_or("none", |(_, port)| port);
+    for line in commands {
+        let line = line.replace(port, given);
+        let program = line.split(' ').find(|word| ["curl", "nc", "logger"].contains(word)).unwrap_or("bash");
+        if Command::new(program).arg("--version").output().is_err() {
+            println!("SKIPPED: {program} is not installed");
+            return;
+        }
+        let output = Command::new("bash").args(["-c", &line]).current_dir(dir.path()).output().expect("it starts");
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let alerts = lines(dir.path().join("alerts.ndjson"), expected);
+    assert_eq!(alerts.len(), expected, "{}", run.told());
+    run.stop();
+}
+
+#[test]
+fn the_example_of_http_is_true() {
+    example("http:", 3);
+}
+
+#[test]
+fn the_example_of_tcp_is_true() {
+    example("tcp:", 1);
+}
+
+#[test]
+fn the_example_of_a_socket_is_true() {
+    example("unix:", 1);
+}
+
+#[test]
+fn the_example_of_syslog_is_true() {
+    example("syslog+udp:", 1);
+}
+
+#[test]
+fn the_example_of_a_configuration_and_a_table_is_true() {
+    let rules = "rule big { match { p: pay where amount > 100 and ok } }\n";
+    let dir = place(rules, &page("yaml")[0]);
+    std::fs::write(dir.path().join("payments.csv"), &page("csv")[0]).expect("written");
+    let config =
+        page("yaml")[0].lines().filter(|line| !line.contains("events.ndjson")).take(3).collect::<Vec<_>>().join("\n");
+    let tripline = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tripline")).args(arguments).current_dir(dir.path()).output();
+        let output = output.expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    };
+    tripline(&["check", "rules.trip"]);
+    std::fs::write(dir.path().join("tripline.yaml"), config).expect("written");
+    let output = tripline(&["run", "rules.trip"]);
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 bad_row"));
+}
