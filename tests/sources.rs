@@ -1,15 +1,30 @@
 //! Sources that events are sent to, with the real program on loopback and clients that behave and do not.
 
+#[path = "sinks_servers/authority.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod authority;
 #[path = "sources/service.rs"]
 mod service;
+mod server {
+    //! What the authority asks of its surroundings.
+
+    use std::path::PathBuf;
+
+    /// A program on the path.
+    pub fn program(name: &str) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    }
+}
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use authority::Authority;
 use serde_json::{Value, json};
 use service::{JSON, NDJSON, Service, answer, lines, place, post, send};
 
@@ -491,4 +506,152 @@ fn the_example_of_a_configuration_and_a_table_is_true() {
     let output = tripline(&["run", "rules.trip"]);
     assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1);
     assert!(String::from_utf8_lossy(&output.stderr).contains("1 bad_row"));
+}
+
+/// A sender that speaks TLS, with a certificate of its own or without.
+fn tls(
+    to: std::net::SocketAddr,
+    ca: &str,
+    own: Option<&(String, String)>,
+) -> std::io::Result<rustls::StreamOwned<rustls::ClientConnection, TcpStream>> {
+    let options = tripline::io::sink::tls::TlsOptions {
+        ca: Some(ca.into()),
+        cert: own.map(|(cert, _)| cert.into()),
+        key: own.map(|(_, key)| key.into()),
+    };
+    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+    let client = rustls::ClientConnection::new(options.client().expect("a client"), name).expect("a client");
+    let mut stream = rustls::StreamOwned::new(client, TcpStream::connect(to)?);
+    stream.flush()?;
+    Ok(stream)
+}
+
+#[test]
+fn streams_are_encrypted_and_senders_certified_where_that_is_asked_for() {
+    let dir = place("rule probe { match { p: probe } }\nrule log { match { l: sshd } }\n", "");
+    let Some(authority) = Authority::new(&dir.path().join("tls").display().to_string()) else {
+        println!("SKIPPED: openssl is not installed");
+        return;
+    };
+    let (ca, server, client) =
+        (authority.ca(), authority.issue("server", "localhost", 2), authority.issue("client", "client", 2));
+    let (cert, key) = &server;
+    let tls_keys = format!("cert: {cert}\n    key: {key}\n");
+    let config = format!(
+        "idle: 200ms\ninputs:\n  - http: 127.0.0.1:0\n    {tls_keys}  - tcp: 127.0.0.1:0\n    {tls_keys}    ca: {ca}\n  \
+         - syslog: tls://127.0.0.1:0\n    {tls_keys}"
+    );
+    std::fs::write(dir.path().join("tripline.yaml"), config).expect("written");
+    let mut run = Service::start(dir.path(), &["rules.trip", "--alerts", "alerts"]);
+    let (http, tcp, syslog) = (run.port("http"), run.port("tcp"), run.port("syslog"));
+    let mut stream = tls(http, &ca, None).expect("a connection");
+    let body = probe_now(0);
+    write!(
+        stream,
+        "POST /events HTTP/1.1\r\nHost: x\r\n{NDJSON}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("sent");
+    let mut told = String::new();
+    let _ = stream.read_to_string(&mut told);
+    assert!(told.starts_with("HTTP/1.1 202 "), "{told}");
+    let mut stream = tls(tcp, &ca, Some(&client)).expect("a connection");
+    stream.write_all(probe_now(1).as_bytes()).expect("sent");
+    stream.conn.send_close_notify();
+    stream.flush().expect("sent");
+    let mut stream = tls(syslog, &ca, None).expect("a connection");
+    stream.write_all(b"<38>1 - host sshd - - - over TLS\n").expect("sent");
+    stream.conn.send_close_notify();
+    stream.flush().expect("sent");
+    assert_eq!(lines(dir.path().join("alerts"), 3).len(), 3);
+    // One without a certificate, and one who does not speak TLS at all.
+    let refused = tls(tcp, &ca, None).and_then(|mut stream| {
+        stream.write_all(probe_now(2).as_bytes())?;
+        stream.read(&mut [0])
+    });
+    assert!(refused.is_err(), "{refused:?}");
+    let mut plain = TcpStream::connect(tcp).expect("a connection");
+    plain.write_all(probe_now(3).as_bytes()).expect("sent");
+    let _ = plain.read(&mut [0; 64]);
+    drop(plain);
+    let told = run.stop();
+    assert!(told.contains("2 failed TLS handshakes") && told.contains("3 alerts"), "{told}");
+}
+
+/// The engine waits for a reader of its output; the queue fills, clients are told so, and nothing accepted is lost.
+#[test]
+fn a_full_queue_is_said_and_has_room_again_later() {
+    let config = "inputs:\n  - http: 127.0.0.1:0\n    queue: 1MiB\n    max_body: 300kB\n";
+    let dir = place(RULES, config);
+    let mut run = Service::start_with(dir.path(), &["rules.trip", "--lateness", "0s"], Stdio::piped());
+    let to = run.port("http");
+    let mut sent = 0;
+    let mut full = None;
+    while full.is_none() && sent < 400_000 {
+        let answer = post(to, NDJSON, probes(sent..sent + 4000).as_bytes()).expect("an answer");
+        match answer.status {
+            202 => sent += 4000,
+            _ => full = Some(answer),
+        }
+    }
+    let full = full.expect("the queue is bounded");
+    assert_eq!(full.status, 429, "{full:?}");
+    assert!(full.head.contains("retry-after: 1"), "{full:?}");
+    let mut output = run.output();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        output.read_to_string(&mut text).expect("text");
+        text.lines().count() as u64
+    });
+    loop {
+        let answer = post(to, NDJSON, probes(sent..sent + 1).as_bytes()).expect("an answer");
+        if answer.status == 202 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let told = run.stop();
+    assert_eq!(reader.join().expect("read"), sent + 1);
+    assert!(told.contains("requests while the queue was full"), "{told}");
+}
+
+/// rsyslog relays to the program with counted octets.
+#[test]
+fn a_relay_sends_its_messages() {
+    let rules = "rule log { match { l: app where starts_with(message, \"relayed\") } }\n";
+    let dir = place(rules, "inputs:\n  - syslog: tcp://127.0.0.1:0\n");
+    let mut run =
+        Service::start(dir.path(), &["rules.trip", "--alerts", "alerts", "--idle", "200ms", "--lateness", "3s"]);
+    let to = run.port("syslog");
+    let port = {
+        let free = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        free.local_addr().expect("an address").port()
+    };
+    let config = format!(
+        "module(load=\"imudp\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"{port}\")\naction(type=\"omfwd\" target=\"127.0.0.1\" \
+         port=\"{}\" protocol=\"tcp\" TCP_Framing=\"octet-counted\" template=\"RSYSLOG_SyslogProtocol23Format\")\n",
+        to.port()
+    );
+    std::fs::write(dir.path().join("relay.conf"), config).expect("written");
+    let relay =
+        Command::new("rsyslogd").args(["-n", "-i", "relay.pid", "-f", "relay.conf"]).current_dir(dir.path()).spawn();
+    let Ok(mut relay) = relay else {
+        println!("SKIPPED: rsyslogd is not installed");
+        return;
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let mut alerts = 0;
+    for n in 0..600 {
+        // It may not listen yet.
+        let _ = socket.send_to(format!("<13>1 - host app - - - relayed {n}").as_bytes(), ("127.0.0.1", port));
+        std::thread::sleep(Duration::from_millis(100));
+        alerts = lines(dir.path().join("alerts"), 0).len();
+        if alerts > 0 {
+            break;
+        }
+    }
+    relay.kill().expect("killed");
+    relay.wait().expect("over");
+    assert!(alerts > 0, "{}", run.told());
+    run.stop();
 }

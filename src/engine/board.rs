@@ -183,7 +183,7 @@ impl Board {
             in_flight: 0,
             newest: sequencer.newest(at),
             heard,
-            idle: live && begin[at].silent,
+            idle: begin[at].silent,
             drains: begin[at].drains,
         };
         // Enough to keep all threads busy, few enough to stay in the caches.

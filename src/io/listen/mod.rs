@@ -26,6 +26,7 @@ mod stream;
 mod tls;
 
 pub use cut::LineCutter;
+pub use frames::{Frame, FrameCutter};
 pub use http::body;
 pub use http::{HttpOptions, Token};
 pub use queue::{Full, GivenUp, Intake, Lines, Listening, Receipts, Share, queue};
