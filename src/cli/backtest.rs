@@ -102,7 +102,7 @@ fn sources(
         let configured = settings.inputs()?;
         let before = sources.len();
         for name in names {
-            if let Some(past) = Past::open(&journal.join(name)).map_err(Stop::failed)? {
+            if let Some(past) = Past::open(&journal.join(&name)).map_err(Stop::failed)? {
                 sources.push(Box::new(past));
                 let of = configured.iter().find(|input| input.journal_name() == name);
                 let all = args.lateness.or(settings.config.lateness);

@@ -69,15 +69,15 @@ fn all_problems_are_reported_at_once_with_their_places() {
         found,
         [
             "E0411 1 [thraeds]: there is no setting `thraeds`",
-            "E0412 2 [lateness]: `lateness` cannot be this: invalid type: sequence, expected a string",
+            "E0412 2 [lateness]: `lateness` takes a text",
             "E0411 3 [feilds]: there is no setting `feilds`",
             "E0412 3 [epoch_x]: `epoch_x` is not a time format",
             "E0411 5 [fiel]: there is no setting `fiel`",
-            "E0412 6 [many]: `queue` cannot be this: invalid type: string \"many\", expected usize",
+            "E0412 6 [many]: `queue` takes a whole number that is not too large",
             "E0412 7 [jsno]: `jsno` cannot stand for `format`",
             "E0411 11 [connectoins]: there is no setting `connectoins`",
             "E0412 12 [nowhere]: `nowhere` is no address with a port, such as 127.0.0.1:8080",
-            "E0412 13 [no]: `max_line` cannot be this: invalid type: string \"no\", expected usize",
+            "E0412 13 [no]: `max_line` takes a whole number that is not too large",
             "E0411 13 [max_lin]: there is no setting `max_lin`",
             "E0411 14 [lateness]: `lateness` is set twice",
         ]

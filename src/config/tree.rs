@@ -15,8 +15,8 @@ use serde_path_to_error::{Path, Segment};
 use serde_yaml::Value;
 
 use super::{NOT_YAML, UNKNOWN_KEY, WRONG_VALUE};
-use crate::diag::Diagnostic;
 use crate::diag::codes::sigma::REPEATED_KEY;
+use crate::diag::{Code, Diagnostic};
 use crate::import::sigma::yaml::{self, Node, NodeKind, Resolved};
 use crate::syntax::source::{SourceId, Span};
 use crate::syntax::spelling::nearest;
@@ -125,7 +125,7 @@ impl Tree {
             let near = nearest(key, known.iter().copied());
             let says = format!("there is no setting `{key}`");
             if near.is_some_and(|near| SECRETS.contains(&near)) {
-                return hidden(text, span, &says)
+                return hidden(UNKNOWN_KEY, text, span, &says)
                     .help(near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default());
             }
             let diagnostic = Diagnostic::error(UNKNOWN_KEY, says, span, "not known");
@@ -139,28 +139,41 @@ impl Tree {
         let message = message.split(" at line ").next().unwrap_or(message);
         if secret {
             // What is quoted may be the secret.
-            return hidden(text, span, "this is of another kind")
+            return hidden(WRONG_VALUE, text, span, "this is of another kind")
                 .help("write `{env: NAME}`, `{file: PATH}` or `{credential: NAME}` for a secret");
         }
         if message.starts_with("missing field") {
             let key = quoted.first().copied().unwrap_or_default();
             return Diagnostic::error(WRONG_VALUE, format!("`{key}` is missing"), span, "here");
         }
-        let message = match steps.iter().rev().find_map(|step| match step {
-            Step::Key(key) => Some(key),
+        let key = steps.iter().rev().find_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
             Step::Item(_) => None,
-        }) {
-            Some(key) => format!("`{key}` cannot be this: {message}"),
-            None => message.to_owned(),
-        };
+        });
+        let message = format!("`{}` takes {}", key.unwrap_or("the file"), expected(message));
         Diagnostic::error(WRONG_VALUE, message, span, "this is of another kind")
     }
 }
 
+/// What a setting takes, from what a deserializer says that it expects.
+fn expected(message: &str) -> String {
+    let expected = message.rsplit_once("expected ").map_or("", |(_, expected)| expected);
+    match expected {
+        "usize" | "u64" | "u32" | "u16" => "a whole number that is not too large".to_owned(),
+        "a string" => "a text".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        words if words.starts_with("struct ") => "a map of settings".to_owned(),
+        "" if message.contains("OneOrMany") => "a text, or a list of texts".to_owned(),
+        "" => "something of another form".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 /// A problem whose line is not shown: it may hold a secret.
-fn hidden(text: &str, span: Span, message: &str) -> Diagnostic {
+fn hidden(code: Code, text: &str, span: Span, message: &str) -> Diagnostic {
     let line = text[..span.start as usize].matches('\n').count() + 1;
-    Diagnostic::error(UNKNOWN_KEY, format!("line {line}: {message}"), Span::new(span.source, 0, 0), "")
+    Diagnostic::error(code, format!("line {line}: {message}"), Span::new(span.source, 0, 0), "")
 }
 
 /// A problem of the text itself.

@@ -1,4 +1,5 @@
 //! The real program as a service that events are sent to.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -51,7 +52,6 @@ impl Service {
     }
 
     /// Its output, if that is a pipe.
-    #[allow(dead_code, reason = "not every test reads it")]
     pub fn output(&mut self) -> ChildStdout {
         self.child.stdout.take().expect("a pipe")
     }
@@ -144,7 +144,6 @@ pub struct Answer {
     /// The status.
     pub status: u16,
     /// The head, in small letters.
-    #[allow(dead_code, reason = "not every test reads it")]
     pub head: String,
     /// The body.
     pub body: String,
