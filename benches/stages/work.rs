@@ -23,7 +23,8 @@ use tripline::plan::Ruleset;
 use tripline::plan::ruleset::StrategyKind;
 use tripline::session::{AtEnd, Session, SessionConfig};
 use tripline::syntax::source::{SourceId, SourceMap};
-use tripline::time::sequencer::{OrderConfig, Released, Sequencer, SourceOrder};
+use tripline::time::released::{Events, Released};
+use tripline::time::sequencer::{OrderConfig, Sequencer, SourceOrder};
 
 /// A piece of work: does it once, and says what came of it, so that nothing is optimised away and a change shows.
 pub type Work = Box<dyn FnMut() -> u64>;
@@ -133,9 +134,9 @@ fn ordered(shuffled: bool) -> Work {
         });
         let mut released = 0;
         let mut count = |events: Released| {
-            released += match events {
-                Released::Whole(batch) => batch.records.len() as u64,
-                Released::Records(records) => records.len() as u64,
+            released += match events.events() {
+                Events::Whole(batch) => batch.records.len() as u64,
+                Events::Records(records) => records.len() as u64,
             }
         };
         for batch in &batches {

@@ -1,5 +1,6 @@
 //! What goes into the matcher and what comes out: an event with its roles, and a match with its bound events.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -44,14 +45,16 @@ impl Arrived<'_> {
     /// A copy that keeps what the rule reads.
     pub fn store(&self, env: &RuleEnv<'_>, stats: &[Value]) -> Arc<StoredEvent> {
         let fields = env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned());
-        Arc::new(StoredEvent {
+        let stored = Arc::new(StoredEvent {
             ts: self.ts,
             seq: self.seq,
             arrival: if env.rule.keeps_arrival { self.view.arrival } else { Timestamp(0) },
             fields: fields.chain(stats.iter().cloned()).collect(),
             raw: self.raw.map(Into::into),
             origins: self.origins.into(),
-        })
+        });
+        env.note(|| stored.bytes());
+        stored
     }
 }
 
@@ -66,9 +69,19 @@ pub struct RuleEnv<'a> {
     pub limits: &'a Limits,
     /// The key of the state, decoded, where expressions read it; empty otherwise.
     pub key: &'a [Value],
+    /// Adds up the bytes of what comes to the state, if somebody wants to know.
+    pub added: Option<&'a Cell<usize>>,
 }
 
 impl<'a> RuleEnv<'a> {
+    /// So many bytes come to the state.
+    #[inline]
+    pub fn note(&self, bytes: impl FnOnce() -> usize) {
+        if let Some(added) = self.added {
+            added.set(added.get() + bytes());
+        }
+    }
+
     /// A context for conditions on bound events.
     pub fn context<'c, E: EventView>(
         &self,

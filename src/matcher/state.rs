@@ -13,11 +13,12 @@ use super::past::Past;
 use super::pending::Pending;
 use super::runs::Runs;
 use super::shard::Matcher;
+use crate::base::budget::block;
 use crate::base::{Limits, Timestamp, Value, ValueRef};
 use crate::decode::view::LineView;
 use crate::decode::{Arena, Slot as Field};
 use crate::plan::event::{Seq, StoredEvent};
-use crate::plan::key::{self, encode_scalar};
+use crate::plan::key::encode_scalar;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Rule, Ruleset};
 
@@ -49,6 +50,29 @@ impl RunState {
             Self::Enumerate(s) => s.is_empty(),
             Self::Runs(s) => s.is_empty(),
             Self::Pending(s) => s.is_empty(),
+        }
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        match self {
+            Self::Stateless => 0,
+            Self::Counter(s) => block(size_of::<Counter>()) + s.heap(),
+            Self::LatestRun(s) => block(size_of::<LatestRun>()) + s.heap(),
+            Self::Enumerate(s) => block(size_of::<Enumerate>()) + s.heap(),
+            Self::Runs(s) => block(size_of::<Runs>()) + s.heap(),
+            Self::Pending(s) => block(size_of::<Pending>()) + s.heap(),
+        }
+    }
+
+    /// Whether time alone may bring an alert: an absence is undecided, or an alert is open.
+    pub fn is_pending(&self) -> bool {
+        match self {
+            Self::Stateless | Self::Enumerate(_) => false,
+            Self::Counter(s) => s.is_open(),
+            Self::LatestRun(s) => s.is_pending(),
+            Self::Runs(s) => s.is_pending(),
+            Self::Pending(s) => s.is_pending(),
         }
     }
 
@@ -135,7 +159,8 @@ fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
         for _ in 0..rule.components.len() {
             encode_scalar(ValueRef::Str(&format!("{first}{}", &block[1..])), &mut key);
         }
-        matcher.on_hit(rule.id, &key, key::hash(&key), &event, &mut Vec::new());
+        let hash = matcher.ruleset().hash_key(&key);
+        matcher.on_hit(rule.id, &key, hash, &event, &mut Vec::new());
     }
     matcher.at_rest(rule.id)
 }
