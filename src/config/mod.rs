@@ -6,6 +6,7 @@
 
 mod choice;
 mod inputs;
+mod kafka;
 mod literal;
 mod locate;
 mod outputs;
@@ -21,7 +22,10 @@ use crate::syntax::source::{SourceId, Span};
 use crate::syntax::spelling::nearest;
 
 pub use choice::{Choice, OutputFormat};
-pub use inputs::{Input, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path};
+pub use inputs::{
+    Input, KafkaInput, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path,
+};
+pub use kafka::KafkaPeer;
 use literal::bytes;
 pub use literal::{duration, timestamp};
 pub use outputs::{NetOptions, Output, Spool, Target, Text, open};
