@@ -6,6 +6,7 @@
 
 mod choice;
 mod inputs;
+mod kafka;
 mod literal;
 mod outputs;
 mod tree;
@@ -22,7 +23,10 @@ use crate::syntax::spelling::nearest;
 use tree::Tree;
 
 pub use choice::{Choice, OutputFormat};
-pub use inputs::{Input, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path};
+pub use inputs::{
+    Input, KafkaInput, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path,
+};
+pub use kafka::KafkaPeer;
 use literal::bytes;
 pub use literal::{duration, timestamp};
 pub use outputs::{NetOptions, Output, Spool, Target, Text, open};

@@ -340,7 +340,8 @@ impl<'a> Driver<'a> {
         let State { inputs, sequencer, .. } = &mut *state;
         let Some(sequencer) = sequencer else { return };
         let mut steps = Vec::new();
-        for (at, input) in inputs.iter_mut().enumerate().filter(|(_, input)| !input.ended && !input.idle) {
+        for (at, input) in inputs.iter_mut().enumerate().filter(|(_, input)| !input.ended && !input.idle && !input.more)
+        {
             let silent = Duration(i64::try_from(input.heard.elapsed().as_nanos()).unwrap_or(i64::MAX));
             if input.in_flight == 0 && input.read.is_empty() && silent >= live.idle_of(at) {
                 input.idle = true;

@@ -8,6 +8,8 @@
 
 mod durable;
 mod inputs;
+#[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
+mod kafka;
 mod outputs;
 mod progress;
 mod reload;
@@ -28,7 +30,7 @@ use signal_hook::flag;
 use tripline::alert::Alert;
 use tripline::base::{Duration, Limits, Timestamp};
 use tripline::config::{Input, Output, Reading, Target};
-use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, SourceFailure};
+use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, Place, SourceFailure};
 use tripline::io::sink::SinkError;
 use tripline::io::state::{SavedHeld, StateDirError};
 use tripline::plan::Ruleset;
@@ -82,7 +84,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let places = wanted_outputs(args, settings);
     outputs::check_routes(&places, &ruleset);
     let mut outputs = Outputs::open(&places, settings, terminal.color_out, &names, begin.as_mut(), &stop)?;
-    let open = || inputs::open(&placed, settings, &wanted, args.follow, &stop);
+    let open = || inputs::open(&placed, &ruleset, settings, &wanted, args.follow, &stop);
     let (opened, saved, checkpoints) = match begin {
         None => (open()?, None, None),
         Some(mut begin) => {
@@ -92,7 +94,9 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
             durable::cut_back(&begin, outputs.lines().chain(rejects.lines()).chain(late.lines()))?;
             let mut opened = open()?;
             let needed = std::mem::take(&mut opened.needed);
-            (opened, begin.saved.take(), Some(begin.start(&wanted, needed, &stop)))
+            let topics = opened.topics.clone();
+            let told = Box::new(move |places: &[Place]| topics.commit(places));
+            (opened, begin.saved.take(), Some(begin.start(&wanted, needed, told, &stop)))
         }
     };
     let files = || placed.iter().all(|placed| placed.input.as_ref().is_some_and(|i| !i.is_live() && !i.is_stdin()));
@@ -133,10 +137,11 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     }
     if let Some(checkpoints) = writer.checkpoints.take() {
         checkpoints.finish().map_err(Stop::failed)?;
+        opened.topics.finish();
     }
     let summary = summary.map_err(Stop::failed)?;
     if !args.quiet {
-        let inputs = inputs::reports(&writer.names, &summary.sources, &opened.counts);
+        let inputs = inputs::reports(&writer.names, &summary.sources, &opened.counts, &opened.topics);
         let totals = Totals::new(&summary, started.elapsed(), writer.reached, &inputs, &reports);
         note(&summary::render(&totals, terminal.color_err));
     }

@@ -4,6 +4,7 @@
 //! makes sources. One further kind of input is a variant of [`Origin`], its keys in [`written`], its reading in [`read`],
 //! and its source in [`open`]; nothing else asks what kind an input is.
 
+mod kafka;
 mod open;
 mod read;
 mod written;
@@ -16,11 +17,13 @@ use crate::base::Duration;
 use crate::decode::decoder::OwnForm;
 use crate::decode::timefield::{OnMissing, TimeConfig, TimeFormat};
 use crate::io::form::syslog::SyslogForm;
+use crate::io::kafka::Partition;
 use crate::io::listen::Endpoint;
 use crate::io::sink::secret::SecretPlace;
 use crate::io::source::{Files, Form, STDIN};
 use crate::session::OwnSettings;
 
+pub use kafka::KafkaInput;
 pub use open::{OpenInput, Opened};
 pub(super) use written::WrittenInputs;
 
@@ -110,6 +113,13 @@ pub enum Origin {
         /// Bounds.
         bounds: NetBounds,
     },
+    /// Topics of Kafka, or one partition of them.
+    Kafka {
+        /// The topics.
+        kafka: Box<KafkaInput>,
+        /// The partition, once it is known which there are.
+        partition: Option<Partition>,
+    },
 }
 
 /// Files for encryption.
@@ -157,9 +167,29 @@ impl Input {
         read::listening(word)
     }
 
+    /// The input that a word on the command line means: `127.0.0.1:9092/events?group=tripline`.
+    ///
+    /// # Errors
+    /// Says in words what is wrong.
+    pub fn kafka(word: &str) -> Result<Self, String> {
+        kafka::word(word)
+    }
+
     /// Whether events come to it as they happen, from others that it waits for.
     pub fn is_live(&self) -> bool {
-        !matches!(self.origin, Origin::File { .. })
+        match &self.origin {
+            Origin::File { .. } => false,
+            Origin::Kafka { kafka, .. } => !kafka.until_end,
+            _ => true,
+        }
+    }
+
+    /// Whether it is a partition of a topic, and of which topics.
+    pub fn partition(&self) -> Option<(&KafkaInput, &Partition)> {
+        match &self.origin {
+            Origin::Kafka { kafka, partition: Some(partition) } => Some((kafka, partition)),
+            _ => None,
+        }
     }
 
     /// The path, if it is a file.
