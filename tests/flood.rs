@@ -58,11 +58,11 @@ fn flood(events: u64, keys: u64, cap: u64) -> Told {
     for n in 0..events {
         let ts = START + n / 50;
         writeln!(block, r#"{{"type":"login","user":"u{:09}","ok":false,"ts":{ts}}}"#, n % keys).expect("memory");
-        // Four failures spread over the first half, and a success at the end.
-        if n % (events / 8).max(1) == 0 && n < events / 2 {
+        // The second step comes soon: a first event alone is like any other. The rest takes its time.
+        if [0, events / 1000, events / 4, events / 2].contains(&n) {
             victim(&mut block, "login", false, ts);
         }
-        if n == events / 16 {
+        if n == events / 500 {
             victim(&mut block, "move", false, ts);
         }
         if block.len() > 1 << 16 {
