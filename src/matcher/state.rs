@@ -129,7 +129,7 @@ fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
     let ts = Timestamp::from_millis(MEASURED_AT);
     let seq = Seq::new(0, 1_000_000);
     let view = LineView { slots: &slots, text: &block, arena: &arena, ts, arrival: ts, seq, lazy: None };
-    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[] };
+    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[], copies: None };
     for first in ["a", "b"] {
         let mut key = Vec::new();
         for _ in 0..rule.components.len() {
