@@ -23,7 +23,7 @@ use tripline::plan::Ruleset;
 use tripline::plan::ruleset::StrategyKind;
 use tripline::session::{AtEnd, Session, SessionConfig};
 use tripline::syntax::source::{SourceId, SourceMap};
-use tripline::time::sequencer::{OrderConfig, Released, Sequencer};
+use tripline::time::sequencer::{OrderConfig, Released, Sequencer, SourceOrder};
 
 /// A piece of work: does it once, and says what came of it, so that nothing is optimised away and a change shows.
 pub type Work = Box<dyn FnMut() -> u64>;
@@ -127,7 +127,10 @@ fn ordered(shuffled: bool) -> Work {
     let batches = batches(&ruleset(EVERY), &stream);
     let lateness = if shuffled { Duration::from_millis(500) } else { Duration::ZERO };
     Box::new(move || {
-        let mut sequencer = Sequencer::new(OrderConfig { lateness, ..OrderConfig::default() });
+        let mut sequencer = Sequencer::new(OrderConfig {
+            sources: vec![SourceOrder { lateness, max_future: None }],
+            ..OrderConfig::default()
+        });
         let mut released = 0;
         let mut count = |events: Released| {
             released += match events {

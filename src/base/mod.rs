@@ -8,6 +8,7 @@ pub mod limits;
 pub mod time;
 pub mod value;
 pub mod visible;
+pub mod wildcard;
 
 pub use calendar::Zone;
 pub use id::{FieldId, RuleId, StepId};

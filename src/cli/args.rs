@@ -225,6 +225,10 @@ pub struct RunArgs {
     /// Keep reading inputs as they grow
     #[arg(long, short)]
     pub follow: bool,
+    /// Take events that are sent here: http://127.0.0.1:8080, tcp://127.0.0.1:7000, unix:/run/events.sock; may be
+    /// repeated
+    #[arg(long, value_name = "WHERE")]
+    pub listen: Vec<String>,
     /// Threads that match [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

@@ -14,11 +14,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use tripline::alert::Alert;
 use tripline::base::Timestamp;
-use tripline::config::{duration, timestamp};
-use tripline::engine::{self, EngineConfig, Handler, Source, SourceFailure};
+use tripline::config::{Input, OpenInput, duration, timestamp};
+use tripline::engine::{self, EngineConfig, Handler, Place, Source, SourceFailure};
 use tripline::io::disk::Disk;
 use tripline::io::journal::Past;
-use tripline::io::source::{BlockOptions, open};
 use tripline::plan::Ruleset;
 use tripline::session::{Rejected, SessionConfig};
 
@@ -41,10 +40,12 @@ pub fn run(args: &BacktestArgs, settings: &Settings, terminal: Terminal) -> Resu
     if sorted.rules.is_empty() {
         return Err(Stop::usage("no rules: name .trip files or directories of them"));
     }
-    let mut inputs: Vec<PathBuf> = sorted.others;
+    let named = sorted.others.iter().map(|path| Input::file(path.display().to_string()));
+    let mut inputs: Vec<Input> = named.collect();
     let journal = args.journal.clone().or_else(|| settings.config.journal.as_ref().map(|path| settings.path(path)));
     if inputs.is_empty() && journal.is_none() {
-        inputs = settings.config.inputs.iter().map(|path| settings.path(path)).filter(|path| path.is_file()).collect();
+        inputs = settings.inputs()?;
+        inputs.retain(Input::is_readable_again);
         if inputs.is_empty() {
             return Err(Stop::usage("no past: name files of events, or a journal that was kept with --journal DIR"));
         }
@@ -54,7 +55,7 @@ pub fn run(args: &BacktestArgs, settings: &Settings, terminal: Terminal) -> Resu
         let texts = RuleTexts::read(&rule_files(rules)?)?;
         let ruleset = accept(&compile_texts(&texts, &settings.compile_options(&args.time)), &texts.sources, terminal)?;
         let sources = sources(&inputs, journal.as_deref(), settings)?;
-        Ok(told(&ruleset, args, settings, from, sources))
+        Ok(told(&ruleset, args, settings, &inputs, from, sources))
     };
     let new = look(&sorted.rules)?;
     let old = if args.against.is_empty() { None } else { Some(look(&args.against)?) };
@@ -78,14 +79,21 @@ fn past(text: &str) -> Result<Timestamp, Stop> {
 }
 
 fn sources(
-    inputs: &[PathBuf],
+    inputs: &[Input],
     journal: Option<&std::path::Path>,
     settings: &Settings,
 ) -> Result<Vec<Box<dyn Source>>, Stop> {
-    let options = BlockOptions { max_line: settings.config.limits.max_line, ..BlockOptions::default() };
+    let how = OpenInput {
+        directory: settings.directory(),
+        env: &|_| None,
+        max_line: settings.config.limits.max_line,
+        following: false,
+        journalled: false,
+        stop: &Arc::default(),
+    };
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for input in inputs {
-        sources.push(Box::new(open(&input.display().to_string(), options).map_err(Stop::failed)?));
+        sources.push(how.open(input, &Place::default()).map_err(Stop::failed)?.source);
     }
     if let Some(journal) = journal {
         let names = Disk::default().names(journal).map_err(|e| Stop::failed(format!("{}: {e}", journal.display())))?;
@@ -145,12 +153,15 @@ fn told(
     rules: &Arc<Ruleset>,
     args: &BacktestArgs,
     settings: &Settings,
+    inputs: &[Input],
     from: Option<Timestamp>,
     sources: Vec<Box<dyn Source>>,
 ) -> Told {
+    let (time, type_field) = (settings.time_config(&args.time), settings.type_field(&args.time));
     let config = EngineConfig {
         session: SessionConfig {
-            time: settings.time_config(&args.time),
+            own: inputs.iter().map(|input| input.reading.own(&time, &type_field, None)).collect(),
+            time,
             lateness: args.lateness.or(settings.config.lateness).unwrap_or_default(),
             limits: settings.config.limits.clone(),
             from,

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use tripline::base::wildcard::fits;
 use tripline::plan::ruleset::Severity;
 use tripline::syntax::ast::{ClauseKind, ExprKind, File, RuleDecl};
 
 use super::args::FilterArgs;
 use super::exit::Stop;
-use super::paths::glob;
 use super::rules::{declared_rules, require_names, with_rules_below};
 
 /// The rules to run.
@@ -49,9 +49,9 @@ impl FilterArgs {
 
     fn wants(&self, rule: &RuleDecl) -> bool {
         let name = &rule.name.name;
-        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| glob(pattern, text));
+        let any = |patterns: &[String], text: &str| patterns.iter().any(|pattern| fits(pattern, text));
         let folded = |patterns: &[String], text: &str| {
-            patterns.iter().any(|pattern| glob(&pattern.to_lowercase(), &text.to_lowercase()))
+            patterns.iter().any(|pattern| fits(&pattern.to_lowercase(), &text.to_lowercase()))
         };
         let (mut level, mut status, mut tags) = (Some(Severity::default()), None, [].as_slice());
         for clause in &rule.clauses {

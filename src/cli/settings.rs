@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tripline::compile::CompileOptions;
-use tripline::config::Config;
+use tripline::config::{Config, Input, Origin, field_path};
 use tripline::decode::timefield::TimeConfig;
 use tripline::diag::Level;
 use tripline::import::eql;
@@ -86,10 +86,9 @@ impl Settings {
 
     /// How rules are compiled: the file's settings, with those of the command line over them.
     pub fn compile_options(&self, time: &TimeArgs) -> CompileOptions {
-        let type_field = time.type_field.as_ref().or(self.config.type_field.as_ref());
         let default = CompileOptions::default();
         CompileOptions {
-            type_field: type_field.map_or(default.type_field, |field| field_path(field)),
+            type_field: self.type_field(time),
             limits: self.config.limits.clone(),
             strict: self.import.strict,
             eql: eql::Options {
@@ -99,6 +98,12 @@ impl Settings {
             pipelines: self.pipelines.clone(),
             ..CompileOptions::default()
         }
+    }
+
+    /// The path of the field that holds the class of an event.
+    pub fn type_field(&self, time: &TimeArgs) -> Vec<String> {
+        let named = time.type_field.as_ref().or(self.config.type_field.as_ref());
+        named.map_or_else(|| CompileOptions::default().type_field, |field| field_path(field))
     }
 
     /// Where the time of events stands and how it is written.
@@ -113,6 +118,22 @@ impl Settings {
         }
     }
 
+    /// The inputs of the file, with paths as they are seen from the working directory.
+    pub fn inputs(&self) -> Result<Vec<Input>, Stop> {
+        let mut inputs = self.config.inputs.clone();
+        for input in &mut inputs {
+            let Origin::File { path, .. } = &mut input.origin else { continue };
+            let seen = self.path(path).into_os_string().into_string();
+            let seen = seen.map_err(|path| Stop::usage(format!("{}: the path is not UTF-8", path.display())))?;
+            // Without a name of its own it is called by its path.
+            if input.name == *path {
+                input.name.clone_from(&seen);
+            }
+            *path = seen;
+        }
+        Ok(inputs)
+    }
+
     /// The directory that paths of the file are relative to.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -122,10 +143,4 @@ impl Settings {
     pub fn path(&self, written: &str) -> PathBuf {
         if written == "-" { PathBuf::from(written) } else { self.directory.join(written) }
     }
-}
-
-/// A field path as it is written in settings: parts joined by dots. A field whose name holds a dot is found too,
-/// because a path is also looked up as one name.
-fn field_path(written: &str) -> Vec<String> {
-    written.split('.').map(str::to_owned).collect()
 }

@@ -1,9 +1,11 @@
 //! Settings with a fixed set of words, each with the words it is written by.
 
+use super::inputs::ReadingPreset;
 use crate::alert::format::Format;
 use crate::alert::{Evidence, Severity};
 use crate::decode::timefield::OnMissing;
 use crate::io::deliver::WhenFull;
+use crate::io::form::csv::Kind;
 use crate::io::kafka::{KeyBy, Mechanism};
 use crate::io::sink::preset::Preset;
 use crate::session::AtEnd;
@@ -69,6 +71,28 @@ impl Choice for OutputFormat {
         ("leef", Self::Leef),
         ("rfc5424", Self::Rfc5424),
     ];
+}
+
+/// What an input file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Lines of JSON.
+    Json,
+    /// A table.
+    Csv,
+}
+
+impl Choice for FileFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("csv", Self::Csv)];
+}
+
+impl Choice for Kind {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("text", Self::Text), ("number", Self::Number), ("bool", Self::Bool)];
+}
+
+impl Choice for ReadingPreset {
+    const WORDS: &'static [(&'static str, Self)] = &[("journald", Self::Journald)];
 }
 
 impl Choice for OnMissing {

@@ -5,6 +5,7 @@
 //! Relies on `diag` for the form of problems; reads no file itself.
 
 mod choice;
+mod inputs;
 mod literal;
 mod locate;
 mod outputs;
@@ -20,6 +21,7 @@ use crate::syntax::source::{SourceId, Span};
 use crate::syntax::spelling::nearest;
 
 pub use choice::{Choice, OutputFormat};
+pub use inputs::{Input, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path};
 pub use literal::{duration, timestamp};
 pub use outputs::{NetOptions, Output, Spool, Target, Text, open};
 
@@ -54,8 +56,8 @@ pub struct Config {
     pub rules: Vec<String>,
     /// `pipelines`: names and files of pipelines for Sigma rules, relative to the configuration file.
     pub pipelines: Vec<String>,
-    /// `inputs`: files of events, `-` for stdin.
-    pub inputs: Vec<String>,
+    /// `inputs`: where events come from.
+    pub inputs: Vec<Input>,
     /// `outputs`: where alerts go.
     pub outputs: Vec<Output>,
     /// `dead_letters`: the file for alerts that an output does not take.
@@ -92,7 +94,7 @@ struct Written {
     threads: Option<u16>,
     rules: Option<OneOrMany>,
     pipelines: Option<OneOrMany>,
-    inputs: Option<OneOrMany>,
+    inputs: Option<inputs::WrittenInputs>,
     outputs: Option<Vec<outputs::Written>>,
     dead_letters: Option<String>,
     drain: Option<String>,
@@ -196,7 +198,7 @@ impl Reader<'_> {
             threads: w.threads,
             rules: w.rules.map(OneOrMany::into_vec).unwrap_or_default(),
             pipelines: w.pipelines.map(OneOrMany::into_vec).unwrap_or_default(),
-            inputs: w.inputs.map(OneOrMany::into_vec).unwrap_or_default(),
+            inputs: self.inputs(w.inputs.unwrap_or_default()),
             outputs: self.outputs(w.outputs.unwrap_or_default()),
             dead_letters: w.dead_letters,
             drain: self.duration(&["drain"], w.drain),

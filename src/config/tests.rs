@@ -40,7 +40,7 @@ fn everything_is_read() {
     assert_eq!(config.lateness, Some(Duration::from_secs(30)));
     assert_eq!(config.at_end, Some(AtEnd::Flush));
     assert_eq!(config.rules, ["rules/"]);
-    assert_eq!(config.inputs, ["a.ndjson", "-"]);
+    assert_eq!(config.inputs, [Input::file("a.ndjson"), Input::file("-")]);
     assert_eq!(config.outputs.len(), 2);
     assert_eq!(config.outputs[0].target, Target::File { path: "alerts.ndjson".to_owned(), rotation: None });
     assert_eq!(config.outputs[1], Output::direct(OutputFormat::Pretty, Target::Stdout));

@@ -26,8 +26,10 @@ pub const KEYS_PER_EVENT: usize = 1000;
 /// How lines are read.
 #[derive(Clone, Debug)]
 pub struct DecodeConfig {
-    /// Event time.
+    /// Event time, of sources that say nothing else.
     pub time: TimeConfig,
+    /// By source: what it has of its own. Sources beyond have nothing.
+    pub sources: Vec<OwnForm>,
     /// Bytes of a line at most.
     pub max_line: usize,
     /// Nesting at most.
@@ -38,13 +40,59 @@ pub struct DecodeConfig {
     pub keep_rejects: bool,
 }
 
+/// What the lines of one source have of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnForm {
+    /// Event time.
+    pub time: Option<TimeConfig>,
+    /// Fields that the source calls otherwise: the path that rules read, and the one that stands in the lines.
+    pub renamed: Vec<(Vec<String>, Vec<String>)>,
+}
+
+/// How the lines of some sources are read.
+#[derive(Debug)]
+struct Form {
+    trie: PathTrie,
+    time: TimeReader,
+    on_missing: OnMissing,
+}
+
+impl Form {
+    fn new(rules: &Ruleset, config: &DecodeConfig, own: &OwnForm) -> Self {
+        let config_time = own.time.as_ref().unwrap_or(&config.time);
+        let called = |path: &Vec<String>| {
+            let renamed = own.renamed.iter().find(|(ours, _)| ours == path);
+            renamed.map_or(path, |(_, theirs)| theirs).clone()
+        };
+        let mut paths: Vec<Vec<String>> = rules.fields.iter().map(called).collect();
+        let mut time_fields = Vec::new();
+        for path in &config_time.fields {
+            let at = paths.iter().position(|p| p == path).unwrap_or_else(|| {
+                paths.push(path.clone());
+                paths.len() - 1
+            });
+            time_fields.push(FieldId::from(at));
+        }
+        let mut trie = PathTrie::new(&paths).with_max_depth(config.max_depth);
+        // Where only predicates read the whole event, it is made for the events that they are asked of.
+        let is_whole = |field: &FieldId| rules.fields.get(field.index()).is_some_and(Vec::is_empty);
+        if !rules.rules.iter().any(|rule| rule.kept.iter().any(is_whole)) {
+            trie = trie.without_whole();
+        }
+        let time = TimeReader::new(time_fields, config_time.format.clone());
+        Self { trie, time, on_missing: config_time.on_missing }
+    }
+}
+
 /// Decodes blocks for one rule set. One a thread: it owns scratch memory.
 #[derive(Debug)]
 pub struct Decoder {
     rules: Arc<Ruleset>,
     config: DecodeConfig,
-    trie: PathTrie,
-    time: TimeReader,
+    /// The first is that of sources which have nothing of their own.
+    forms: Vec<Form>,
+    /// By source: its form.
+    form_of: Vec<usize>,
     /// By key spec: whether an event may have several keys.
     each: Vec<bool>,
     /// By rule: the one key spec of all its roles, if there is just one.
@@ -78,22 +126,16 @@ struct Scratch {
 impl Decoder {
     /// A decoder for a rule set.
     pub fn new(rules: Arc<Ruleset>, config: DecodeConfig) -> Self {
-        let mut paths = rules.fields.clone();
-        let mut time_fields = Vec::new();
-        for path in &config.time.fields {
-            let at = paths.iter().position(|p| p == path).unwrap_or_else(|| {
-                paths.push(path.clone());
-                paths.len() - 1
-            });
-            time_fields.push(FieldId::from(at));
+        let mut owns = vec![OwnForm::default()];
+        let mut form_of = Vec::with_capacity(config.sources.len());
+        for own in &config.sources {
+            form_of.push(owns.iter().position(|other| other == own).unwrap_or_else(|| {
+                owns.push(own.clone());
+                owns.len() - 1
+            }));
         }
-        let mut trie = PathTrie::new(&paths).with_max_depth(config.max_depth);
-        // Where only predicates read the whole event, it is made for the events that they are asked of.
-        let is_whole = |field: &FieldId| rules.fields.get(field.index()).is_some_and(Vec::is_empty);
-        if !rules.rules.iter().any(|rule| rule.kept.iter().any(is_whole)) {
-            trie = trie.without_whole();
-        }
-        let time = TimeReader::new(time_fields, config.time.format.clone());
+        let forms: Vec<Form> = owns.iter().map(|own| Form::new(&rules, &config, own)).collect();
+        let slots = forms.iter().map(|form| form.trie.fields()).max().unwrap_or_default();
         // Followers have roles as rules do; their ids come after those of the rules.
         let ids = rules.rules.len() + rules.followers.len();
         let uniform = (0..ids)
@@ -104,7 +146,7 @@ impl Decoder {
             })
             .collect();
         Self {
-            slots: vec![Slot::Missing; paths.len()],
+            slots: vec![Slot::Missing; slots],
             memo: LineMemo::new(&rules.fields, config.max_depth),
             classify: classify::Scratch::default(),
             scratch: Scratch {
@@ -117,8 +159,8 @@ impl Decoder {
             },
             each: rules.keyspecs.iter().map(KeySpec::has_each).collect(),
             uniform,
-            trie,
-            time,
+            forms,
+            form_of,
             rules,
             config,
         }
@@ -147,6 +189,7 @@ impl Decoder {
         batch.shards.resize_with(self.config.shards.max(1), Vec::new);
         batch.stats.bytes = bytes.len() as u64;
         let block = TextBlock::from_vec(bytes);
+        let form = self.form_of.get(usize::from(origin.input)).copied().unwrap_or(0);
         for line in block.lines(self.config.max_line) {
             let text = match line.text {
                 Ok(text) => text,
@@ -155,15 +198,16 @@ impl Decoder {
                     continue;
                 }
             };
+            let form = &mut self.forms[form];
             let scanned =
-                extract(text, line.start, &self.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
+                extract(text, line.start, &form.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
             if let Err(error) = scanned {
                 self.reject(batch, &block, line.index, line.start, error.offset as usize, error.reason);
                 continue;
             }
-            let ts = match self.time.read(&self.slots, block.text(), &batch.arena) {
+            let ts = match form.time.read(&self.slots, block.text(), &batch.arena) {
                 EventTime::At(ts) => ts,
-                _ if self.config.time.on_missing == OnMissing::Arrival => {
+                _ if form.on_missing == OnMissing::Arrival => {
                     batch.stats.untimed += 1;
                     origin.arrival
                 }
@@ -235,7 +279,8 @@ impl Decoder {
     pub fn decode_alert(&mut self, rule: RuleId, json: String, ts: Timestamp) -> Option<Batch> {
         let mut batch = self.decode(Vec::new(), BlockOrigin { input: 0, first_line: 0, offset: 0, arrival: ts });
         let block = TextBlock::from_vec(json.into_bytes());
-        let scanned = extract(block.text(), 0, &self.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
+        let scanned =
+            extract(block.text(), 0, &self.forms[0].trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
         if scanned.is_err() {
             return None;
         }

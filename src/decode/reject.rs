@@ -32,11 +32,15 @@ pub enum Reject {
     LineTooLong,
     /// No usable time, and the configuration asks to reject such events.
     NoTime,
+    /// A message that does not begin with a priority, where syslog is expected.
+    NotSyslog,
+    /// A row that has other columns than the head of its table, or is no row at all.
+    BadRow,
 }
 
 impl Reject {
     /// Every reason, in the order of their numbers: `ALL[reason as usize] == reason`.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NotAnObject,
         Self::Truncated,
         Self::Syntax,
@@ -49,6 +53,8 @@ impl Reject {
         Self::InvalidUtf8,
         Self::LineTooLong,
         Self::NoTime,
+        Self::NotSyslog,
+        Self::BadRow,
     ];
 
     /// The stable name.
@@ -66,6 +72,8 @@ impl Reject {
             Self::InvalidUtf8 => "invalid_utf8",
             Self::LineTooLong => "line_too_long",
             Self::NoTime => "no_time",
+            Self::NotSyslog => "not_syslog",
+            Self::BadRow => "bad_row",
         }
     }
 
@@ -84,6 +92,8 @@ impl Reject {
             Self::InvalidUtf8 => "the line is not UTF-8",
             Self::LineTooLong => "the line is longer than the limit",
             Self::NoTime => "no usable time",
+            Self::NotSyslog => "the message does not begin with a priority",
+            Self::BadRow => "the row does not fit the head of its table",
         }
     }
 }

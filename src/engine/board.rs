@@ -54,6 +54,23 @@ pub(super) struct Input {
     pub(super) heard: Instant,
     /// It has been silent for so long that it does not hold time back.
     pub(super) idle: bool,
+    /// It is read to its end when the run is stopped.
+    drains: bool,
+}
+
+/// What a source says of itself when a run begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begins {
+    /// See [`Source::begins_silent`].
+    pub(super) silent: bool,
+    /// See [`Source::drains`].
+    drains: bool,
+}
+
+impl Begins {
+    pub(super) fn of(source: &dyn Source) -> Self {
+        Self { silent: source.begins_silent(), drains: source.drains() }
+    }
 }
 
 /// One shard as the board sees it.
@@ -153,6 +170,7 @@ impl Board {
     pub(super) fn new(
         rules: &Arc<Ruleset>,
         inputs: Vec<Option<Box<dyn Source>>>,
+        begin: &[Begins],
         sequencer: Sequencer,
         shards: Vec<Shard>,
         live: bool,
@@ -165,7 +183,8 @@ impl Board {
             in_flight: 0,
             newest: sequencer.newest(at),
             heard,
-            idle: false,
+            idle: live && begin[at].silent,
+            drains: begin[at].drains,
         };
         // Enough to keep all threads busy, few enough to stay in the caches.
         let most_in_flight = if shards.len() == 1 { 1 } else { 2 * shards.len() + 2 };
@@ -253,12 +272,13 @@ impl Board {
     /// What a source's own thread has read. Waits while it is too far ahead; false if nobody wants more.
     pub(super) fn offer(&self, input: usize, read: Read, arrival: Timestamp) -> bool {
         let mut state = self.lock();
-        while state.inputs[input].read.len() >= AHEAD && !state.over && !state.closing {
+        let closed = |state: &State| state.over || (state.closing && !state.inputs[input].drains);
+        while state.inputs[input].read.len() >= AHEAD && !closed(&state) {
             state.readers_waiting += 1;
             state = self.readers.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.readers_waiting -= 1;
         }
-        if state.over || state.closing {
+        if closed(&state) {
             return false;
         }
         let at = &mut state.inputs[input];
@@ -375,18 +395,29 @@ impl State {
     /// Replaying, it is the one whose time is furthest behind, so that little is held back; a source that has a block
     /// on its way is behind by an unknown time, and the next may come first.
     fn readable(&self) -> Option<usize> {
-        if self.holding || self.closing || self.in_flight >= self.most_in_flight {
+        if self.holding || self.in_flight >= self.most_in_flight {
             return None;
         }
         let gives = |input: &Input| input.source.is_some() || !input.read.is_empty();
-        let open = || self.inputs.iter().enumerate().filter(|(_, input)| !input.ended);
-        if self.live || self.inputs.len() == 1 {
+        let open = || self.inputs.iter().enumerate().filter(|(_, input)| self.is_open(input));
+        if self.live || self.closing || self.inputs.len() == 1 {
             let ready = open().filter(|(_, input)| gives(input));
             return ready.min_by_key(|(at, input)| (input.in_flight, input.newest, *at)).map(|(at, _)| at);
         }
         let behind = open().filter(|(_, input)| input.in_flight == 0);
         let (at, input) = behind.min_by_key(|(at, input)| (input.newest, *at))?;
         gives(input).then_some(at)
+    }
+
+    /// Nothing more is wanted of any source, whatever it has taken over.
+    pub(super) fn break_off(&mut self) {
+        self.closing = true;
+        self.inputs.iter_mut().for_each(|input| input.drains = false);
+    }
+
+    /// Whether more of a source is wanted.
+    fn is_open(&self, input: &Input) -> bool {
+        !input.ended && (!self.closing || input.drains)
     }
 
     fn number(&mut self, input: usize, read: Read, arrival: Timestamp) -> Decode {
@@ -475,7 +506,7 @@ impl State {
 
     /// Whether nothing is to be done and nothing more will come.
     pub(super) fn is_drained(&self) -> bool {
-        self.is_settled() && (self.holding || self.closing || self.inputs.iter().all(|input| input.ended))
+        self.is_settled() && (self.holding || !self.inputs.iter().any(|input| self.is_open(input)))
     }
 
     /// The shards; all of them once the board is settled.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration as StdDuration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::board::{Board, DRIVER, Done, State};
+use super::board::{Begins, Board, DRIVER, Done, State};
 use super::checkpoint::{self, Saved};
 use super::ports::{Handler, Place, Progress, Source};
 use super::reader;
@@ -18,13 +18,12 @@ use crate::alert::Alert;
 use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
 use crate::base::{Duration, Timestamp};
-use crate::decode::Reject;
 use crate::decode::batch::BatchStats;
 use crate::decode::decoder::Decoder;
 use crate::matcher::shard::Matcher;
 use crate::plan::Ruleset;
 use crate::session::head::Parts;
-use crate::session::{AtEnd, Rejected, SessionConfig, StateError, Summary, feed_upper};
+use crate::session::{AtEnd, Rejected, SessionConfig, SourceSummary, StateError, Summary, feed_upper};
 use crate::time::sequencer::Sequencer;
 
 /// Settings of a run.
@@ -47,10 +46,23 @@ pub struct EngineConfig {
 }
 
 /// Live input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// A source silent for so long no longer holds time back.
     pub idle: Duration,
+    /// By source: the same, where it has a time of its own. Sources beyond have none.
+    pub own: Vec<Option<Duration>>,
+}
+
+impl Live {
+    /// Sources silent for so long no longer hold time back.
+    pub fn after(idle: Duration) -> Self {
+        Self { idle, own: Vec::new() }
+    }
+
+    fn idle_of(&self, source: usize) -> Duration {
+        self.own.get(source).copied().flatten().unwrap_or(self.idle)
+    }
 }
 
 impl Default for EngineConfig {
@@ -69,6 +81,10 @@ impl Default for EngineConfig {
 
 /// How often the driver looks whether it was told to stop, when nothing happens, and at silent sources.
 const TICK: StdDuration = StdDuration::from_millis(50);
+
+/// How far time stays behind the wall clock while all sources are silent: what has got the time of its arrival may
+/// still be on its way, in a queue or a journal.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -120,6 +136,8 @@ struct Driver<'a> {
     others: Vec<JoinHandle<()>>,
     totals: BatchStats,
     no_key: Vec<u64>,
+    /// For each source, what it has given in this run.
+    sources: Vec<SourceSummary>,
     /// For each source, where it goes on after what has been collected.
     places: Vec<Place>,
     /// Something has happened since the last checkpoint.
@@ -162,6 +180,13 @@ impl<'a> Driver<'a> {
             matchers.chain(collector.matchers_mut()).for_each(Matcher::track_changes);
         }
         let (mut shared, mut threaded) = (Vec::new(), Vec::new());
+        let begin: Vec<Begins> = sources.iter().map(|source| Begins::of(&**source)).collect();
+        // One that begins silent is idle from the start, if only live input can be idle.
+        if config.live.is_some() {
+            begin.iter().enumerate().filter(|(_, begins)| begins.silent).for_each(|(at, _)| {
+                sequencer.idle(at);
+            });
+        }
         for (at, source) in sources.into_iter().enumerate() {
             if source.may_wait() {
                 threaded.push((at, source));
@@ -170,7 +195,7 @@ impl<'a> Driver<'a> {
                 shared.push(Some(source));
             }
         }
-        let board = Arc::new(Board::new(rules, shared, sequencer, shards, config.live.is_some()));
+        let board = Arc::new(Board::new(rules, shared, &begin, sequencer, shards, config.live.is_some()));
         // Nothing is read before the first checkpoint.
         board.lock().holding = config.checkpoints;
         let worker = || Worker { board: Arc::clone(&board), decoder: decoder(), edition: 0 };
@@ -187,6 +212,7 @@ impl<'a> Driver<'a> {
             others,
             totals,
             no_key,
+            sources: vec![SourceSummary::default(); session.sources],
             places,
             moved: true,
             progress: Progress::default(),
@@ -208,7 +234,9 @@ impl<'a> Driver<'a> {
             if self.config.checkpoints && self.moved && self.handler.wants_checkpoint() {
                 self.take_checkpoint(done.take());
             }
-            if self.broken || self.stopped() {
+            if self.broken {
+                self.board.lock().break_off();
+            } else if self.stopped() {
                 self.board.lock().closing = true;
             }
             let idled = self.turn(&mut done);
@@ -219,10 +247,11 @@ impl<'a> Driver<'a> {
             if idled && self.board.lock().is_drained() {
                 return;
             }
-            if let Some(live) = self.config.live
+            let config = self.config;
+            if let Some(live) = &config.live
                 && self.looked.elapsed() >= TICK
             {
-                self.look(live.idle);
+                self.look(live);
             }
         }
     }
@@ -294,7 +323,7 @@ impl<'a> Driver<'a> {
 
     /// Looks for sources that have been silent for long: they no longer hold time back. With all of them silent, the
     /// wall clock is all there is. Before the first event there is nothing to decide.
-    fn look(&mut self, idle: Duration) {
+    fn look(&mut self, live: &Live) {
         self.looked = Instant::now();
         let board = Arc::clone(&self.board);
         let mut state = board.lock();
@@ -303,14 +332,14 @@ impl<'a> Driver<'a> {
         let mut steps = Vec::new();
         for (at, input) in inputs.iter_mut().enumerate().filter(|(_, input)| !input.ended && !input.idle) {
             let silent = Duration(i64::try_from(input.heard.elapsed().as_nanos()).unwrap_or(i64::MAX));
-            if input.in_flight == 0 && input.read.is_empty() && silent >= idle {
+            if input.in_flight == 0 && input.read.is_empty() && silent >= live.idle_of(at) {
                 input.idle = true;
                 steps.push(Step::of(sequencer.idle(at)));
             }
         }
         let quiet = inputs.iter().all(|input| input.idle || (input.ended && input.in_flight == 0));
         if quiet && sequencer.watermark() > Timestamp::MIN {
-            steps.push(Step::of(sequencer.advance(now() - self.config.session.lateness)));
+            steps.push(Step::of(sequencer.advance(now() - ON_ITS_WAY - self.config.session.largest_lateness())));
         }
         steps.into_iter().for_each(|step| state.add_step(step));
     }
@@ -323,11 +352,18 @@ impl<'a> Driver<'a> {
             self.collector.begin(start);
         }
         match &step.arrived {
-            Some(Arrived::Batch { batch, overlong, after }) => {
-                self.places[usize::from(batch.input)].clone_from(after);
-                if let Some(overlong) = overlong {
-                    self.totals.rejects[Reject::LineTooLong as usize] += 1;
-                    self.tell(|handler| handler.rejected(overlong));
+            Some(Arrived::Batch { batch, refused, after }) => {
+                let input = usize::from(batch.input);
+                self.places[input].clone_from(after);
+                let source = &mut self.sources[input];
+                for line in refused {
+                    let reason = line.line_text.reason as usize;
+                    self.totals.rejects[reason] += 1;
+                    source.rejects[reason] += 1;
+                }
+                source.add(&batch.stats, step.late.len());
+                for line in refused {
+                    self.tell(|handler| handler.rejected(line));
                 }
                 self.totals.add(&batch.stats);
                 self.progress.bytes += batch.stats.bytes;
@@ -397,6 +433,7 @@ impl<'a> Driver<'a> {
 
         let mut summary = Summary::new(&self.rules);
         summary.add_input(&self.totals, &self.no_key, &order);
+        summary.sources = std::mem::take(&mut self.sources);
         // What was stopped from outside stays undecided.
         let flush = self.config.at_end == AtEnd::Flush && !self.stopped();
         self.collector.end(flush);

@@ -24,4 +24,4 @@ mod worker;
 
 pub use checkpoint::{Checkpoint, Saved};
 pub use driver::{EngineConfig, Live, run, run_from};
-pub use ports::{FileMark, Handler, Place, Progress, Source, SourceBlock, SourceFailure};
+pub use ports::{FileMark, Handler, Place, Progress, Refused, Source, SourceBlock, SourceFailure};

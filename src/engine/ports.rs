@@ -8,24 +8,45 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use crate::alert::Alert;
 use crate::base::Timestamp;
+use crate::decode::Reject;
 use crate::plan::Ruleset;
 use crate::session::Rejected;
 
 /// A block of whole lines of one source.
 #[derive(Clone, Debug, Default)]
 pub struct SourceBlock {
-    /// The lines; may be empty if only a line was dropped.
+    /// The lines; may be empty if only lines were refused.
     pub bytes: Vec<u8>,
     /// Number of the first line, from 1.
     pub first_line: u64,
     /// Bytes before it.
     pub offset: u64,
-    /// A line just before this block that was dropped because it was too long: its number and offset.
-    pub overlong: Option<(u64, u64)>,
+    /// Lines that the source itself gave up. One within the block has left a blank line in its place.
+    pub refused: Vec<Refused>,
     /// When it arrived, if that is not now: a journal remembers.
     pub arrival: Option<Timestamp>,
     /// Where its source goes on after it, in this run or another.
     pub after: Place,
+}
+
+/// A line, or what a source has for one, of which no event can come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its number.
+    pub line: u64,
+    /// Bytes before it.
+    pub offset: u64,
+    /// Why.
+    pub reason: Reject,
+    /// Its beginning, if it was kept.
+    pub text: String,
+}
+
+impl Refused {
+    /// A line that was dropped as it came, since it is too long.
+    pub fn overlong(line: u64, offset: u64) -> Self {
+        Self { line, offset, reason: Reject::LineTooLong, text: String::new() }
+    }
 }
 
 /// A place in a source, between two blocks, from which it can go on in another run.
@@ -66,11 +87,28 @@ pub struct FileMark {
 pub struct SourceFailure(pub String);
 
 /// Something that gives blocks. Blocking.
+///
+/// Each source of a run is one input with a number of its own: it has a place in checkpoints, a watermark, and where
+/// its configuration says so settings of its own ([`OwnSettings`](crate::session::OwnSettings)). What comes over a
+/// network has a thread or more behind a bounded channel, the other end of which is the source: a full channel is how
+/// the engine says that it has no time.
 pub trait Source: Send {
     /// Whether the next block may be long in coming, as from a pipe. Such a source gets a thread of its own; any other
     /// is read by the threads that work on its blocks.
     fn may_wait(&self) -> bool {
         true
+    }
+
+    /// Whether it may be silent when the run begins, as one that waits for others to send: then it holds time back only
+    /// once it has given something.
+    fn begins_silent(&self) -> bool {
+        false
+    }
+
+    /// Whether, when the run is stopped, it still gives what it has taken over from senders, and then ends by itself.
+    /// From any other nothing more is read.
+    fn drains(&self) -> bool {
+        false
     }
 
     /// The next block; `None` at the end.

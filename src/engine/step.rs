@@ -15,8 +15,8 @@ use crate::time::sequencer::{Progress, Sequencer};
 /// What a source gave, decoded, waiting for its turn.
 #[derive(Debug)]
 pub(super) enum Arrived {
-    /// A block; before it, a line may have been dropped. After it the source goes on at a place.
-    Batch { batch: Arc<Batch>, overlong: Option<Rejected>, after: Place },
+    /// A block, with lines that the source gave up. After it the source goes on at a place.
+    Batch { batch: Arc<Batch>, refused: Vec<Rejected>, after: Place },
     /// The source gives nothing more.
     End { input: usize, failure: Option<SourceFailure> },
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::board::{Board, Decode, Done, Read, Task};
 use super::driver::now;
+use super::ports::Refused;
 use super::reader;
 use super::step::{Arrived, OpenStep, Step};
-use crate::decode::Reject;
 use crate::decode::batch::{BlockOrigin, RejectedLine};
 use crate::decode::decoder::Decoder;
 use crate::session::Rejected;
@@ -75,16 +75,16 @@ impl Worker {
             }
             Read::Ended => return Done::Arrived { number, arrived: Arrived::End { input, failure: None } },
         };
-        let overlong = block.overlong.map(|(line, offset)| {
-            let (reason, text) = (Reject::LineTooLong, String::new());
+        let refused = block.refused.into_iter().map(|Refused { line, offset, reason, text }| {
             let line_text = RejectedLine { line: 0, start: 0, column: 0, reason, text };
             Rejected { input: input as u16, line, offset, line_text }
         });
+        let refused = refused.collect();
         let arrival = block.arrival.unwrap_or(arrival);
         let origin = BlockOrigin { input: input as u16, first_line: block.first_line, offset: block.offset, arrival };
         let memory = Arc::get_mut(&mut batch).expect("memory is lent to one thread at a time");
         self.decoder.decode_into(memory, block.bytes, origin);
-        Done::Arrived { number, arrived: Arrived::Batch { batch, overlong, after: block.after } }
+        Done::Arrived { number, arrived: Arrived::Batch { batch, refused, after: block.after } }
     }
 }
 

@@ -20,7 +20,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Duration, Timestamp};
-use crate::engine::{Place, Source, SourceBlock, SourceFailure};
+use crate::decode::Reject;
+use crate::engine::{Place, Refused, Source, SourceBlock, SourceFailure};
 use crate::io::disk::Disk;
 use crate::io::segment::{Log, LogError, LogOptions, LogReader, Position};
 
@@ -36,11 +37,46 @@ const PATIENCE: StdDuration = StdDuration::from_millis(200);
 struct BlockHeader {
     first_line: u64,
     offset: u64,
-    overlong: Option<(u64, u64)>,
+    refused: KeptRefused,
     arrival: Timestamp,
     /// The place after the block.
     line: u64,
     end: u64,
+}
+
+/// Lines that a source gave up. The first two forms are those of the first release, which knew of no other lines.
+#[derive(Debug, Serialize, Deserialize)]
+enum KeptRefused {
+    None,
+    Overlong(u64, u64),
+    /// Number, offset, the number of the reason, and the beginning of the line.
+    Several(Vec<(u64, u64, u8, String)>),
+}
+
+impl KeptRefused {
+    fn of(refused: &[Refused]) -> Self {
+        match refused {
+            [] => Self::None,
+            [Refused { line, offset, reason: Reject::LineTooLong, text }] if text.is_empty() => {
+                Self::Overlong(*line, *offset)
+            }
+            _ => Self::Several(refused.iter().map(|r| (r.line, r.offset, r.reason as u8, r.text.clone())).collect()),
+        }
+    }
+
+    /// `None` if a reason is one of a later release.
+    fn into_refused(self) -> Option<Vec<Refused>> {
+        let several = match self {
+            Self::None => Vec::new(),
+            Self::Overlong(line, offset) => return Some(vec![Refused::overlong(line, offset)]),
+            Self::Several(several) => several,
+        };
+        let refused = |(line, offset, reason, text)| {
+            let reason = *Reject::ALL.get(usize::from(reason))?;
+            Some(Refused { line, offset, reason, text })
+        };
+        several.into_iter().map(refused).collect()
+    }
 }
 
 fn now() -> Timestamp {
@@ -52,7 +88,7 @@ fn encode(block: &SourceBlock, arrival: Timestamp) -> Vec<u8> {
     let header = BlockHeader {
         first_line: block.first_line,
         offset: block.offset,
-        overlong: block.overlong,
+        refused: KeptRefused::of(&block.refused),
         arrival,
         line: block.after.line,
         end: block.after.offset,
@@ -68,7 +104,7 @@ fn decode(frame: &[u8], after: Position) -> Option<SourceBlock> {
         bytes: lines.to_vec(),
         first_line: header.first_line,
         offset: header.offset,
-        overlong: header.overlong,
+        refused: header.refused.into_refused()?,
         arrival: Some(header.arrival),
         after: Place { line: header.line, offset: header.end, file: None, journal: Some(after.0) },
     })
@@ -140,15 +176,25 @@ impl Journal {
 
     /// The journal in front of a source. On a full disk it waits until there is room or `stop` is set.
     pub fn before(self, source: Box<dyn Source>, stop: Arc<AtomicBool>) -> Journalled {
+        self.telling(source, stop, Box::new(|_| ()))
+    }
+
+    /// As [`Journal::before`]; `durable` is told after each sync to which place of the source everything is on the disk,
+    /// and dropped when nothing more can be.
+    pub fn telling(self, source: Box<dyn Source>, stop: Arc<AtomicBool>, durable: OnDurable) -> Journalled {
         let Self { log, options, again, until, needed, .. } = self;
+        let (silent, drains) = (again.position() >= until && source.begins_silent(), source.drains());
         let (read, to_keep) = bounded(AHEAD);
         let (kept, blocks) = bounded(AHEAD);
         thread::spawn(move || read_ahead(source, &read));
-        let keeper = Keeper { log, options, needed, stop, trimmed: Position(0) };
+        let keeper = Keeper { log, options, needed, stop, durable, trimmed: Position(0) };
         thread::spawn(move || keeper.keep(&to_keep, &kept));
-        Journalled { again: Some((again, until)), blocks }
+        Journalled { again: Some((again, until)), blocks, silent, drains }
     }
 }
+
+/// Told where the last line stood that a sync has made durable.
+pub type OnDurable = Box<dyn Fn(&Place) + Send>;
 
 type Given = Result<SourceBlock, SourceFailure>;
 
@@ -172,6 +218,7 @@ struct Keeper {
     options: JournalOptions,
     needed: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    durable: OnDurable,
     trimmed: Position,
 }
 
@@ -199,6 +246,9 @@ impl Keeper {
                 // What was not made durable is not processed.
                 let _ = to.send(Err(SourceFailure(format!("the journal failed: {error}"))));
                 return;
+            }
+            if let Some(last) = blocks.last() {
+                (self.durable)(&last.after);
             }
             for block in blocks {
                 if to.send(Ok(block)).is_err() {
@@ -264,9 +314,19 @@ pub struct Journalled {
     /// What is given again, up to a position: what is appended meanwhile comes from the other side.
     again: Option<(LogReader, Position)>,
     blocks: Receiver<Given>,
+    silent: bool,
+    drains: bool,
 }
 
 impl Source for Journalled {
+    fn begins_silent(&self) -> bool {
+        self.silent
+    }
+
+    fn drains(&self) -> bool {
+        self.drains
+    }
+
     fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
         if let Some((reader, until)) = &mut self.again {
             let damaged = |error: LogError| SourceFailure(format!("the journal cannot be read again: {error}"));

@@ -2,8 +2,10 @@
 
 pub mod deliver;
 pub mod disk;
+pub mod form;
 pub mod journal;
 pub mod kafka;
+pub mod listen;
 pub mod segment;
 pub mod sink;
 pub mod source;

@@ -13,20 +13,20 @@ mod summary;
 use std::sync::Arc;
 
 pub use saved::StateError;
-pub use summary::{RuleSummary, Summary};
+pub use summary::{RuleSummary, SourceSummary, Summary};
 
 use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
 use crate::alert::{Alert, Evidence};
 use crate::base::{Duration, Limits, RuleId, Timestamp};
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, RejectedLine, shard_of};
-use crate::decode::decoder::{DecodeConfig, Decoder};
+use crate::decode::decoder::{DecodeConfig, Decoder, OwnForm};
 use crate::decode::{Reject, TimeConfig};
 use crate::matcher::arrived::{Arrived, Copies};
 use crate::matcher::shard::{Found, Matcher};
 use crate::plan::Ruleset;
 use crate::time::released::{Events, Released};
-use crate::time::sequencer::{OrderConfig, Progress, Sequencer};
+use crate::time::sequencer::{OrderConfig, Progress, Sequencer, SourceOrder};
 
 /// Settings of a session.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct SessionConfig {
     pub limits: Limits,
     /// Number of sources.
     pub sources: usize,
+    /// By source: what it has of its own. Sources beyond have nothing.
+    pub own: Vec<OwnSettings>,
     /// Quarantine events further than this ahead of their arrival; `None` when replaying.
     pub max_future: Option<Duration>,
     /// Pass over events before this.
@@ -53,6 +55,17 @@ pub struct SessionConfig {
     pub show_internal: bool,
 }
 
+/// What one source has of its own; where it says nothing, what all have holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnSettings {
+    /// How its lines are read.
+    pub form: OwnForm,
+    /// How far behind its newest event others may come.
+    pub lateness: Option<Duration>,
+    /// It is live: an event further than this ahead of its arrival is quarantined.
+    pub max_future: Option<Duration>,
+}
+
 impl Default for SessionConfig {
     fn default() -> Self {
         Self {
@@ -61,6 +74,7 @@ impl Default for SessionConfig {
             evidence: Evidence::default(),
             limits: Limits::default(),
             sources: 1,
+            own: Vec::new(),
             max_future: None,
             from: None,
             to: None,
@@ -75,6 +89,7 @@ impl SessionConfig {
     pub fn decode(&self, shards: usize) -> DecodeConfig {
         DecodeConfig {
             time: self.time.clone(),
+            sources: self.own.iter().map(|own| own.form.clone()).collect(),
             max_line: self.limits.max_line,
             max_depth: self.limits.max_json_depth,
             shards,
@@ -84,13 +99,21 @@ impl SessionConfig {
 
     /// The sequencer's part.
     pub fn order(&self) -> OrderConfig {
-        OrderConfig {
-            lateness: self.lateness,
-            sources: self.sources,
-            max_future: self.max_future,
-            from: self.from,
-            to: self.to,
-        }
+        let order = |source: usize| SourceOrder {
+            lateness: self.lateness_of(source),
+            max_future: self.own.get(source).and_then(|own| own.max_future).or(self.max_future),
+        };
+        OrderConfig { sources: (0..self.sources.max(1)).map(order).collect(), from: self.from, to: self.to }
+    }
+
+    /// How far behind the newest event of a source others may come.
+    fn lateness_of(&self, source: usize) -> Duration {
+        self.own.get(source).and_then(|own| own.lateness).unwrap_or(self.lateness)
+    }
+
+    /// The lateness of the source that has the largest.
+    pub fn largest_lateness(&self) -> Duration {
+        (0..self.sources.max(1)).map(|source| self.lateness_of(source)).max().unwrap_or(self.lateness)
     }
 }
 

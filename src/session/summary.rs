@@ -49,11 +49,38 @@ pub struct RuleSummary {
     pub nanos: u64,
 }
 
+/// What one source of a run has given, without what earlier runs had of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceSummary {
+    /// Bytes.
+    pub bytes: u64,
+    /// Events.
+    pub events: u64,
+    /// Of these, the ones that came too late or lie too far in the future.
+    pub late: u64,
+    /// Lines that gave no event, by [`Reject`].
+    pub rejects: [u64; Reject::ALL.len()],
+}
+
+impl SourceSummary {
+    /// Adds a batch.
+    pub fn add(&mut self, stats: &BatchStats, late: usize) {
+        self.bytes += stats.bytes;
+        self.events += stats.events;
+        self.late += late as u64;
+        for (sum, count) in self.rejects.iter_mut().zip(stats.rejects) {
+            *sum += count;
+        }
+    }
+}
+
 /// Counts of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// By rule, in the order of the rule set.
     pub rules: Vec<RuleSummary>,
+    /// By source, in the order of their numbers; empty where nobody counts them.
+    pub sources: Vec<SourceSummary>,
     /// Events read.
     pub events: u64,
     /// Bytes read.

@@ -1,6 +1,6 @@
 //! Puts events in order of event time and says how far time has come (language.md §3.10).
 //!
-//! The watermark of a source is its largest `@ts` less `lateness`; the whole's is the minimum over sources that are
+//! The watermark of a source is its largest `@ts` less its `lateness`; the whole's is the minimum over sources that are
 //! not idle. An event behind it is late. With one source an event is released when the watermark reaches it; with
 //! several only when the watermark has passed it, because another source may still bring an equal time.
 //!
@@ -16,32 +16,45 @@ use crate::decode::batch::{Batch, Hit};
 /// Settings of event time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderConfig {
-    /// How far behind the newest event others may come.
-    pub lateness: Duration,
-    /// Number of sources; positions in batches name them.
-    pub sources: usize,
-    /// An event further than this ahead of its arrival is quarantined. `None` when replaying.
-    pub max_future: Option<Duration>,
+    /// The sources, one at least; positions in batches name them.
+    pub sources: Vec<SourceOrder>,
     /// Events before this are passed over.
     pub from: Option<Timestamp>,
     /// Events at or after this are passed over.
     pub to: Option<Timestamp>,
 }
 
+/// Event time of one source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceOrder {
+    /// How far behind the newest event of the source others may come.
+    pub lateness: Duration,
+    /// An event further than this ahead of its arrival is quarantined. `None` when replaying.
+    pub max_future: Option<Duration>,
+}
+
 impl Default for OrderConfig {
     fn default() -> Self {
-        Self { lateness: Duration::ZERO, sources: 1, max_future: None, from: None, to: None }
+        Self { sources: vec![SourceOrder::default()], from: None, to: None }
     }
 }
 
 /// One source.
 #[derive(Clone, Copy, Debug)]
 struct SourceClock {
+    order: SourceOrder,
     newest: Timestamp,
     /// The time of its first event.
     first: Option<Timestamp>,
     idle: bool,
     ended: bool,
+}
+
+impl SourceClock {
+    /// No event of it before this is expected any more.
+    fn watermark(&self) -> Timestamp {
+        if self.newest == Timestamp::MIN { self.newest } else { self.newest - self.order.lateness }
+    }
 }
 
 /// What one push or advance gave.
@@ -102,10 +115,18 @@ pub struct Sequencer {
 impl Sequencer {
     /// A sequencer at the beginning of time.
     pub fn new(config: OrderConfig) -> Self {
-        let clock = SourceClock { newest: Timestamp::MIN, first: None, idle: false, ended: false };
+        let none = [SourceOrder::default()];
+        let orders = if config.sources.is_empty() { &none[..] } else { &config.sources };
+        let clock = |order: &SourceOrder| SourceClock {
+            order: *order,
+            newest: Timestamp::MIN,
+            first: None,
+            idle: false,
+            ended: false,
+        };
         Self {
-            sources: vec![clock; config.sources.max(1)],
-            held: Held::new(config.sources.max(1)),
+            sources: orders.iter().map(clock).collect(),
+            held: Held::new(orders.len()),
             config,
             watermark: Timestamp::MIN,
             start: None,
@@ -132,7 +153,8 @@ impl Sequencer {
     pub fn push(&mut self, batch: Arc<Batch>) -> Progress {
         let source = usize::from(batch.input).min(self.sources.len() - 1);
         self.sources[source].idle = false;
-        let plain = self.config.lateness == Duration::ZERO
+        let SourceOrder { lateness, max_future } = self.sources[source].order;
+        let plain = lateness == Duration::ZERO
             && self.sources.len() == 1
             && self.held.is_empty()
             && batch.ordered
@@ -141,7 +163,7 @@ impl Sequencer {
         if plain
             && let Some((low, high)) = batch.span
             && low >= self.watermark
-            && self.config.max_future.is_none_or(|most| high <= batch.arrival + most)
+            && max_future.is_none_or(|most| high <= batch.arrival + most)
         {
             self.sources[source].newest = self.sources[source].newest.max(high);
             self.sources[source].first.get_or_insert(low);
@@ -155,15 +177,14 @@ impl Sequencer {
                 self.stats.outside += 1;
                 continue;
             }
-            if self.config.max_future.is_some_and(|most| ts > batch.arrival + most) {
+            if max_future.is_some_and(|most| ts > batch.arrival + most) {
                 self.stats.quarantined += 1;
                 quarantined.push(i as u32);
                 continue;
             }
             // Behind its own source's watermark: so what is late does not depend on how sources take turns.
             let own = self.sources[source].newest;
-            let own_watermark = if own == Timestamp::MIN { own } else { own - self.config.lateness };
-            if ts < self.watermark.max(own_watermark) {
+            if ts < self.watermark.max(self.sources[source].watermark()) {
                 self.stats.late += 1;
                 self.stats.count_rules(batch.hits_of(record));
                 // Against the newest event, not the watermark: that is what lateness is measured from.
@@ -243,14 +264,10 @@ impl Sequencer {
     }
 
     fn advance_watermark(&mut self) {
-        let active = self.sources.iter().filter(|s| !s.idle && !s.ended).map(|s| s.newest).min();
+        let active = self.sources.iter().filter(|s| !s.idle && !s.ended).map(SourceClock::watermark).min();
         // When all have ended, time has come as far as the newest of them.
-        let newest = active.or_else(|| self.sources.iter().map(|s| s.newest).max());
-        if let Some(newest) = newest
-            && newest > Timestamp::MIN
-        {
-            self.watermark = self.watermark.max(newest - self.config.lateness);
-        }
+        let reached = active.or_else(|| self.sources.iter().map(SourceClock::watermark).max());
+        self.watermark = self.watermark.max(reached.unwrap_or(Timestamp::MIN));
     }
 
     fn release(&mut self) -> Released {
@@ -274,8 +291,8 @@ impl Sequencer {
 
     fn progress(&mut self, released: Released, late: Vec<u32>, quarantined: Vec<u32>) -> Progress {
         if self.start.is_none() && self.watermark > Timestamp::MIN {
-            let first = self.sources.iter().filter_map(|s| s.first).min();
-            self.start = Some(first.map_or(self.watermark, |first| first - self.config.lateness));
+            let first = self.sources.iter().filter_map(|s| Some(s.first? - s.order.lateness)).min();
+            self.start = Some(first.unwrap_or(self.watermark));
         }
         Progress { released, watermark: self.watermark, start: self.start, late, quarantined }
     }

@@ -6,10 +6,9 @@
 //! ```
 //! The first checkpoint is on the disk before the first alert is written: so whatever a crash leaves in an output is
 //! known to be behind some checkpoint.
-#![expect(clippy::disallowed_methods, reason = "checkpoints are taken by the clock, and inputs are files")]
+#![expect(clippy::disallowed_methods, reason = "checkpoints are taken by the clock")]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +16,11 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tripline::base::Timestamp;
-use tripline::engine::{Checkpoint, Place, Saved, Source, SourceBlock, SourceFailure};
+use tripline::config::Input;
+use tripline::engine::{Checkpoint, Place, Saved};
 use tripline::io::disk::Disk;
-use tripline::io::journal::{Journal, JournalOptions, Needed};
+use tripline::io::journal::Needed;
 use tripline::io::sink::{LineSink, SinkError};
-use tripline::io::source::{BlockOptions, FollowOptions, STDIN, resume};
 use tripline::io::state::{
     CheckpointWriter, Commit, Durable, Recovered, SavedInput, SavedOutput, StateDir, StateDirError,
 };
@@ -29,6 +28,7 @@ use tripline::matcher::saved::read_chunk;
 use tripline::plan::Ruleset;
 use tripline::session::head::{Fate, Head};
 
+use super::inputs::Placed;
 use crate::cli::exit::Stop;
 use crate::cli::number::counted;
 use crate::cli::terminal::note;
@@ -59,8 +59,6 @@ pub struct Begin {
     pub saved: Option<Saved>,
     /// All inputs, those of earlier runs first: their numbers are in what is saved.
     pub inputs: Vec<String>,
-    /// Inputs of earlier runs that this one does not name.
-    gone: Vec<String>,
     /// Where each of `inputs` goes on.
     places: Vec<Place>,
     /// Where outputs stood.
@@ -68,30 +66,29 @@ pub struct Begin {
 }
 
 /// Opens the state directory, and says what it found.
-pub fn begin(dir: &Path, rules: &Ruleset, wanted: &[String]) -> Result<Begin, Stop> {
+pub fn begin(dir: &Path, rules: &Ruleset, chosen: &[Input]) -> Result<Begin, Stop> {
+    let wanted: Vec<String> = chosen.iter().map(|input| input.name.clone()).collect();
     let (state, recovered, findings) = StateDir::open(dir, Disk::default()).map_err(Stop::failed)?;
     for finding in &findings {
         note(&format!("warning: {finding}\n"));
     }
     let Some(Recovered { commit, keys }) = recovered else {
         let places = vec![Place::default(); wanted.len()];
-        let inputs = wanted.to_vec();
-        return Ok(Begin { dir: state, saved: None, inputs, gone: Vec::new(), places, outputs: Vec::new() });
+        return Ok(Begin { dir: state, saved: None, inputs: wanted, places, outputs: Vec::new() });
     };
     let failed = |error| Stop::failed(format!("{}: {error}", dir.display()));
     let head = Head::from_bytes(&commit.head).map_err(failed)?;
     note(&going_on(&head, &commit, &keys.chunks, rules));
     let (mut inputs, mut places): (Vec<String>, Vec<Place>) =
         commit.inputs.into_iter().map(|input| (input.name, input.place)).unzip();
-    let gone = inputs.iter().filter(|name| !wanted.contains(name)).cloned().collect();
     for name in wanted {
-        if !inputs.contains(name) {
-            inputs.push(name.clone());
+        if !inputs.contains(&name) {
+            inputs.push(name);
             places.push(Place::default());
         }
     }
     let saved = Saved { head, keys: keys.chunks, places: places.clone() };
-    Ok(Begin { dir: state, saved: Some(saved), inputs, gone, places, outputs: commit.outputs })
+    Ok(Begin { dir: state, saved: Some(saved), inputs, places, outputs: commit.outputs })
 }
 
 /// What becomes of the rules, in sentences.
@@ -130,72 +127,20 @@ fn going_on(head: &Head, commit: &Commit, chunks: &[Vec<u8>], rules: &Ruleset) -
     text
 }
 
-/// An input of an earlier run that is not read any more.
-struct Gone;
-
-impl Source for Gone {
-    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
-        Ok(None)
-    }
-}
-
 impl Begin {
     /// Where an output stood at the checkpoint, by its name.
     pub fn output(&self, name: &str) -> Option<u64> {
         self.outputs.iter().find(|output| output.name == name).map(|output| output.end)
     }
 
-    /// Opens all inputs where they stood, with a journal before those that cannot be read again.
-    pub fn open_inputs(
-        &self,
-        options: BlockOptions,
-        following: bool,
-        wanted: &Wanted,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<(Vec<Box<dyn Source>>, Vec<Option<Needed>>), Stop> {
-        let (mut sources, mut needed): (Vec<Box<dyn Source>>, Vec<Option<Needed>>) = (Vec::new(), Vec::new());
-        for (name, place) in self.inputs.iter().zip(&self.places) {
-            if self.gone.contains(name) {
-                note(&format!("input {name} of earlier runs is not read any more\n"));
-                sources.push(Box::new(Gone));
-                needed.push(None);
-                continue;
-            }
-            let again = is_readable_again(name);
-            let journal = match &wanted.journal {
-                Some(dir) if !again => {
-                    let options = JournalOptions { retain: wanted.retain, ..JournalOptions::default() };
-                    let dir = dir.join(if name == STDIN { "stdin".to_owned() } else { name.replace('/', "_") });
-                    Some(Journal::open(&dir, options, place, Disk::default()).map_err(Stop::failed)?)
-                }
-                _ => None,
-            };
-            if !again && journal.is_none() {
-                let what = if name == STDIN { "standard input" } else { name };
-                note(&format!(
-                    "warning: {what} cannot be read again: after a crash, what it gave since the last checkpoint is lost; \
-                     --journal DIR keeps it\n"
-                ));
-            }
-            let at = journal.as_ref().map_or(place, Journal::end);
-            let follow =
-                (following && name != STDIN).then(|| FollowOptions { stop: stop.clone(), ..FollowOptions::default() });
-            let resumed = resume(name, at, options, follow).map_err(Stop::failed)?;
-            if let Some(notice) = resumed.notice {
-                note(&format!("warning: {notice}\n"));
-            }
-            match journal {
-                Some(journal) => {
-                    needed.push(Some(journal.needed()));
-                    sources.push(Box::new(journal.before(resumed.source, stop.clone())));
-                }
-                None => {
-                    needed.push(None);
-                    sources.push(resumed.source);
-                }
-            }
-        }
-        Ok((sources, needed))
+    /// The inputs, each where it stood. `chosen` are those of this run.
+    pub fn placed(&self, chosen: &[Input]) -> Vec<Placed> {
+        let placed = |(name, place): (&String, &Place)| Placed {
+            name: name.clone(),
+            input: chosen.iter().find(|input| input.name == *name).cloned(),
+            place: place.clone(),
+        };
+        self.inputs.iter().zip(&self.places).map(placed).collect()
     }
 
     /// Starts the writing of checkpoints.
@@ -245,11 +190,6 @@ pub fn mark<'a>(
         }));
     }
     Ok((saved, durable))
-}
-
-/// Whether an input that was read can be read again: a plain file.
-fn is_readable_again(name: &str) -> bool {
-    name != STDIN && fs::metadata(name).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// The checkpoints of a run.

@@ -7,6 +7,7 @@
 #![expect(clippy::disallowed_methods, reason = "the length of a run is wall-clock time, and inputs are files")]
 
 mod durable;
+mod inputs;
 mod outputs;
 mod progress;
 mod reload;
@@ -26,10 +27,9 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tripline::alert::Alert;
 use tripline::base::{Duration, Timestamp};
-use tripline::config::{Output, Target};
-use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, Source, SourceFailure};
+use tripline::config::{Input, Output, Reading, Target};
+use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, SourceFailure};
 use tripline::io::sink::SinkError;
-use tripline::io::source::{BlockOptions, FollowOptions, Position, STDIN, follow, open};
 use tripline::io::state::StateDirError;
 use tripline::plan::Ruleset;
 use tripline::plan::ruleset::Severity;
@@ -40,6 +40,7 @@ use super::exit::{Exit, Stop};
 use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, style};
 use durable::{Checkpoints, Wanted};
+use inputs::Placed;
 use outputs::{Outputs, Record};
 use progress::Progress;
 use reload::Reload;
@@ -48,6 +49,8 @@ use summary::Totals;
 
 /// When a source that gives nothing lets time follow the wall clock.
 const IDLE: Duration = Duration::from_secs(5);
+/// How much events of a live input may be out of order.
+const LIVE_LATENESS: Duration = Duration::from_secs(1);
 /// How long a checkpoint waits for outputs that are slower than the run.
 const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
 /// How far ahead of the wall clock a live event may be.
@@ -55,47 +58,53 @@ const MAX_FUTURE: Duration = Duration::from_secs(300);
 
 /// Runs the command.
 pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
-    let Chosen { rules, mut inputs } = select::choose(args, settings)?;
+    let Chosen { rules, inputs: chosen } = select::choose(args, settings)?;
     let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), terminal)?;
     let config = &settings.config;
     let wanted = wanted_state(args, settings)?;
     let begin = match &wanted.state {
-        Some(dir) => Some(durable::begin(dir, &ruleset, &inputs)?),
+        Some(dir) => Some(durable::begin(dir, &ruleset, &chosen)?),
         None => None,
     };
-    if let Some(begin) = &begin {
-        inputs.clone_from(&begin.inputs);
-    }
+    let placed = match &begin {
+        Some(begin) => begin.placed(&chosen),
+        None => Placed::anew(chosen),
+    };
+    let names: Vec<String> = placed.iter().map(|placed| placed.name.clone()).collect();
     let (mut rejects, mut late) = (
         Record::open(file(args.rejects.as_deref(), config.rejects.as_deref(), settings).as_deref())?,
         Record::open(file(args.late.as_deref(), config.late.as_deref(), settings).as_deref())?,
     );
     let stop = Arc::new(AtomicBool::new(false));
-    let engine_config =
-        EngineConfig { checkpoints: begin.is_some(), ..engine_config(args, settings, rejects.wanted(), &stop) };
+    let engine_config = EngineConfig {
+        checkpoints: begin.is_some(),
+        ..engine_config(args, settings, &placed, rejects.wanted(), &stop)
+    };
     let places = wanted_outputs(args, settings);
     outputs::check_routes(&places, &ruleset);
-    let mut outputs = Outputs::open(&places, settings, terminal.color_out, &inputs, &stop)?;
-    let (sources, saved, checkpoints) = match begin {
-        None => (open_inputs(&inputs, config.limits.max_line, args.follow, &stop)?, None, None),
+    let mut outputs = Outputs::open(&places, settings, terminal.color_out, &names, &stop)?;
+    let open = || inputs::open(&placed, settings, &wanted, args.follow, &stop);
+    let (opened, saved, checkpoints) = match begin {
+        None => (open()?, None, None),
         Some(mut begin) => {
             for output in outputs.lines().chain(rejects.lines()).chain(late.lines()) {
                 output.wait_for_room(&stop);
             }
             durable::cut_back(&begin, outputs.lines().chain(rejects.lines()).chain(late.lines()))?;
-            let options = BlockOptions { max_line: config.limits.max_line, ..BlockOptions::default() };
-            let (sources, needed) = begin.open_inputs(options, args.follow, &wanted, &stop)?;
-            (sources, begin.saved.take(), Some(begin.start(&wanted, needed, &stop)))
+            let mut opened = open()?;
+            let needed = std::mem::take(&mut opened.needed);
+            (opened, begin.saved.take(), Some(begin.start(&wanted, needed, &stop)))
         }
     };
-    let shown = args.progress == args::Progress::Auto && !args.follow && !inputs.iter().any(|name| name == STDIN);
+    let files = || placed.iter().all(|placed| placed.input.as_ref().is_some_and(|i| !i.is_live() && !i.is_stdin()));
+    let shown = args.progress == args::Progress::Auto && !args.follow && files();
     let mut writer = Writer {
         outputs,
         checkpoints,
         rejects,
         late,
-        progress: Progress::new(shown, total_bytes(&inputs)),
-        names: inputs,
+        progress: Progress::new(shown, total_bytes(&placed)),
+        names,
         alerts: 0,
         min_level: args.filter.min_level,
         reached: None,
@@ -108,7 +117,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     };
     catch_signals(&stop)?;
     let started = Instant::now();
-    let summary = engine::run_from(&ruleset, &engine_config, sources, saved, &mut writer);
+    let summary = engine::run_from(&ruleset, &engine_config, opened.sources, saved, &mut writer);
     writer.progress.finish();
     let flushed = writer.flush();
     let reports = writer.outputs.close();
@@ -128,7 +137,8 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     }
     let summary = summary.map_err(Stop::failed)?;
     if !args.quiet {
-        let totals = Totals::new(&summary, started.elapsed(), writer.reached, &reports);
+        let inputs = inputs::reports(&writer.names, &summary.sources, &opened.counts);
+        let totals = Totals::new(&summary, started.elapsed(), writer.reached, &inputs, &reports);
         note(&summary::render(&totals, terminal.color_err));
     }
     Ok(if stop.load(Ordering::Relaxed) {
@@ -153,39 +163,49 @@ fn catch_signals(stop: &Arc<AtomicBool>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Opens all inputs.
-fn open_inputs(
-    names: &[String],
-    max_line: usize,
-    following: bool,
-    stop: &Arc<AtomicBool>,
-) -> Result<Vec<Box<dyn Source>>, Stop> {
-    let options = BlockOptions { max_line, ..BlockOptions::default() };
-    let mut sources: Vec<Box<dyn Source>> = Vec::with_capacity(names.len());
-    for name in names {
-        if following && name != STDIN {
-            let how = FollowOptions { stop: stop.clone(), ..FollowOptions::default() };
-            sources.push(Box::new(follow(name, Position::START, options, how).map_err(Stop::failed)?));
-        } else {
-            sources.push(Box::new(open(name, options).map_err(Stop::failed)?));
-        }
-    }
-    Ok(sources)
-}
-
 /// How the engine is to work, from flags, configuration and defaults.
-fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: &Arc<AtomicBool>) -> EngineConfig {
+fn engine_config(
+    args: &RunArgs,
+    settings: &Settings,
+    inputs: &[Placed],
+    keep_rejects: bool,
+    stop: &Arc<AtomicBool>,
+) -> EngineConfig {
     let config = &settings.config;
     // A pipe may be a replay that is merely slow: it follows the wall clock only if somebody asks for it.
-    let live = args.follow || args.idle.is_some() || config.idle.is_some();
+    let all_live = args.follow || args.idle.is_some() || config.idle.is_some();
+    let chosen = || inputs.iter().map(|placed| placed.input.as_ref());
+    let live = all_live || chosen().flatten().any(|input| input.is_live() || input.reading.idle.is_some());
+    let max_future = config.max_future.unwrap_or(MAX_FUTURE);
+    let time = settings.time_config(&args.time);
+    let type_field = settings.type_field(&args.time);
+    // What the command line says holds for all inputs.
+    let reading = |input: &Input| Reading {
+        time_fields: input.reading.time_fields.clone().filter(|_| args.time.time_field.is_empty()),
+        time_format: input.reading.time_format.clone().filter(|_| args.time.time_format.is_none()),
+        type_field: input.reading.type_field.clone().filter(|_| args.time.type_field.is_none()),
+        lateness: match (args.lateness, config.lateness) {
+            (Some(_), _) => None,
+            // Whoever sends over a network does not wait for others.
+            (None, None) if input.is_live() => input.reading.lateness.or(Some(LIVE_LATENESS)),
+            (None, _) => input.reading.lateness,
+        },
+        idle: input.reading.idle.filter(|_| args.idle.is_none()),
+        ..input.reading.clone()
+    };
+    let own = |input: Option<&Input>| {
+        let live = input.is_some_and(Input::is_live);
+        input.map(|input| reading(input).own(&time, &type_field, live.then_some(max_future))).unwrap_or_default()
+    };
     let processors = || thread::available_parallelism().map_or(1, NonZero::get);
     EngineConfig {
         session: SessionConfig {
-            time: settings.time_config(&args.time),
+            own: chosen().map(own).collect(),
+            time: time.clone(),
             lateness: args.lateness.or(config.lateness).unwrap_or(Duration::ZERO),
             evidence: args.evidence.or(config.evidence).unwrap_or_default(),
             limits: config.limits.clone(),
-            max_future: live.then(|| config.max_future.unwrap_or(MAX_FUTURE)),
+            max_future: all_live.then_some(max_future),
             from: args.from,
             to: args.to,
             keep_rejects,
@@ -193,7 +213,10 @@ fn engine_config(args: &RunArgs, settings: &Settings, keep_rejects: bool, stop: 
         },
         threads: args.threads.or(config.threads).map_or_else(processors, usize::from),
         at_end: args.at_end.or(config.at_end).unwrap_or_default(),
-        live: live.then(|| Live { idle: args.idle.or(config.idle).unwrap_or(IDLE) }),
+        live: live.then(|| Live {
+            idle: args.idle.or(config.idle).unwrap_or(IDLE),
+            own: chosen().map(|input| reading(input?).idle).collect(),
+        }),
         stop: stop.clone(),
         time_rules: !args.quiet,
         checkpoints: false,
@@ -385,9 +408,10 @@ fn wanted_outputs(args: &RunArgs, settings: &Settings) -> Vec<Output> {
 }
 
 /// The bytes of all inputs, if they are plain files.
-fn total_bytes(names: &[String]) -> Option<u64> {
+fn total_bytes(inputs: &[Placed]) -> Option<u64> {
     let mut total = 0;
-    for name in names {
+    for input in inputs {
+        let name = input.input.as_ref()?.path()?;
         let plain = ![".gz", ".zst"].iter().any(|suffix| name.ends_with(suffix));
         let metadata = fs::metadata(name).ok().filter(|metadata| plain && metadata.is_file())?;
         total += metadata.len();

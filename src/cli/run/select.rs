@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tripline::compile::CompileOptions;
+use tripline::config::Input;
+use tripline::io::source::STDIN;
 use tripline::plan::Ruleset;
 
 use crate::cli::args::RunArgs;
@@ -17,8 +19,8 @@ use crate::cli::terminal::Terminal;
 pub struct Chosen {
     /// Rule files and directories.
     pub rules: Vec<PathBuf>,
-    /// Names of inputs.
-    pub inputs: Vec<String>,
+    /// Inputs.
+    pub inputs: Vec<Input>,
 }
 
 /// Tells rules from inputs. What the command line does not name comes from the configuration; an input that nobody
@@ -35,26 +37,35 @@ pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
              configuration",
         ));
     }
-    let mut inputs = sorted.others;
-    if inputs.is_empty() {
-        inputs = settings.config.inputs.iter().map(|path| settings.path(path)).collect();
+    let mut inputs = Vec::new();
+    for path in sorted.others {
+        let path = path.into_os_string().into_string();
+        inputs
+            .push(Input::file(path.map_err(|path| Stop::usage(format!("{}: the path is not UTF-8", path.display())))?));
     }
-    if inputs.is_empty() {
-        inputs.push(PathBuf::from("-"));
-    }
-    let mut names = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let name = input.into_os_string().into_string();
-        let name = name.map_err(|name| Stop::usage(format!("{}: the path is not UTF-8", name.display())))?;
-        if names.contains(&name) {
-            return Err(Stop::usage(format!("{name} is named twice as an input")));
+    for word in &args.listen {
+        let mut input = Input::listening(word).map_err(|problem| Stop::usage(format!("--listen: {problem}")))?;
+        let same = inputs.iter().filter(|other| other.is_live() && other.name.starts_with(&input.name)).count();
+        if same > 0 {
+            input.name = format!("{} {}", input.name, same + 1);
         }
-        names.push(name);
+        inputs.push(input);
     }
-    if names.len() > usize::from(u16::MAX >> 1) {
+    if inputs.is_empty() {
+        inputs = settings.inputs()?;
+    }
+    if inputs.is_empty() {
+        inputs.push(Input::file(STDIN));
+    }
+    for (at, input) in inputs.iter().enumerate() {
+        if inputs[..at].iter().any(|other| other.name == input.name) {
+            return Err(Stop::usage(format!("{} is named twice as an input", input.name)));
+        }
+    }
+    if inputs.len() > usize::from(u16::MAX >> 1) {
         return Err(Stop::usage("at most 32,767 inputs can be read at once"));
     }
-    Ok(Chosen { rules, inputs: names })
+    Ok(Chosen { rules, inputs })
 }
 
 /// Compiles the rules; with filters, those that they leave and the rules whose alerts these read.

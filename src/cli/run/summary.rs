@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tripline::base::Timestamp;
 use tripline::base::visible;
+use tripline::decode::Reject;
 use tripline::io::deliver::Report;
 use tripline::session::{RuleSummary, Summary};
 
+use super::inputs::InputReport;
 use crate::cli::terminal::{paint, style};
 
 /// What a run did.
@@ -38,6 +40,10 @@ pub struct Totals {
     pub outside: u64,
     /// Events that got the time of their arrival.
     pub untimed: u64,
+    /// Inputs in their order, if there is more to say of them than of the whole.
+    pub inputs: Vec<RuleTotals>,
+    /// What inputs rejected and turned away, in words.
+    pub unwanted: Vec<String>,
     /// Rules in their order.
     pub rules: Vec<RuleTotals>,
     /// Outputs that have couriers, in their order.
@@ -48,7 +54,13 @@ pub struct Totals {
 
 impl Totals {
     /// From the engine's counts.
-    pub fn new(counts: &Summary, elapsed: Duration, time: Option<Timestamp>, outputs: &[Report]) -> Self {
+    pub fn new(
+        counts: &Summary,
+        elapsed: Duration,
+        time: Option<Timestamp>,
+        inputs: &[InputReport],
+        outputs: &[Report],
+    ) -> Self {
         Self {
             bytes: counts.bytes,
             events: counts.events,
@@ -62,6 +74,8 @@ impl Totals {
             cut_keys: counts.cut_keys,
             outside: counts.outside,
             untimed: counts.untimed,
+            inputs: inputs.iter().map(RuleTotals::of_input).collect(),
+            unwanted: inputs.iter().flat_map(|input| unwanted(input, inputs.len() > 1)).collect(),
             rules: counts.rules.iter().map(RuleTotals::new).collect(),
             outputs: outputs.iter().map(RuleTotals::of_output).collect(),
             undelivered: outputs.iter().filter_map(undelivered).collect(),
@@ -94,6 +108,19 @@ impl RuleTotals {
         }
     }
 
+    fn of_input(report: &InputReport) -> Self {
+        Self {
+            name: report.name.clone(),
+            numbers: vec![
+                ("events", report.counts.events),
+                ("rejected", report.counts.rejects.iter().sum()),
+                ("late", report.counts.late),
+                ("turned away", report.turned_away.iter().map(|(_, n)| n).sum()),
+            ],
+            spent: None,
+        }
+    }
+
     fn of_output(report: &Report) -> Self {
         let counts = &report.standing.counts;
         Self {
@@ -109,6 +136,18 @@ impl RuleTotals {
             spent: None,
         }
     }
+}
+
+/// What came to an input and gave no event, by reason. Of a single input, what it rejected is said of the whole.
+fn unwanted(report: &InputReport, several: bool) -> Vec<String> {
+    let list = |reasons: Vec<(&str, u64)>| -> Option<String> {
+        let words = reasons.iter().filter(|(_, n)| *n > 0).map(|(why, n)| format!("{} {why}", grouped(*n)));
+        Some(words.collect::<Vec<_>>().join(", ")).filter(|words| !words.is_empty())
+    };
+    let rejects = Reject::ALL.iter().zip(report.counts.rejects).map(|(reason, n)| (reason.name(), n)).collect();
+    let rejected = list(rejects).filter(|_| several).map(|words| format!("input {}: rejected {words}", report.name));
+    let turned = list(report.turned_away.clone()).map(|words| format!("input {}: turned away {words}", report.name));
+    rejected.into_iter().chain(turned).collect()
 }
 
 /// What an output did not deliver, and why.
@@ -156,6 +195,9 @@ pub fn render(totals: &Totals, color: bool) -> String {
     if let Some(time) = totals.time {
         line(&mut out, &format!("event time came to {time}"));
     }
+    if !totals.inputs.is_empty() {
+        table("input", &totals.inputs, color, &mut out);
+    }
     if totals.rules.len() > MANY {
         let took = |rule: &&RuleTotals| rule.numbers.iter().any(|(_, value)| *value > 0);
         let shown: Vec<RuleTotals> = totals.rules.iter().filter(took).cloned().collect();
@@ -167,6 +209,9 @@ pub fn render(totals: &Totals, color: bool) -> String {
     table("output", &totals.outputs, color, &mut out);
     let warn = |text: &str| paint(color, style::YELLOW, text);
     for text in &totals.undelivered {
+        line(&mut out, &warn(text));
+    }
+    for text in &totals.unwanted {
         line(&mut out, &warn(text));
     }
     let rejected: u64 = totals.rejects.iter().map(|(_, n)| n).sum();
@@ -207,7 +252,12 @@ fn table(of: &str, rules: &[RuleTotals], color: bool, out: &mut String) {
         .filter(|n| rules.iter().any(|rule| rule.numbers.get(*n).is_some_and(|(_, value)| *value > 0)))
         .collect();
     if columns.is_empty() {
-        line(out, if of == "rule" { "no rule took an event" } else { "no output took an alert" });
+        let nothing = match of {
+            "rule" => "no rule took an event",
+            "input" => "no input gave an event",
+            _ => "no output took an alert",
+        };
+        line(out, nothing);
         return;
     }
     let spent = rules.iter().any(|rule| rule.spent.is_some());

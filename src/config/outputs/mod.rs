@@ -24,7 +24,8 @@ use crate::io::sink::wire::Peer;
 
 pub use kafka::KafkaPeer;
 pub use open::open;
-pub(super) use written::Written;
+pub(super) use read::SECRET_HELP;
+pub(super) use written::{Written, WrittenText};
 
 /// One output.
 #[derive(Clone, Debug, PartialEq)]

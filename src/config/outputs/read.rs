@@ -471,17 +471,11 @@ impl Item<'_, '_> {
     }
 
     fn place(&mut self, key: &str, place: &WrittenPlace) -> Option<SecretPlace> {
-        match place {
-            WrittenPlace { env: Some(name), file: None, credential: None } => Some(SecretPlace::Env(name.clone())),
-            WrittenPlace { env: None, file: Some(path), credential: None } => Some(SecretPlace::File(path.into())),
-            WrittenPlace { env: None, file: None, credential: Some(name) } => {
-                Some(SecretPlace::Credential(name.clone()))
-            }
-            _ => {
-                self.wrong(key, "this does not name one place", SECRET_HELP);
-                None
-            }
+        let place = place.place();
+        if place.is_none() {
+            self.wrong(key, "this does not name one place", SECRET_HELP);
         }
+        place
     }
 
     /// An address and its host. One that is a secret is checked when it is read.
@@ -501,7 +495,8 @@ impl Item<'_, '_> {
     }
 }
 
-pub(super) const SECRET_HELP: &str = "write `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`";
+/// What to write for a secret.
+pub(in crate::config) const SECRET_HELP: &str = "write `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`";
 
 /// The facilities of RFC 5424, by their numbers.
 const FACILITIES: &[&str] = &[

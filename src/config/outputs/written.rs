@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::OneOrMany;
+use crate::io::sink::secret::SecretPlace;
 
 /// All keys that any output may have. Which of them go together is for [`super::read`] to say.
 #[derive(Debug, Default, Deserialize)]
@@ -65,7 +66,7 @@ pub(in crate::config) struct Written {
 /// A text, or the place of a secret.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum WrittenText {
+pub(in crate::config) enum WrittenText {
     Plain(String),
     Place(WrittenPlace),
 }
@@ -82,10 +83,22 @@ pub(super) enum WrittenSetting {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WrittenPlace {
+pub(in crate::config) struct WrittenPlace {
     pub(super) env: Option<String>,
     pub(super) file: Option<String>,
     pub(super) credential: Option<String>,
+}
+
+impl WrittenPlace {
+    /// The place, if it is one and no more.
+    pub(in crate::config) fn place(&self) -> Option<SecretPlace> {
+        match self {
+            Self { env: Some(name), file: None, credential: None } => Some(SecretPlace::Env(name.clone())),
+            Self { env: None, file: Some(path), credential: None } => Some(SecretPlace::File(path.into())),
+            Self { env: None, file: None, credential: Some(name) } => Some(SecretPlace::Credential(name.clone())),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 
 use super::error::SourceError;
 use super::mark::Marks;
-use crate::engine::{Place, Source, SourceBlock, SourceFailure};
+use crate::engine::{Place, Refused, Source, SourceBlock, SourceFailure};
 
 /// What a line may have around its text: a byte order mark before it and a carriage return behind it.
 const AROUND: usize = 4;
@@ -305,7 +305,7 @@ impl<R: Read + Send> Source for BlockReader<R> {
         Ok(Some(SourceBlock {
             first_line: block.at.line,
             offset: block.at.offset,
-            overlong: block.overlong.map(|o| (o.at.line, o.at.offset)),
+            refused: block.overlong.iter().map(|o| Refused::overlong(o.at.line, o.at.offset)).collect(),
             arrival: None,
             after: Place { line: end.line, offset: end.offset, file, journal: None },
             bytes: block.bytes,

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "inputs are files, and a file that grows is waited for")]
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use super::error::SourceError;
 use super::mark::{HEAD, Marks, inode, mark};
 
 /// How a growing file is followed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FollowOptions {
     /// How long to wait at the end before looking again.
     pub poll: Duration,
@@ -27,11 +28,25 @@ pub struct FollowOptions {
     pub stop: Arc<AtomicBool>,
     /// The input ends where nothing more is there to read, instead of waiting for more.
     pub until_end: bool,
+    /// The same from when this holds: nothing more is expected.
+    pub over: Option<Over>,
+}
+
+/// Whether nothing more is expected of a file.
+pub type Over = Arc<dyn Fn() -> bool + Send + Sync>;
+
+impl fmt::Debug for FollowOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { poll, stop, until_end, over } = self;
+        let over = over.as_ref().map(|_| "…");
+        let mut shown = f.debug_struct("FollowOptions");
+        shown.field("poll", poll).field("stop", stop).field("until_end", until_end).field("over", &over).finish()
+    }
 }
 
 impl Default for FollowOptions {
     fn default() -> Self {
-        Self { poll: Duration::from_millis(200), stop: Arc::default(), until_end: false }
+        Self { poll: Duration::from_millis(200), stop: Arc::default(), until_end: false, over: None }
     }
 }
 
@@ -83,6 +98,8 @@ pub struct Following {
     head: Vec<u8>,
     marks: Marks,
     options: FollowOptions,
+    /// It was over when its end was reached last: what is there now is the rest.
+    over: bool,
 }
 
 type Identity = (u64, u64);
@@ -114,8 +131,11 @@ impl Read for Following {
                     into[0] = b'\n';
                     return Ok(1);
                 }
-            } else if self.options.until_end {
+            } else if self.options.until_end || self.over {
                 return Ok(0);
+            } else if self.options.over.as_ref().is_some_and(|over| over()) {
+                // What was written before that is still to be read.
+                self.over = true;
             } else {
                 thread::sleep(self.options.poll);
             }
@@ -127,11 +147,23 @@ impl Following {
     /// Reads a file from a place on; the file's first byte has the offset `begins`.
     pub(super) fn begin(
         name: &str,
-        mut file: File,
+        file: File,
         (at, begins): (Position, u64),
         options: BlockOptions,
         following: FollowOptions,
     ) -> io::Result<BlockReader<Self>> {
+        let (input, marks) = Self::at(name, file, (at, begins), following)?;
+        // Positions go on counting even if the file was replaced: they must not repeat.
+        Ok(BlockReader::new(input, name, options).starting_at(at).with_marks(marks))
+    }
+
+    /// As [`Following::begin`], as bytes.
+    pub(super) fn at(
+        name: &str,
+        mut file: File,
+        (at, begins): (Position, u64),
+        following: FollowOptions,
+    ) -> io::Result<(Self, Marks)> {
         let position = at.offset.saturating_sub(begins);
         let marks = Marks::default();
         marks.push(mark(&mut file, begins)?);
@@ -150,9 +182,9 @@ impl Following {
             head,
             marks: marks.clone(),
             options: following,
+            over: false,
         };
-        // Positions go on counting even if the file was replaced: they must not repeat.
-        Ok(BlockReader::new(input, name, options).starting_at(at).with_marks(marks))
+        Ok((input, marks))
     }
 
     /// The file is read from its beginning, which has the next offset.

@@ -91,9 +91,9 @@ pub fn open_reader<R: Read + Send + 'static>(
 }
 
 /// What was read to find out what the input is, and the rest.
-type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
+pub(super) type Whole<R> = Chain<Cursor<Vec<u8>>, R>;
 
-enum Decoded<R: Read> {
+pub(super) enum Decoded<R: Read> {
     Plain(Whole<R>),
     Gzip(Box<MultiGzDecoder<Whole<R>>>),
     Zstd(Box<ZstdDecoder<'static, io::BufReader<Whole<R>>>>),
@@ -110,7 +110,7 @@ impl<R: Read> Read for Decoded<R> {
 }
 
 impl<R: Read + Send + 'static> Decoded<R> {
-    fn boxed(self) -> Box<dyn Read + Send> {
+    pub(super) fn boxed(self) -> Box<dyn Read + Send> {
         Box::new(self)
     }
 }
@@ -136,7 +136,7 @@ impl SeekPast for Whole<File> {
     }
 }
 
-fn decoded<R: Read>(mut reader: R, name: &str) -> Result<Decoded<R>, SourceError> {
+pub(super) fn decoded<R: Read>(mut reader: R, name: &str) -> Result<Decoded<R>, SourceError> {
     let mut first = Vec::new();
     let undecided = |first: &[u8]| {
         first.len() < ZSTD.len()

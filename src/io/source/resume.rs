@@ -14,10 +14,12 @@ use std::path::Path;
 
 use super::block::{BlockOptions, Position};
 use super::error::SourceError;
+use super::files::{Files, InOrder};
 use super::follow::{FollowOptions, Following};
+use super::form::{Form, open_table};
 use super::mark::{find_renamed, is_marked};
 use super::open::{STDIN, is_compressed, open, open_at, open_reader};
-use crate::engine::{Place, Source, SourceBlock, SourceFailure};
+use crate::engine::{FileMark, Place, Source, SourceBlock, SourceFailure};
 
 /// An input that goes on.
 pub struct Resumed {
@@ -27,18 +29,36 @@ pub struct Resumed {
     pub notice: Option<String>,
 }
 
-/// Opens an input at a place. With `following` it is waited for more at its end.
+/// Opens an input at a place: a file of a form, a pipe, or the files of a directory. With `following` it is waited for
+/// more at its end.
 ///
 /// # Errors
-/// As [`open()`] and [`super::follow()`], and if a compressed input is not the one that was read or is shorter.
+/// As [`open()`] and [`super::follow()`], and if a compressed input or a table is not the one that was read or is
+/// shorter.
 pub fn resume(
     name: &str,
+    form: &Form,
     place: &Place,
     options: BlockOptions,
     following: Option<FollowOptions>,
 ) -> Result<Resumed, SourceError> {
     let at = Position { offset: place.offset, line: place.line };
     let plain = |source| Ok(Resumed { source, notice: None });
+    if let Some(files) = Files::of(name) {
+        return plain(Box::new(InOrder::open(files, form, place, options, following)?));
+    }
+    if let Form::Csv(csv) = form {
+        if let Some(mark) = place.file {
+            is_still(name, &mark, place.offset)?;
+        }
+        let (name, csv) = (name.to_owned(), csv.clone());
+        let open = move || open_table(&name, &csv, at, options, following);
+        return match at == Position::START {
+            // What a pipe holds may be long in coming.
+            true => plain(Box::new(Late::NotYet(Box::new(open)))),
+            false => plain(open()?),
+        };
+    }
     if name == STDIN {
         // What it is shows with its first bytes, and those may be long in coming.
         let open = move || -> Result<Box<dyn Source>, SourceError> {
@@ -85,6 +105,19 @@ pub fn resume(
          and lines of the old one may be lost"
     );
     Ok(Resumed { source: go_on(file, at.offset)?, notice: Some(notice) })
+}
+
+/// Whether a file is still the one that was read so far.
+fn is_still(name: &str, mark: &FileMark, read: u64) -> Result<(), SourceError> {
+    let mut file = File::open(name).map_err(|error| SourceError::open(name, error))?;
+    let packed = is_compressed(&mut file).map_err(|error| SourceError::read(name, error))?;
+    let long = if packed { 0 } else { read.saturating_sub(mark.begins) };
+    if is_marked(&mut file, mark, long).map_err(|error| SourceError::read(name, error))? {
+        return Ok(());
+    }
+    let cause = "it does not begin as the file did that an earlier run has read in part, or is shorter";
+    let help = "give the file that the checkpoint was taken with, or run with another state directory";
+    Err(SourceError::new(name, "open", cause, help, None))
 }
 
 /// An input that is opened when it is first asked for a block.

@@ -1,0 +1,164 @@
+//! Inputs of a run: opened where an earlier one had come to, with a journal before those that cannot be read again.
+#![expect(clippy::disallowed_methods, reason = "secrets of inputs may stand in the environment")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tripline::config::{Input, OpenInput, Origin};
+use tripline::engine::{Place, Source, SourceBlock, SourceFailure};
+use tripline::io::disk::Disk;
+use tripline::io::journal::{Journal, JournalOptions, Needed};
+use tripline::io::listen::Counts;
+use tripline::session::SourceSummary;
+
+use super::durable::Wanted;
+use crate::cli::exit::Stop;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::note;
+
+/// An input as a run numbers it.
+pub struct Placed {
+    /// Its name.
+    pub name: String,
+    /// What it is; `None` for one of an earlier run that is not read any more.
+    pub input: Option<Input>,
+    /// Where it goes on.
+    pub place: Place,
+}
+
+impl Placed {
+    /// Inputs from their beginning.
+    pub fn anew(inputs: Vec<Input>) -> Vec<Self> {
+        inputs
+            .into_iter()
+            .map(|input| Self { name: input.name.clone(), input: Some(input), place: Place::default() })
+            .collect()
+    }
+
+    /// Whether it can be read again after a crash.
+    fn is_readable_again(&self) -> bool {
+        self.input.as_ref().is_some_and(Input::is_readable_again)
+    }
+
+    /// Where its journal lies.
+    fn journal(&self, dir: &Path) -> PathBuf {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+        dir.join(match &self.input {
+            Some(input) if input.is_stdin() => "stdin".to_owned(),
+            Some(input) if input.is_live() => self.name.chars().map(plain).collect(),
+            _ => self.name.replace('/', "_"),
+        })
+    }
+}
+
+/// All inputs at work, by their numbers.
+#[derive(Default)]
+pub struct Opened {
+    /// What gives events.
+    pub sources: Vec<Box<dyn Source>>,
+    /// To be told which part of a journal is still needed.
+    pub needed: Vec<Option<Needed>>,
+    /// What listeners turn away.
+    pub counts: Vec<Option<Counts>>,
+}
+
+/// An input of an earlier run that is not read any more.
+struct Gone;
+
+impl Source for Gone {
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        Ok(None)
+    }
+}
+
+/// Opens all inputs.
+pub fn open(
+    inputs: &[Placed],
+    settings: &Settings,
+    wanted: &Wanted,
+    following: bool,
+    stop: &Arc<AtomicBool>,
+) -> Result<Opened, Stop> {
+    let env = |name: &str| std::env::var(name).ok();
+    let max_line = settings.config.limits.max_line;
+    let mut opened = Opened::default();
+    for placed in inputs {
+        let Some(input) = &placed.input else {
+            note(&format!("input {} of earlier runs is not read any more\n", placed.name));
+            opened.sources.push(Box::new(Gone));
+            opened.needed.push(None);
+            opened.counts.push(None);
+            continue;
+        };
+        let journal = match &wanted.journal {
+            Some(dir) if !placed.is_readable_again() => {
+                let options = JournalOptions { retain: wanted.retain, ..JournalOptions::default() };
+                let journal = Journal::open(&placed.journal(dir), options, &placed.place, Disk::default());
+                Some(journal.map_err(Stop::failed)?)
+            }
+            _ => None,
+        };
+        if wanted.state.is_some() && !placed.is_readable_again() && journal.is_none() {
+            let what = if input.is_stdin() { "standard input" } else { &placed.name };
+            note(&format!(
+                "warning: {what} cannot be read again: after a crash, what it gave since the last checkpoint is lost; \
+                 --journal DIR keeps it\n"
+            ));
+        }
+        let directory = settings.directory();
+        let journalled = journal.is_some();
+        let how = OpenInput { directory, env: &env, max_line, following, journalled, stop };
+        let at = journal.as_ref().map_or(&placed.place, Journal::end);
+        let given = how.open(input, at).map_err(Stop::failed)?;
+        if let Some(notice) = given.notice {
+            note(&format!("warning: {notice}\n"));
+        }
+        if let Some(address) = given.address {
+            note(&format!("input {} listens on {address}\n", placed.name));
+            warn_if_open(input);
+        }
+        opened.needed.push(journal.as_ref().map(Journal::needed));
+        opened.counts.push(given.counts);
+        opened.sources.push(match (journal, given.durable) {
+            (None, _) => given.source,
+            (Some(journal), None) => Box::new(journal.before(given.source, stop.clone())),
+            (Some(journal), Some(durable)) => Box::new(journal.telling(given.source, stop.clone(), durable)),
+        });
+    }
+    Ok(opened)
+}
+
+/// Says that strangers can send events.
+fn warn_if_open(input: &Input) {
+    let Origin::Http { address, token: None, tls, .. } = &input.origin else { return };
+    if !address.ip().is_loopback() && tls.as_ref().is_none_or(|tls| tls.ca.is_none()) {
+        note(&format!(
+            "warning: input {}: whoever reaches {address} can send events; set `token`, or `ca` for certificates\n",
+            input.name
+        ));
+    }
+}
+
+/// What one input did, for the summary.
+pub struct InputReport {
+    /// Its name.
+    pub name: String,
+    /// What the engine counted.
+    pub counts: SourceSummary,
+    /// What it turned away, by reason.
+    pub turned_away: Vec<(&'static str, u64)>,
+}
+
+/// What inputs did; nothing if it is a single one that turns nothing away.
+pub fn reports(names: &[String], sources: &[SourceSummary], counts: &[Option<Counts>]) -> Vec<InputReport> {
+    if names.len() < 2 && counts.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let report = |((name, source), counts): ((&String, &SourceSummary), &Option<Counts>)| InputReport {
+        name: name.clone(),
+        counts: source.clone(),
+        turned_away: counts.as_ref().map(Counts::all).unwrap_or_default(),
+    };
+    names.iter().zip(sources).zip(counts).map(report).collect()
+}
