@@ -53,6 +53,9 @@ pub struct CompileOptions {
     pub eql: eql::Options,
     /// What Sigma rules are mapped by.
     pub pipelines: Pipelines,
+    /// The seed by which keys are found in memory. Whoever reads events of strangers sets one that they do not know;
+    /// nothing else depends on it.
+    pub key_seed: u64,
 }
 
 impl Default for CompileOptions {
@@ -66,6 +69,7 @@ impl Default for CompileOptions {
             strict: false,
             eql: eql::Options::default(),
             pipelines: Pipelines::default(),
+            key_seed: 0,
         }
     }
 }
@@ -103,7 +107,8 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
             break;
         }
         let (type_field, limits) = (options.type_field.as_slice(), &options.limits);
-        let input = Input { sources, type_field, limits, force: options.force_strategy };
+        let (force, key_seed) = (options.force_strategy, options.key_seed);
+        let input = Input { sources, type_field, limits, force, key_seed };
         let files: Vec<File> = trees.files.iter_mut().map(|(_, file)| std::mem::take(file)).collect();
         let chosen = chosen(&files, options.only.as_ref());
         let lowered = lower(chosen.as_deref().unwrap_or(&files), &declarations, &input);
@@ -139,10 +144,18 @@ pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -
 /// # Errors
 /// All diagnostics, if one of them is an error.
 pub fn compile_str(text: &str) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
+    compile_str_with(text, &CompileOptions::default())
+}
+
+/// As [`compile_str`], with options.
+///
+/// # Errors
+/// As [`compile_str`].
+pub fn compile_str_with(text: &str, options: &CompileOptions) -> Result<Arc<Ruleset>, Vec<Diagnostic>> {
     let mut sources = SourceMap::new();
     sources.add(INLINE, text);
     let load = |_: &str, _: SourceId| Err("a text on its own has no tables".to_owned());
-    let compiled = compile(&sources, &CompileOptions::default(), &load);
+    let compiled = compile(&sources, options, &load);
     compiled.ruleset.ok_or(compiled.diagnostics)
 }
 

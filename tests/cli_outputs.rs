@@ -206,6 +206,45 @@ fn secrets_are_not_shown_whatever_goes_wrong() {
     assert_eq!(ended.err.matches("a secret does not stand in the file").count(), 3, "{}", ended.err);
 }
 
+/// All that a run leaves behind, and every command that looks at it.
+#[test]
+fn secrets_are_in_no_file_that_a_run_leaves() {
+    let place = place(
+        "outputs-secret-files",
+        "drain: 100ms\ndead_letters: dead.ndjson\nstate: state\nrejects: rejects\nlate: late\noutputs:\n  \
+         - webhook: {env: HOOK}\n    token: {file: token}\n    sign: {env: SIGN}\n    headers: {x-a: {env: HEAD}}\n    \
+         allow: [127.0.0.1]\n    spool: {dir: spool}\n  - webhook: {env: HOOK}\n    preset: opsgenie\n    \
+         token: {file: token}\n    allow: [127.0.0.1]\n    rate_limit: {alerts: 1, per: 1h}\n  - file: alerts.ndjson\n",
+    );
+    place.file("e.ndjson", &(events(5, 0) + "nonsense\n")).file("token", "canary-token\n");
+    let peer = Peer::start(vec![Act::status(400), Act::status(400), Act::status(503)]);
+    for arguments in [
+        &["--log", "trace", "run", "r.trip", "e.ndjson"][..],
+        &["state", "inspect", "state"],
+        &["state", "export", "state"],
+        &["state", "verify", "state"],
+    ] {
+        let mut command = place.command(arguments);
+        command.env("HOOK", format!("{}canary-path", peer.url())).env("SIGN", "canary-sign").env("HEAD", "canary-head");
+        let output = command.output().expect("the program runs");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!text.contains("canary"), "{arguments:?}: {text}");
+    }
+    assert!(peer.requests().iter().any(|request| request.target.contains("canary-path")), "they were used");
+    let mut looked = 0;
+    let mut open = vec![place.path("")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).expect("a directory").flatten().map(|entry| entry.path()));
+        } else if path != place.path("token") {
+            let bytes = std::fs::read(&path).expect("a file");
+            assert!(!bytes.windows(6).any(|part| part == b"canary"), "{}", path.display());
+            looked += 1;
+        }
+    }
+    assert!(looked > 8, "{looked}");
+}
+
 #[test]
 fn what_does_not_go_together_is_an_error() {
     let place = place(

@@ -164,3 +164,22 @@ fn a_backtest_counts_what_a_journal_kept_and_compares_two_versions() {
     let since = stdout(&tripline(dir.path(), &[&backtest[..], &["--from", "2026-01-02"]].concat(), ""));
     assert!(since.contains("3 events") && since.contains("three: 0 alerts"), "{since}");
 }
+
+/// Events stand in these directories.
+#[cfg(unix)]
+#[test]
+fn directories_that_keep_events_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = directory();
+    fs::write(
+        dir.path().join("tripline.yaml"),
+        "outputs:\n  - file: alerts\n    spool: {dir: spool/a}\nstate: state\njournal: journal\n",
+    )
+    .expect("written");
+    let run = tripline(dir.path(), &["run", "rules.trip", "-", "--quiet"], &logins("ann", 0..3));
+    assert!(run.status.success(), "{}", stderr(&run));
+    for name in ["state", "journal", "journal/stdin", "spool/a"] {
+        let mode = fs::metadata(dir.path().join(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+}

@@ -394,6 +394,8 @@ fn the_page_on_configuration_is_true() {
     let page = fs::read_to_string(&path).expect("docs/configuration.md");
     let limits = serde_json::to_value(tripline::base::Limits::default()).expect("limits are plain numbers");
     for (name, value) in limits.as_object().expect("limits are named") {
+        // The library has no cap on memory; the program asks the machine.
+        let value = if value.is_null() { "half of what there is".to_owned() } else { value.to_string() };
         assert!(page.contains(&format!("| `{name}` | {value} |")), "docs/configuration.md: `{name}` is {value}");
     }
 }

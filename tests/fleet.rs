@@ -14,7 +14,14 @@ use tripline::alert::Severity;
 use tripline::io::deliver::{DeadLetters, Failure, Fleet, Pattern, Receipt, Route, Service, Sink, Wanted, WhenFull};
 
 fn wanted(name: &str, sink: impl Sink + 'static, service: Service) -> Wanted {
-    Wanted { name: name.to_owned(), route: Route::default(), service, sink: Box::new(sink), queue: None }
+    Wanted {
+        name: name.to_owned(),
+        route: Route::default(),
+        service,
+        sink: Box::new(sink),
+        queue: None,
+        held: Vec::new(),
+    }
 }
 
 fn start(wanted: Vec<Wanted>) -> (Fleet, Arc<AtomicBool>) {

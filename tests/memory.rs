@@ -44,3 +44,113 @@ fn packed_keys_go_on_where_they_were() {
     assert!(packed.len() > 50, "{}", packed.len());
     assert_eq!(packed, ready);
 }
+
+const START: i64 = 1_767_225_600_000;
+
+/// A session with a cap on what keys take.
+fn capped(rule: &str, memory: usize) -> Session {
+    let rules = compile_str(rule).expect("the rule has no errors");
+    let limits = Limits { memory: Some(memory), live_keys: 2000, ..Limits::default() };
+    Session::new(rules, SessionConfig { limits, ..SessionConfig::default() })
+}
+
+fn dropped(session: &Session) -> u64 {
+    session.summary().rules.iter().map(|rule| rule.dropped).sum()
+}
+
+/// One event for each of many keys, none of which comes to anything.
+fn flood(session: &mut Session, class: &str, keys: usize, from: i64) {
+    for n in 0..keys {
+        session.push_line(&format!(r#"{{"type":"{class}","k":"flood{n:08}","ts":{}}}"#, from + n as i64));
+    }
+}
+
+#[test]
+fn a_flood_of_new_keys_does_not_push_out_an_attack_under_way() {
+    let mut session = capped("rule abc { by k match { a: a then b: b then c: c } within 1d }", 1 << 20);
+    session.push_line(&format!(r#"{{"type":"a","k":"victim","ts":{START}}}"#));
+    session.push_line(&format!(r#"{{"type":"b","k":"victim","ts":{}}}"#, START + 1));
+    flood(&mut session, "a", 40_000, START + 2);
+    assert!(dropped(&session) > 20_000, "{}", dropped(&session));
+    session.push_line(&format!(r#"{{"type":"c","k":"victim","ts":{}}}"#, START + 100_000));
+    assert_eq!(session.drain().len(), 1);
+}
+
+#[test]
+fn a_flood_of_new_keys_does_not_push_out_a_pending_absence() {
+    let rules = "rule silent { by k match { a: go then no stop within 1h } }\n\
+                 rule pair { by k match { a: a then b: b } within 1d }";
+    let mut session = capped(rules, 1 << 20);
+    session.push_line(&format!(r#"{{"type":"go","k":"victim","ts":{START}}}"#));
+    flood(&mut session, "a", 40_000, START + 2);
+    assert!(dropped(&session) > 20_000, "{}", dropped(&session));
+    session.push_line(&format!(r#"{{"type":"other","ts":{}}}"#, START + 3_600_001));
+    assert_eq!(session.drain().len(), 1);
+}
+
+/// Deadlines of keys that are gone do not pile up, and the newest keys find a place.
+#[test]
+fn a_flood_of_absences_stays_within_its_memory() {
+    let mut session = capped("rule silent { by k match { a: go then no stop within 1h } }", 1 << 20);
+    flood(&mut session, "go", 40_000, START);
+    let gone = dropped(&session);
+    assert!(gone > 20_000, "{gone}");
+    session.push_line(&format!(r#"{{"type":"other","ts":{}}}"#, START + 4_000_000));
+    let alerts = session.drain();
+    assert_eq!(alerts.len() as u64, 40_000 - gone);
+    assert_eq!(alerts.last().expect("some").key[0].1, tripline::base::Value::Str("flood00039999".into()));
+}
+
+#[test]
+fn a_key_that_takes_too_much_goes_before_others() {
+    let mut session = capped("rule many { by k match { a: at least 500 of a where exists(t) } within 1d }", 1 << 20);
+    for n in 0..3 {
+        session.push_line(&format!(r#"{{"type":"a","k":"victim","t":"x","ts":{}}}"#, START + n));
+    }
+    let long = "x".repeat(9000);
+    for n in 0..400 {
+        session.push_line(&format!(r#"{{"type":"a","k":"fat","t":"{long}","ts":{}}}"#, START + 10 + n));
+    }
+    let summary = session.summary();
+    assert!((1..=10).contains(&summary.rules[0].dropped), "{}", summary.rules[0].dropped);
+    for n in 0..497 {
+        session.push_line(&format!(r#"{{"type":"a","k":"victim","t":"x","ts":{}}}"#, START + 1000 + n));
+    }
+    assert_eq!(session.drain().len(), 1);
+}
+
+/// What was dropped is gone for good, also in what is saved; the rest goes on after a restart.
+#[test]
+fn a_session_that_dropped_keys_goes_on_from_what_it_saved() {
+    let rule = "rule ab { by k match { a: a then b: b } within 1d }";
+    let mut session = capped(rule, 1 << 20);
+    flood(&mut session, "a", 30_000, START);
+    let gone = dropped(&session);
+    let rules = compile_str(rule).expect("the rule has no errors");
+    let (mut again, _) = Session::restore(rules, SessionConfig::default(), &session.save()).expect("just saved");
+    assert_eq!(dropped(&again), gone);
+    for session in [&mut session, &mut again] {
+        flood(session, "b", 30_000, START + 1_000_000);
+    }
+    let alerts = session.drain();
+    assert_eq!(alerts.len() as u64, 30_000 - gone);
+    assert_eq!(alerts, again.drain());
+}
+
+/// Events held back are let go early rather than without bound, and counted.
+#[test]
+fn a_long_lateness_gives_way_when_memory_is_short() {
+    let rules = compile_str("rule a { by k match { a: a } }").expect("the rule has no errors");
+    let limits = Limits { memory: Some(1 << 20), ..Limits::default() };
+    let config = SessionConfig { limits, lateness: tripline::base::Duration::from_secs(86_400), ..Default::default() };
+    let mut session = Session::new(rules, config);
+    for n in 0..100_i64 {
+        let lines = |i: i64| format!(r#"{{"type":"a","k":{},"ts":{}}}"#, n * 500 + i, START + n * 500 + i) + "\n";
+        session.push_block(&(0..500).map(lines).collect::<String>().into_bytes());
+    }
+    let summary = session.summary();
+    assert!(summary.hurried > 10_000, "{}", summary.hurried);
+    assert_eq!(session.drain().len() as u64, summary.hurried);
+    session.finish(tripline::session::AtEnd::Pending);
+    assert_eq!(session.drain().len() as u64, 50_000 - summary.hurried);
+}

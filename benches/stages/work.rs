@@ -23,7 +23,8 @@ use tripline::plan::Ruleset;
 use tripline::plan::ruleset::StrategyKind;
 use tripline::session::{AtEnd, Session, SessionConfig};
 use tripline::syntax::source::{SourceId, SourceMap};
-use tripline::time::sequencer::{OrderConfig, Released, Sequencer, SourceOrder};
+use tripline::time::released::{Events, Released};
+use tripline::time::sequencer::{OrderConfig, Sequencer, SourceOrder};
 
 /// A piece of work: does it once, and says what came of it, so that nothing is optimised away and a change shows.
 pub type Work = Box<dyn FnMut() -> u64>;
@@ -133,9 +134,9 @@ fn ordered(shuffled: bool) -> Work {
         });
         let mut released = 0;
         let mut count = |events: Released| {
-            released += match events {
-                Released::Whole(batch) => batch.records.len() as u64,
-                Released::Records(records) => records.len() as u64,
+            released += match events.events() {
+                Events::Whole(batch) => batch.records.len() as u64,
+                Events::Records(records) => records.len() as u64,
             }
         };
         for batch in &batches {
@@ -174,7 +175,8 @@ fn matched(text: &str, strategy: StrategyKind) -> Work {
                 let record = &batch.records[hit.record as usize];
                 matcher.advance(record.ts, &mut found);
                 let (view, seq) = (batch.view(record), batch.seq(record));
-                let event = Arrived { view, ts: record.ts, seq, roles: hit.roles, raw: None, origins: &[], copies: None };
+                let event =
+                    Arrived { view, ts: record.ts, seq, roles: hit.roles, raw: None, origins: &[], copies: None };
                 matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, &mut found);
             }
             matches += found.len() as u64;

@@ -15,7 +15,7 @@ use super::build::{Builder, Draft, Kind, Order};
 use super::follow::{Ending, Followers, SavedFollower, Stage};
 use super::suppress::Suppressor;
 use super::{Alert, Evidence, Notice};
-use crate::base::{Limits, RuleId, Timestamp, Value};
+use crate::base::{Budget, Limits, RuleId, Timestamp, Value};
 use crate::decode::batch::Batch;
 use crate::decode::decoder::Decoder;
 use crate::decode::view::LineView;
@@ -127,6 +127,12 @@ impl Collector {
             show_internal: false,
             rules,
         }
+    }
+
+    /// Levels of rules on alerts take so many parts of a budget, of `parts` in all. For a collector that holds nothing
+    /// yet.
+    pub fn set_budget(&mut self, budget: &Arc<Budget>, parts: usize) {
+        self.levels.iter_mut().for_each(|level| level.matcher.set_budget(budget, parts));
     }
 
     /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].

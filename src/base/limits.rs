@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Events that one key of one rule may hold open, as partial matches or in a window. The oldest go first.
     pub runs_per_key: usize,
-    /// Keys of a shard whose state is held ready for events; of more, those that no event comes for are packed.
+    /// Keys of a shard, of all rules, whose state is held ready for events; of more, those that no event comes for are
+    /// packed.
     pub live_keys: usize,
+    /// Bytes that the keys of all rules and events held back may take together; the least valuable go first. `None` is
+    /// no cap: the library does not know the machine.
+    pub memory: Option<usize>,
     /// Alternatives that one completion may try before it gives up and reports the best found.
     pub search_steps: usize,
     /// Alerts that one completion of a `pick all` rule may give.
@@ -38,6 +42,7 @@ impl Default for Limits {
         Self {
             runs_per_key: 100_000,
             live_keys: 1 << 17,
+            memory: None,
             search_steps: 1_000_000,
             matches_per_completion: 10_000,
             open_alerts_per_key: 1000,

@@ -1,6 +1,7 @@
 //! Words everyone uses: ids, time, values, limits. Imports nothing of ours.
 
 pub mod attack;
+pub mod budget;
 pub mod calendar;
 pub mod function;
 pub mod id;
@@ -10,6 +11,7 @@ pub mod value;
 pub mod visible;
 pub mod wildcard;
 
+pub use budget::{Account, Budget};
 pub use calendar::Zone;
 pub use id::{FieldId, RuleId, StepId};
 pub use limits::Limits;

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::block;
 use super::time::{Duration, Timestamp};
 
 /// An owned value.
@@ -77,6 +78,19 @@ impl Value {
             Self::Object(v) => ValueRef::Object(v),
             Self::Time(v) => ValueRef::Time(*v),
             Self::Duration(v) => ValueRef::Duration(*v),
+        }
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        match self {
+            Self::Str(text) => block(text.len()),
+            Self::List(items) => block(size_of_val::<[Self]>(items)) + items.iter().map(Self::heap).sum::<usize>(),
+            Self::Object(fields) => {
+                let each = fields.iter().map(|(name, value)| block(name.len()) + value.heap());
+                block(size_of_val::<[(Box<str>, Self)]>(fields)) + each.sum::<usize>()
+            }
+            _ => 0,
         }
     }
 

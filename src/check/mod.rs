@@ -54,6 +54,9 @@ pub fn check(files: &[(SourceId, File)], sources: &SourceMap, limits: &Limits) -
     check_recovered(files, sources, limits, &[])
 }
 
+/// A rule with so many times more steps than it may have is judged for that alone.
+const FAR_TOO_MANY: usize = 8;
+
 /// What can be said of names that a broken text may have declared: nothing.
 const NEEDS_ALL_NAMES: [Code; 8] = [
     codes::UNKNOWN_RULE,
@@ -235,6 +238,11 @@ impl<'a> Checker<'a> {
                 )
                 .help("say what to look for: `match { a: login then b: logout } within 10m`"),
             );
+            return;
+        }
+        // What looks at pairs of steps would take as long as whoever wrote so many of them likes.
+        if model.steps.len() > FAR_TOO_MANY * self.limits.max_steps {
+            self.parts(&model);
             return;
         }
         self.step_names(&model);

@@ -17,6 +17,7 @@ mod fmt;
 mod generate;
 mod graph;
 mod import;
+mod machine;
 mod number;
 mod paths;
 mod rules;

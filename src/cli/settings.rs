@@ -1,7 +1,9 @@
 //! The configuration file as the commands see it: found, read, and its paths made relative to where it lies.
 #![expect(clippy::disallowed_methods, reason = "the configuration file is read here")]
 
+use std::collections::hash_map::RandomState;
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +34,18 @@ pub struct Settings {
     pipelines: Pipelines,
     /// Where it lies: its paths are relative to this directory.
     directory: PathBuf,
+    key_seed: KeySeed,
+}
+
+/// What nobody outside knows, the same for all that is compiled in this process.
+#[derive(Debug)]
+struct KeySeed(u64);
+
+impl Default for KeySeed {
+    fn default() -> Self {
+        // The standard library takes its keys from the system.
+        Self(RandomState::new().build_hasher().finish())
+    }
 }
 
 impl Settings {
@@ -96,6 +110,7 @@ impl Settings {
                 complete: self.import.eql_complete,
             },
             pipelines: self.pipelines.clone(),
+            key_seed: self.key_seed.0,
             ..CompileOptions::default()
         }
     }

@@ -22,6 +22,7 @@ use crate::syntax::spelling::nearest;
 
 pub use choice::{Choice, OutputFormat};
 pub use inputs::{Input, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path};
+use literal::bytes;
 pub use literal::{duration, timestamp};
 pub use outputs::{NetOptions, Output, Spool, Target, Text, open};
 
@@ -123,6 +124,7 @@ struct WrittenLimits {
     open_alerts_per_key: Option<usize>,
     repeats_per_alert: Option<u64>,
     live_keys: Option<usize>,
+    memory: Option<Size>,
     search_steps: Option<usize>,
     matches_per_completion: Option<usize>,
     max_line: Option<usize>,
@@ -132,6 +134,14 @@ struct WrittenLimits {
     max_count: Option<u64>,
     max_regex_len: Option<usize>,
     max_regex_size: Option<usize>,
+}
+
+/// A number of bytes, with or without a unit.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Number(u64),
+    Text(String),
 }
 
 /// `rules: a` is `rules: [a]`.
@@ -270,7 +280,28 @@ impl Reader<'_> {
             max_rule_depth
         );
         take!(max_steps, max_count, max_regex_len, max_regex_size);
+        limits.memory = w.memory.as_ref().and_then(|size| self.memory(size));
         limits
+    }
+
+    /// `none` is no cap, which is not the same as nothing said.
+    fn memory(&mut self, size: &Size) -> Option<usize> {
+        let size = match size {
+            Size::Text(text) if text == "none" => return Some(usize::MAX),
+            Size::Text(text) => bytes(text),
+            Size::Number(n) => Ok(*n),
+        };
+        match size {
+            Ok(0) => {
+                self.wrong(&["limits", "memory"], "a limit of 0 lets nothing through", "write `512MiB`, or `none`");
+                None
+            }
+            Ok(n) => Some(usize::try_from(n).unwrap_or(usize::MAX)),
+            Err(problem) => {
+                self.wrong(&["limits", "memory"], &problem, "`none` is no cap");
+                None
+            }
+        }
     }
 
     fn wrong(&mut self, key: &[&str], message: &str, help: &str) {

@@ -138,6 +138,18 @@ pub struct Batch {
     pub rejects: Vec<RejectedLine>,
 }
 
+impl Batch {
+    /// Bytes that it takes, about.
+    pub fn bytes(&self) -> usize {
+        self.block.text().len()
+            + self.arena.text.len()
+            + self.slots.len() * size_of::<Slot>()
+            + self.records.len() * size_of::<Record>()
+            + self.hits.len() * (size_of::<Hit>() + size_of::<u32>())
+            + self.keys.len()
+    }
+}
+
 impl Default for Batch {
     fn default() -> Self {
         Self {

@@ -18,7 +18,7 @@ use crate::plan::Ruleset;
 use crate::plan::classify;
 use crate::plan::eval::unary;
 use crate::plan::event::Seq;
-use crate::plan::key::{self, KeySpec, NoKey};
+use crate::plan::key::{KeySpec, NoKey};
 
 /// Keys that one event may have for one rule by `each(…)`.
 pub const KEYS_PER_EVENT: usize = 1000;
@@ -415,7 +415,7 @@ impl Found<'_> {
         let taken = self.rules.keyspecs[spec.index()].encode_each(&context, KEYS_PER_EVENT, |bytes| {
             let key_start = keys.len() as u32;
             keys.extend_from_slice(bytes);
-            let hash = key::hash(bytes);
+            let hash = self.rules.hash_key(bytes);
             hits.push(Hit { record, rule, roles, hash, key_start, key_end: keys.len() as u32 });
         });
         match taken {
@@ -439,14 +439,14 @@ impl Found<'_> {
                     self.keys.truncate(start);
                     Err(why)
                 }
-                Ok(()) => Ok((start as u32, self.keys.len() as u32, key::hash(&self.keys[start..]))),
+                Ok(()) => Ok((start as u32, self.keys.len() as u32, self.rules.hash_key(&self.keys[start..]))),
             };
             self.scratch.memo[spec.index()] = (self.scratch.event, outcome);
         }
         match self.scratch.memo[spec.index()].1 {
             // A rule without a key lives whole in one shard; which one is spread by rule.
             Ok((key_start, key_end, _)) if key_start == key_end => {
-                let hash = key::hash(&rule.0.to_le_bytes());
+                let hash = self.rules.hash_rule(rule);
                 self.hits.push(Hit { record, rule, roles, hash, key_start, key_end });
             }
             Ok((key_start, key_end, hash)) => {

@@ -17,7 +17,7 @@ use super::worker::{Closer, Worker};
 use crate::alert::Alert;
 use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
-use crate::base::{Duration, Timestamp};
+use crate::base::{Budget, Duration, Timestamp};
 use crate::decode::batch::BatchStats;
 use crate::decode::decoder::Decoder;
 use crate::matcher::shard::Matcher;
@@ -166,6 +166,11 @@ impl<'a> Driver<'a> {
         let shard = |at| Shard::new(rules, session, (at, config.threads), clock);
         let mut shards: Vec<Shard> = (0..config.threads).map(shard).collect();
         let mut sequencer = Sequencer::new(session.order());
+        let budget = Budget::new(session.limits.memory);
+        let parts = config.threads + rules.levels as usize;
+        shards.iter_mut().for_each(|shard| shard.matcher_mut().set_budget(&budget, parts));
+        collector.set_budget(&budget, parts);
+        sequencer.set_budget(&budget);
         let (mut totals, mut no_key) = (BatchStats::default(), vec![0; rules.rules.len()]);
         let mut places = vec![Place::default(); session.sources];
         if let Some(saved) = saved {

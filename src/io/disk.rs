@@ -71,13 +71,18 @@ impl Disk {
         self.before(call, path).map_err(|fault| fault.error)
     }
 
-    /// Makes a directory and those above it, unless they are there.
+    /// Makes a directory and those above it, unless they are there. What is made is for its owner alone: events stand in
+    /// it. One that is there stays as it is.
     ///
     /// # Errors
     /// As the system says.
     pub fn create_dir(&self, path: &Path) -> io::Result<()> {
         self.check(Call::Create, path)?;
-        fs::create_dir_all(path)
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
     }
 
     /// Makes a file that must not be there.

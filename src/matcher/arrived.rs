@@ -1,6 +1,6 @@
 //! What goes into the matcher and what comes out: an event with its roles, and a match with its bound events.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -76,10 +76,13 @@ impl Arrived<'_> {
 
     /// A copy that keeps what the rule reads.
     pub fn store(&self, env: &RuleEnv<'_>, stats: &[Value]) -> Arc<StoredEvent> {
-        match (self.copies, env.rule.hints.kept_as) {
+        let stored = match (self.copies, env.rule.hints.kept_as) {
             (Some(copies), Some(kept_as)) => copies.get(kept_as, || self.copy(env, &[])),
             _ => Arc::new(self.copy(env, stats)),
-        }
+        };
+        // In full for each rule that shares it: the sum must not be too low when the others let go of it.
+        env.note(|| stored.bytes());
+        stored
     }
 
     fn copy(&self, env: &RuleEnv<'_>, stats: &[Value]) -> StoredEvent {
@@ -106,9 +109,19 @@ pub struct RuleEnv<'a> {
     pub limits: &'a Limits,
     /// The key of the state, decoded, where expressions read it; empty otherwise.
     pub key: &'a [Value],
+    /// Adds up the bytes of what comes to the state, if somebody wants to know.
+    pub added: Option<&'a Cell<usize>>,
 }
 
 impl<'a> RuleEnv<'a> {
+    /// So many bytes come to the state.
+    #[inline]
+    pub fn note(&self, bytes: impl FnOnce() -> usize) {
+        if let Some(added) = self.added {
+            added.set(added.get() + bytes());
+        }
+    }
+
     /// A context for conditions on bound events.
     pub fn context<'c, E: EventView>(
         &self,

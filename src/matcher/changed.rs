@@ -1,5 +1,7 @@
 //! Which keys of a table have changed since they were last saved, so that a checkpoint writes no others.
 
+use crate::base::budget::block;
+
 /// The marks of one table, by slot.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
@@ -10,6 +12,8 @@ pub(super) struct Changed {
     is_saved: Bits,
     /// Keys that are saved and hold nothing any more.
     gone: Vec<Box<[u8]>>,
+    /// Bytes of those.
+    gone_bytes: usize,
 }
 
 /// One bit a slot.
@@ -32,6 +36,12 @@ impl Bits {
 }
 
 impl Changed {
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let bits = self.is_touched.0.capacity() + self.is_saved.0.capacity();
+        self.touched.capacity() * size_of::<u32>() + bits * size_of::<u64>() + self.gone_bytes
+    }
+
     /// Something came for a slot.
     #[inline]
     pub(super) fn touch(&mut self, at: u32) {
@@ -46,6 +56,7 @@ impl Changed {
         if self.is_saved.get(at) {
             self.is_saved.set(at, false);
             self.gone.push(key.into());
+            self.gone_bytes += size_of::<Box<[u8]>>() + block(key.len());
         }
     }
 
@@ -54,6 +65,7 @@ impl Changed {
         for at in &self.touched {
             self.is_touched.set(*at, false);
         }
+        self.gone_bytes = 0;
         (std::mem::take(&mut self.gone), std::mem::take(&mut self.touched))
     }
 

@@ -26,6 +26,12 @@ impl<T> Chunks<T> {
         }
     }
 
+    /// Bytes that it takes, without what entries hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|chunk| chunk.capacity() * size_of::<T>()).sum::<usize>()
+            + self.0.capacity() * size_of::<Vec<T>>()
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::tally::Tally;
+use crate::base::budget::block;
 use crate::base::{Duration, Timestamp, Value};
 use crate::plan::eval::{Ctx, passes};
 use crate::plan::event::{StoredEvent, StoredView};
@@ -66,9 +67,34 @@ impl Counter {
         self.events.is_empty() && !self.open
     }
 
+    /// Time of the oldest event.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.events.front().map(|event| event.ts)
+    }
+
     /// Events held.
     pub fn len(&self) -> usize {
         self.events.len()
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        let events = self.events.iter().map(|event| event.bytes()).sum::<usize>();
+        let tuples = self.tuples.keys().map(|tuple| block(tuple.len())).sum::<usize>();
+        let more = self.more.as_ref().map_or(0, |more| {
+            let tallies = more.tallies.iter().map(|tally| size_of::<Tally>() + tally.heap()).sum::<usize>();
+            block(size_of::<More>()) + tallies + block(more.places.capacity() * size_of::<u64>())
+        });
+        block(self.events.capacity() * size_of::<usize>())
+            + events
+            + block(self.tuples.allocation_size())
+            + tuples
+            + more
+    }
+
+    /// Whether an alert of it is open.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// When the window will be empty.

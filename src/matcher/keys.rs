@@ -6,20 +6,21 @@
 //! ```
 //! A table with many keys holds most of them for long without an event. Those are packed: the same bytes that a state
 //! file has, a few dozen in one allocation, against some hundred in several. An event or a deadline for a packed key
-//! unpacks it; once more than a fixed number of keys is live, those that no event has come for go, oldest first.
+//! unpacks it. Which keys are packed, and which go when memory is short, is decided over all rules of a shard, by what
+//! the ledger says.
 //! Packing is invisible: a key that was packed gives the same matches as one that was not.
-
-use std::collections::VecDeque;
 
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::changed::Changed;
 use super::chunks::Chunks;
+use super::ledger::{Entry, Ledger, Weight, Worth};
 use super::past::Past;
 use super::saved::{Change, Changes, write_state};
 use super::state::RunState;
 use crate::base::Timestamp;
+use crate::base::budget::block;
 use crate::plan::key;
 
 /// Partial matches and events up to which a state is packed; one with more would cost too much to unpack.
@@ -28,9 +29,6 @@ const SMALL: usize = 4;
 /// Zeros at the end of a packed state that are left out at most: a state with one event ends with as many things that it
 /// has not.
 const ZEROS: usize = 16;
-
-/// Live keys that one call looks at for packing.
-const LOOKS: usize = 4;
 
 /// A key with its state, ready for events.
 #[derive(Clone, Debug)]
@@ -43,13 +41,34 @@ pub struct Live {
     pub past: Option<Box<Past>>,
     /// Something came for it since it was last looked at for packing.
     used: bool,
+    /// It is among the ledger's live keys.
+    listed: bool,
+    weight: Weight,
+    worth: Worth,
+}
+
+impl Live {
+    fn new(key: SmallVec<[u8; 24]>, run: RunState, entry: Entry) -> Self {
+        let weight = Weight::unknown(entry.bytes);
+        Self { key, run, past: None, used: true, listed: false, weight, worth: entry.worth }
+    }
+
+    fn bytes(&self) -> usize {
+        let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
+        let past = self.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
+        block(size_of::<Self>()) + key + self.run.heap() + past
+    }
+
+    fn entry(&self) -> Entry {
+        Entry { bytes: self.weight.bytes(), worth: self.worth }
+    }
 }
 
 /// What a slot holds.
 #[derive(Clone, Debug)]
 enum Body {
-    /// How much it holds, the length of the key, the key, its [`RunState`] without the zeros at its end; nothing at all in
-    /// a free slot.
+    /// Its worth, how much it holds, the length of the key, the key, its [`RunState`] without the zeros at its end;
+    /// nothing at all in a free slot.
     Packed(Box<[u8]>),
     Live(Box<Live>),
 }
@@ -68,13 +87,10 @@ const _: () = assert!(size_of::<Slot>() <= 24);
 /// All keys of one rule in one shard.
 #[derive(Debug)]
 pub struct KeyTable {
+    seed: u64,
     index: HashTable<u32>,
     slots: Chunks<Slot>,
     free: Vec<u32>,
-    /// Live slots, roughly in the order in which they came alive; some have been freed since.
-    live: VecDeque<u32>,
-    /// Live slots up to which nothing is packed.
-    room: usize,
     /// Where the search for slots that are over goes on.
     swept: usize,
     /// Bytes of the state that is being packed.
@@ -87,13 +103,14 @@ pub struct KeyTable {
 pub type Held = (Box<[u8]>, RunState, Option<Box<Past>>);
 
 /// The hash by which a key is found. A rule without a key has one, which is not spread over shards by its bytes.
-fn hash_of(key: &[u8]) -> u64 {
-    if key.is_empty() { 0 } else { key::hash(key) }
+fn hash_of(key: &[u8], seed: u64) -> u64 {
+    if key.is_empty() { 0 } else { key::seeded_hash(key, seed) }
 }
 
 fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
     let mut bytes = std::mem::take(scratch);
     bytes.clear();
+    bytes.push(live.worth.to_byte());
     bytes.push(u8::try_from(live.run.len()).unwrap_or(u8::MAX));
     bytes = postcard::to_extend(&(live.key.len() as u32), bytes).expect("memory takes any bytes");
     bytes.extend_from_slice(&live.key);
@@ -105,12 +122,12 @@ fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
     scratch.as_slice().into()
 }
 
-/// The parts of packed bytes: how much is held, the key, the state.
-fn parts(packed: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (held, rest) = packed.split_first()?;
+/// The parts of packed bytes: the worth and how much is held, the key, the state.
+fn parts(packed: &[u8]) -> Option<([u8; 2], &[u8], &[u8])> {
+    let (head, rest) = packed.split_first_chunk::<2>()?;
     let (length, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
     let (key, run) = rest.split_at_checked(length as usize)?;
-    Some((*held, key, run))
+    Some((*head, key, run))
 }
 
 fn unpack(packed: &[u8]) -> Option<Live> {
@@ -118,10 +135,22 @@ fn unpack(packed: &[u8]) -> Option<Live> {
     let mut bytes: SmallVec<[u8; 256]> = run.into();
     bytes.extend_from_slice(&[0; ZEROS]);
     let run = postcard::from_bytes(&bytes).expect("these bytes were packed here");
-    Some(Live { key: key.into(), run, past: None, used: true })
+    Some(Live::new(key.into(), run, packed_entry(packed)))
+}
+
+/// What packed bytes are in the ledger with.
+fn packed_entry(packed: &[u8]) -> Entry {
+    Entry { bytes: block(packed.len()), worth: Worth::from_byte(packed.first().copied().unwrap_or(0)) }
 }
 
 impl Slot {
+    fn entry(&self) -> Entry {
+        match &self.body {
+            Body::Packed(bytes) => packed_entry(bytes),
+            Body::Live(live) => live.entry(),
+        }
+    }
+
     fn is_free(&self) -> bool {
         matches!(&self.body, Body::Packed(bytes) if bytes.is_empty())
     }
@@ -135,21 +164,20 @@ impl Slot {
 
     fn held(&self) -> usize {
         match &self.body {
-            Body::Packed(bytes) => bytes.first().map_or(0, |held| usize::from(*held)),
+            Body::Packed(bytes) => bytes.get(1).map_or(0, |held| usize::from(*held)),
             Body::Live(live) => live.run.len(),
         }
     }
 }
 
 impl KeyTable {
-    /// A table without keys, of which at most `room` stay live when more come.
-    pub fn new(room: usize) -> Self {
+    /// A table without keys; `seed` is that of [`crate::plan::Ruleset::hash_key`].
+    pub fn new(seed: u64) -> Self {
         Self {
+            seed,
             index: HashTable::new(),
             slots: Chunks::new(),
             free: Vec::new(),
-            live: VecDeque::new(),
-            room,
             swept: 0,
             scratch: Vec::new(),
             changed: None,
@@ -163,13 +191,13 @@ impl KeyTable {
         self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied()
     }
 
-    /// The slot of a key, made if there is none. `hash` is the [`key::hash`] of the key.
+    /// The slot of a key, made if there is none. `hash` is the [`key::seeded_hash`] of the key.
     #[inline]
     pub fn find_or_insert(&mut self, key: &[u8], hash: u64, run: impl FnOnce() -> RunState) -> u32 {
         if let Some(at) = self.find(key, hash) {
             return at;
         }
-        let live = Box::new(Live { key: key.into(), run: run(), past: None, used: true });
+        let live = Box::new(Live::new(key.into(), run(), Entry::default()));
         let slot = Slot { body: Body::Live(live), armed: Timestamp::MAX };
         let at = match self.free.pop() {
             Some(at) => {
@@ -181,13 +209,12 @@ impl KeyTable {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.live.push_back(at);
         if let Some(changed) = &mut self.changed {
             changed.touch(at);
         }
-        let slots = &self.slots;
+        let (slots, seed) = (&self.slots, self.seed);
         let hash = if key.is_empty() { 0 } else { hash };
-        self.index.insert_unique(hash, at, |at| hash_of(slots[*at as usize].key()));
+        self.index.insert_unique(hash, at, |at| hash_of(slots[*at as usize].key(), seed));
         at
     }
 
@@ -224,7 +251,6 @@ impl KeyTable {
             let mut live = unpack(bytes)?;
             ready(&mut live.run);
             slot.body = Body::Live(Box::new(live));
-            self.live.push_back(at);
         }
         match &mut slot.body {
             Body::Live(live) => {
@@ -239,9 +265,10 @@ impl KeyTable {
     }
 
     /// Frees a slot.
-    pub fn remove(&mut self, at: u32) {
+    pub(super) fn remove(&mut self, at: u32, ledger: &mut Ledger) {
         let Some(slot) = self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()) else { return };
-        let hash = hash_of(slot.key());
+        ledger.change(slot.entry(), Entry::default());
+        let hash = hash_of(slot.key(), self.seed);
         if let Some(changed) = &mut self.changed {
             changed.remove(at, slot.key());
         }
@@ -252,28 +279,65 @@ impl KeyTable {
         self.free.push(at);
     }
 
-    /// Packs keys if more are live than there is room for. Call it when a slot was used; `keep` is not packed.
+    /// A live slot of `rule` has changed, and `added` bytes may have come to it: it is among the live keys, and in the
+    /// ledger with what it takes now.
     #[inline]
-    pub fn cool(&mut self, keep: u32) {
-        if self.live.len() > self.room {
-            self.pack_some(keep);
+    pub(super) fn weigh(&mut self, rule: u32, at: u32, added: usize, ledger: &mut Ledger) {
+        let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return };
+        if !live.listed {
+            live.listed = true;
+            ledger.live.push_back((rule, at));
         }
+        if !ledger.is_capped() {
+            return;
+        }
+        let was = live.entry();
+        let mut weight = live.weight;
+        weight.update(added, live.run.len(), || live.bytes());
+        let is = ledger.entry(weight.bytes(), Worth::of(&live.run, live.past.is_some()));
+        (live.weight, live.worth) = (weight, is.worth);
+        ledger.change(was, is);
     }
 
-    fn pack_some(&mut self, keep: u32) {
-        for _ in 0..LOOKS {
-            if self.live.len() <= self.room {
-                return;
-            }
-            let Some(at) = self.live.pop_front() else { return };
-            let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { continue };
-            if at == keep || std::mem::take(&mut live.used) || live.past.is_some() || live.run.len() > SMALL {
-                self.live.push_back(at);
-            } else {
-                let packed = pack(live, &mut self.scratch);
-                self.slots[at as usize].body = Body::Packed(packed);
-            }
+    /// Packs a live slot, unless something has come for it since this was asked last, or it holds too much. `false` if
+    /// it stays live.
+    pub(super) fn pack(&mut self, at: u32, ledger: &mut Ledger) -> bool {
+        let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return true };
+        if std::mem::take(&mut live.used) || live.past.is_some() || live.run.len() > SMALL {
+            return false;
         }
+        let was = live.entry();
+        let packed = pack(live, &mut self.scratch);
+        ledger.change(was, packed_entry(&packed));
+        self.slots[at as usize].body = Body::Packed(packed);
+        true
+    }
+
+    /// Places for slots, free ones too.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether a slot is in use and worth no more than this.
+    pub(super) fn may_go(&self, at: u32, most: Worth) -> bool {
+        self.slots.get(at as usize).is_some_and(|slot| !slot.is_free() && slot.entry().worth <= most)
+    }
+
+    /// What a slot is in the ledger with.
+    pub(super) fn entry(&self, at: u32) -> Entry {
+        self.slots.get(at as usize).map_or(Entry::default(), Slot::entry)
+    }
+
+    /// Whether a slot is armed for just this time.
+    pub(super) fn is_armed_for(&self, at: u32, time: Timestamp) -> bool {
+        self.slots.get(at as usize).is_some_and(|slot| slot.armed == time)
+    }
+
+    /// Bytes of everything but what slots hold.
+    pub(super) fn frame(&self) -> usize {
+        let changed = self.changed.as_ref().map_or(0, |changed| changed.bytes());
+        let free = self.free.capacity() * size_of::<u32>();
+        self.index.allocation_size() + self.slots.bytes() + free + self.scratch.capacity() + changed
     }
 
     /// From now on remembers which keys change; those that are there have.
@@ -311,6 +375,16 @@ impl KeyTable {
             self.scratch = state;
         }
         self.changed = Some(changed);
+    }
+
+    /// Time of the oldest event that a slot holds, or something near it: what an event for it looks at first.
+    #[inline]
+    pub fn oldest(&self, at: u32) -> i64 {
+        match self.slots.get(at as usize).map(|slot| &slot.body) {
+            Some(Body::Live(live)) => live.run.oldest(),
+            Some(Body::Packed(bytes)) => bytes.first().map_or(0, |worth| i64::from(*worth)),
+            None => 0,
+        }
     }
 
     /// Partial matches and events that a slot holds.
@@ -371,30 +445,45 @@ impl KeyTable {
 mod tests {
     use super::super::latest_run::LatestRun;
     use super::*;
+    use crate::base::{Account, Budget};
 
     fn key(n: u32) -> Vec<u8> {
         format!("key {n}").into_bytes()
     }
 
-    fn table_of(keys: u32, room: usize) -> KeyTable {
-        let mut table = KeyTable::new(room);
+    fn ledger() -> Ledger {
+        Ledger::new(Account::new(&Budget::new(Some(1 << 30)), 1))
+    }
+
+    fn table_of(keys: u32, ledger: &mut Ledger) -> KeyTable {
+        let mut table = KeyTable::new(0);
         for n in 0..keys {
             let at =
                 table.find_or_insert(&key(n), key::hash(&key(n)), || RunState::LatestRun(Box::<LatestRun>::default()));
             *table.armed(at).expect("just made") = Timestamp(i64::from(n));
-            table.cool(at);
+            table.weigh(0, at, 0, ledger);
         }
         table
     }
 
-    fn packed(table: &KeyTable) -> usize {
-        table.slots.iter().filter(|slot| matches!(slot.body, Body::Packed(_)) && !slot.is_free()).count()
+    /// Packs every second one; the first time that it is asked for, something has just come for it.
+    fn pack_half(table: &mut KeyTable, ledger: &mut Ledger) {
+        for at in (0..table.slots.len() as u32).step_by(2) {
+            assert!(!table.pack(at, ledger) && table.pack(at, ledger));
+        }
+    }
+
+    fn in_slots(table: &KeyTable) -> usize {
+        table.slots.iter().filter(|slot| !slot.is_free()).map(|slot| slot.entry().bytes).sum()
     }
 
     #[test]
-    fn keys_beyond_the_room_are_packed_and_come_back() {
-        let mut table = table_of(1000, 10);
-        assert!((970..=990).contains(&packed(&table)), "{}", packed(&table));
+    fn packed_keys_come_back_as_they_were() {
+        let mut ledger = ledger();
+        let mut table = table_of(1000, &mut ledger);
+        let live = ledger.slots();
+        pack_half(&mut table, &mut ledger);
+        assert!(ledger.slots() < live * 2 / 3, "{} of {live}", ledger.slots());
         assert_eq!((table.len(), table.keys().len(), table.sorted().len()), (1000, 1000, 1000));
         for n in 0..1000 {
             let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
@@ -402,28 +491,37 @@ mod tests {
             let live = table.live(at, |_| {}).expect("it is in use");
             assert_eq!(live.key.as_slice(), key(n));
             assert!(matches!(live.run, RunState::LatestRun(_)));
-            table.cool(at);
+            table.weigh(0, at, 0, &mut ledger);
         }
-        assert!(packed(&table) > 900);
+        assert_eq!(ledger.slots(), live);
     }
 
     #[test]
     fn freed_slots_are_used_again() {
-        let mut table = table_of(100, 10);
-        for n in (0..100).step_by(2) {
+        let mut ledger = ledger();
+        let mut table = table_of(100, &mut ledger);
+        pack_half(&mut table, &mut ledger);
+        for n in (0..100).step_by(3) {
             let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
-            table.remove(at);
-            table.remove(at);
+            table.remove(at, &mut ledger);
+            table.remove(at, &mut ledger);
             assert_eq!(table.armed(at), None);
             assert!(table.live(at, |_| {}).is_none());
         }
-        assert_eq!((table.len(), table.slots.len()), (50, 100));
-        for n in 100..150 {
-            table.find_or_insert(&key(n), key::hash(&key(n)), RunState::default);
+        assert_eq!((table.len(), table.slots.len()), (66, 100));
+        assert_eq!(ledger.slots(), in_slots(&table));
+        for n in 100..134 {
+            let at = table.find_or_insert(&key(n), key::hash(&key(n)), RunState::default);
+            table.weigh(0, at, 0, &mut ledger);
         }
         assert_eq!((table.len(), table.slots.len()), (100, 100));
-        assert!(table.find(&key(2), key::hash(&key(2))).is_none());
-        assert!(table.find(&key(149), key::hash(&key(149))).is_some());
+        assert!(table.find(&key(3), key::hash(&key(3))).is_none());
+        assert!(table.find(&key(133), key::hash(&key(133))).is_some());
+        assert_eq!(ledger.slots(), in_slots(&table));
+        for at in 0..100 {
+            table.remove(at, &mut ledger);
+        }
+        assert_eq!((table.len(), ledger.slots()), (0, 0));
     }
 
     #[test]
@@ -431,7 +529,7 @@ mod tests {
         let mut table = KeyTable::new(0);
         let at = table.find_or_insert(&[], 77, RunState::default);
         assert_eq!(table.find(&[], 78), Some(at));
-        table.remove(at);
+        table.remove(at, &mut ledger());
         assert!(table.is_empty());
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use crate::base::budget::block;
 use crate::base::{StepId, Timestamp, Value};
 use crate::plan::event::StoredEvent;
 use crate::plan::ruleset::{Element, ElementKind};
@@ -53,6 +54,24 @@ impl LatestRun {
     /// Partial matches and events held.
     pub fn len(&self) -> usize {
         self.states.iter().filter(|s| s.is_some()).count() + self.first.len() + usize::from(self.pending.is_some())
+    }
+
+    /// Bytes that it takes beside itself. What two partial matches share is counted twice.
+    pub fn heap(&self) -> usize {
+        let list = |bound: &Bound| {
+            let spilled = if bound.spilled() { block(bound.capacity() * size_of::<usize>()) } else { 0 };
+            spilled + bound.iter().map(|event| event.bytes()).sum::<usize>()
+        };
+        let spilled =
+            if self.states.spilled() { block(self.states.capacity() * size_of::<Option<Bound>>()) } else { 0 };
+        let bound = self.states.iter().flatten().chain(&self.pending).map(list).sum::<usize>();
+        let first = self.first.iter().map(|event| event.bytes()).sum::<usize>();
+        spilled + bound + block(self.first.capacity() * size_of::<usize>()) + first
+    }
+
+    /// Whether a match waits for its absences.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Whether an absence is undecided.

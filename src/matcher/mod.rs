@@ -13,6 +13,7 @@ pub mod counter;
 pub mod enumerate;
 pub mod keys;
 pub mod latest_run;
+mod ledger;
 pub mod past;
 pub mod pending;
 pub mod runs;

@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, RuleEnv};
 use super::statistic::Sample;
+use crate::base::budget::block;
 use crate::base::function::Statistic;
 use crate::base::{Duration, Timestamp, Value};
 use crate::plan::eval::{eval, passes, unary};
 use crate::plan::expr::Expr;
 use crate::plan::key::{encode_scalar, encode_tuple};
 use crate::plan::ruleset::{Lookback, RoleKind, Stat, StatWindow};
+
+/// Bytes of a key in a table, about.
+const KEY: usize = 64;
 
 /// The past of one key of one rule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -91,12 +95,16 @@ impl Past {
                 &mut self.stats[at]
             } else {
                 let Some(key) = own_key(env, stat, event) else { continue };
-                let new = || Keyed { sample: Sample::new(stat), newest: event.ts };
+                let new = || {
+                    env.note(|| size_of::<Keyed>() + KEY);
+                    Keyed { sample: Sample::new(stat), newest: event.ts }
+                };
                 let keyed = self.keyed.entry((at as u32, key)).or_insert_with(new);
                 keyed.newest = event.ts;
                 &mut keyed.sample
             };
             let value = value_of(env, stat, event);
+            env.note(|| size_of::<(Timestamp, Value)>() + value.heap());
             if let Some(ts) = sample.add(stat, event.ts, value, limit, dropped) {
                 let lacks_until = match stat.window {
                     StatWindow::Time(d) => ts + d,
@@ -167,6 +175,7 @@ impl Past {
                 let sides = def.equalities.iter().flatten().map(|(theirs, _)| theirs);
                 let Some(key) = tuple(env, sides, event) else { continue };
                 let seen = &mut self.guards[guard.index()];
+                env.note(|| KEY + key.len());
                 seen.times.insert(key.into(), event.ts);
                 if seen.times.len() > seen.sweep_at.max(16) {
                     let since = event.ts - length(lookback);
@@ -175,6 +184,22 @@ impl Past {
                 }
             }
         }
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        let stats = self.stats.iter().map(Sample::heap).sum::<usize>();
+        let keyed = self.keyed.iter().map(|((_, key), keyed)| block(key.len()) + keyed.sample.heap()).sum::<usize>();
+        let guards = self.guards.iter().map(|seen| {
+            let keys = seen.times.keys().map(|key| block(key.len())).sum::<usize>();
+            block(seen.times.allocation_size()) + keys
+        });
+        block(self.stats.capacity() * size_of::<Sample>())
+            + stats
+            + block(self.keyed.allocation_size())
+            + keyed
+            + block(self.guards.capacity() * size_of::<Seen>())
+            + guards.sum::<usize>()
     }
 
     /// When nothing of it matters any more; `None` is never.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use crate::base::budget::block;
 use crate::base::id::GuardId;
 use crate::base::{Duration, StepId, Timestamp, Value, ValueRef};
 use crate::plan::eval::{Ctx, as_time, eval, passes};
@@ -116,6 +117,27 @@ impl Pending {
     /// How many matches are pending, and events held beside them.
     pub fn len(&self) -> usize {
         self.steps.iter().filter(|s| s.is_some()).count() + self.waiting.len() + self.seen.len()
+    }
+
+    /// Bytes that it takes beside itself. What two matches share is counted twice.
+    pub fn heap(&self) -> usize {
+        let list = |bound: &Bound| {
+            let spilled = if bound.spilled() { block(bound.capacity() * size_of::<usize>()) } else { 0 };
+            spilled + bound.iter().map(|event| event.bytes()).sum::<usize>()
+        };
+        let spilled = if self.steps.spilled() { block(self.steps.capacity() * size_of::<Option<Held>>()) } else { 0 };
+        let bound = self.steps.iter().flatten().map(|held| &held.bound).chain(self.waiting.iter().map(|w| &w.bound));
+        let seen = self.seen.iter().map(|(_, event)| event.bytes()).sum::<usize>();
+        spilled
+            + bound.map(list).sum::<usize>()
+            + block(self.waiting.capacity() * size_of::<Waiting>())
+            + block(self.seen.capacity() * size_of::<(u64, Arc<StoredEvent>)>())
+            + seen
+    }
+
+    /// Whether a match waits for its absences.
+    pub fn is_pending(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// When the match pending at a step is out of reach of the next step; `None` is never.

@@ -17,7 +17,7 @@ use crate::decode::view::LineView;
 use crate::plan::Ruleset;
 use crate::plan::eval::unary;
 use crate::plan::event::Seq;
-use crate::plan::key::{self, encode_scalar};
+use crate::plan::key::encode_scalar;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 
@@ -53,8 +53,8 @@ impl Schedule {
     }
 }
 
-pub(super) fn hash_of(rule: RuleId, key_bytes: &[u8]) -> u64 {
-    if key_bytes.is_empty() { key::hash(&rule.0.to_le_bytes()) } else { key::hash(key_bytes) }
+pub(super) fn hash_of(rules: &Ruleset, rule: RuleId, key_bytes: &[u8]) -> u64 {
+    if key_bytes.is_empty() { rules.hash_rule(rule) } else { rules.hash_key(key_bytes) }
 }
 
 impl Matcher {
@@ -123,7 +123,7 @@ impl Matcher {
                 if !values.iter().all(|value| encode_scalar(value.as_ref(), &mut bytes)) {
                     continue;
                 }
-                let hash = hash_of(rule.id, &bytes);
+                let hash = hash_of(rules, rule.id, &bytes);
                 if !schedule.mine(hash) || schedule.expected[rule.id.index()].contains_key(&*bytes) {
                     continue;
                 }
@@ -190,7 +190,7 @@ impl Matcher {
                 let event = Arrived { view, ts: time, seq, roles, raw: None, origins: &[], copies: None };
                 let keys: Vec<(Box<[u8]>, u64)> = match &rule.expect {
                     Some(_) => schedule.expected[id.index()].iter().map(|(k, h)| (k.clone(), *h)).collect(),
-                    None if rule.components.is_empty() => vec![(Box::default(), hash_of(id, &[]))],
+                    None if rule.components.is_empty() => vec![(Box::default(), hash_of(&rules, id, &[]))],
                     None => self.keys_of(id),
                 };
                 for (key, hash) in keys {

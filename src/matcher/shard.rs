@@ -3,17 +3,19 @@
 //! Events before deadlines at the same time: a deadline is decided once the watermark has passed it, or when an event
 //! after it comes (language.md §3.3). Each key has one timer at most, at the next time that concerns it.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::keys::{KeyTable, Live};
+use super::ledger::Ledger;
 use super::past::{Past, narrow};
 use super::saved::{RuleHead, read_state};
 use super::schedule::{Schedule, hash_of};
 use super::state::RunState;
-use crate::base::{Limits, RuleId, Timestamp, Value};
+use crate::base::{Account, Budget, Limits, RuleId, Timestamp, Value};
 use crate::plan::eval::passes;
 use crate::plan::event::StoredView;
 use crate::plan::ruleset::{ElementKind, StrategyKind};
@@ -44,6 +46,9 @@ pub struct RuleCounters {
     pub limited: u64,
     /// Nanoseconds spent, extrapolated from samples; 0 without a clock.
     pub nanos: u64,
+    /// Keys dropped because memory was short. Saved apart: states of earlier releases do not have it.
+    #[serde(skip)]
+    pub dropped: u64,
 }
 
 impl RuleCounters {
@@ -54,6 +59,7 @@ impl RuleCounters {
         self.evicted += other.evicted;
         self.limited += other.limited;
         self.nanos += other.nanos;
+        self.dropped += other.dropped;
     }
 }
 
@@ -61,14 +67,23 @@ impl RuleCounters {
 /// slots in vain below a third of all.
 const LOOKS: usize = 4;
 
+/// Live keys that an event looks at for packing.
+const LOOKS_TO_PACK: usize = 4;
+
+/// Slots that an event looks at, at most, for keys that may go when memory is short.
+const LOOKS_TO_DROP: usize = 4096;
+
+/// Tables are measured once in so many events.
+const MEASURE: u32 = 1024;
+
 /// A timer's target: rule and slot. A timer that an earlier tenant of the slot had set rings in vain, unless the slot
 /// is armed for just that time.
 type Target = (u32, u32);
 
-/// Keys of one rule whose states do not all stay in the caches of a processor.
+/// Keys of one rule, or live ones of all, whose states do not all stay in the caches of a processor.
 const MANY_KEYS: usize = 1 << 13;
 
-/// Keys of one rule that stay live in any case, unless the limit over all rules is lower.
+/// Keys that stay live however short memory is, unless the limit is lower.
 const LEAST_LIVE_KEYS: usize = 1 << 10;
 
 /// The states of one shard.
@@ -79,6 +94,9 @@ pub struct Matcher {
     tables: Vec<KeyTable>,
     wheel: Wheel<Target>,
     counters: Vec<RuleCounters>,
+    ledger: Ledger,
+    /// Timers of keys that were dropped, since they were last cleared away.
+    stale: usize,
     scratch: Vec<Match>,
     clock: Option<fn() -> u64>,
     tick: u32,
@@ -93,10 +111,10 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher that holds nothing. `clock` gives nanoseconds for sampling the time that rules take.
     pub fn new(rules: Arc<Ruleset>, limits: Limits, clock: Option<fn() -> u64>) -> Self {
-        let with_state = rules.rules.iter().filter(|rule| rule.strategy != StrategyKind::Stateless).count();
-        let room = (limits.live_keys / with_state.max(1)).max(LEAST_LIVE_KEYS.min(limits.live_keys));
         Self {
-            tables: rules.rules.iter().map(|_| KeyTable::new(room)).collect(),
+            tables: rules.rules.iter().map(|_| KeyTable::new(rules.key_seed)).collect(),
+            ledger: Ledger::new(Account::new(&Budget::new(limits.memory), 1)),
+            stale: 0,
             counters: vec![RuleCounters::default(); rules.rules.len()],
             wheel: Wheel::default(),
             scratch: Vec::new(),
@@ -108,6 +126,11 @@ impl Matcher {
             swept: 0,
             schedule: None,
         }
+    }
+
+    /// Takes one of `parts` equal parts of a budget, in place of one of its own. For a matcher that holds nothing yet.
+    pub fn set_budget(&mut self, budget: &Arc<Budget>, parts: usize) {
+        self.ledger = Ledger::new(Account::new(budget, parts));
     }
 
     /// Goes on with tables that were read anew; see [`Ruleset::differs_only_in_tables`].
@@ -124,7 +147,7 @@ impl Matcher {
     /// The keys of a rule that hold something, with their hashes.
     pub(super) fn keys_of(&self, rule: RuleId) -> Vec<(Box<[u8]>, u64)> {
         let with_hash = |key: Box<[u8]>| {
-            let hash = hash_of(rule, &key);
+            let hash = hash_of(&self.rules, rule, &key);
             (key, hash)
         };
         self.tables[rule.index()].keys().into_iter().map(with_hash).collect()
@@ -136,7 +159,7 @@ impl Matcher {
         for rule in rules {
             copy.counters[rule.index()] = self.counters[rule.index()];
             for (key, run, past) in self.tables[rule.index()].sorted() {
-                copy.put_back(rule, &key, hash_of(rule, &key), run, past);
+                copy.put_back(rule, &key, hash_of(&self.rules, rule, &key), run, past);
             }
         }
         copy
@@ -200,9 +223,9 @@ impl Matcher {
             self.swept = 0;
             return;
         };
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
         let table = &mut self.tables[self.swept];
-        free_overdue(&env, table, self.position, &mut self.wheel);
+        free_overdue(&env, table, self.position, &mut self.wheel, &mut self.ledger);
         if table.is_swept() {
             self.swept += 1;
         }
@@ -213,10 +236,10 @@ impl Matcher {
         let table = &mut self.tables[rule_at as usize];
         let Some(armed) = table.armed(slot_at).filter(|armed| **armed == time) else { return };
         *armed = Timestamp::MAX;
-        let ready = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        let ready = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
         let Some(slot) = table.live(slot_at, |run| run.ready(&ready)) else { return };
         let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
+        let env = RuleEnv { key: &values, ..ready };
         let counters = &mut self.counters[rule_at as usize];
         match &mut slot.run {
             RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
@@ -231,7 +254,8 @@ impl Matcher {
         }
         // Everything after this is later than `time`: what ends there can go.
         prune(&env, slot, Timestamp(time.0.saturating_add(1)));
-        settle(&env, table, slot_at, rule_at, &mut self.wheel);
+        settle(&env, table, slot_at, &mut self.wheel, &mut self.ledger);
+        self.make_room((rule_at, slot_at));
     }
 
     /// An event for a key comes soon. With many keys, what is held of one is far away in memory; looking for several of
@@ -239,8 +263,8 @@ impl Matcher {
     #[inline]
     pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
         let table = &self.tables[rule.index()];
-        if table.len() >= MANY_KEYS {
-            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.held(slot)));
+        if table.len().max(self.ledger.live.len()) >= MANY_KEYS {
+            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.oldest(slot)));
         }
     }
 
@@ -253,7 +277,9 @@ impl Matcher {
         self.tick = self.tick.wrapping_add(1);
         let started = if self.tick.is_multiple_of(SAMPLE) { self.clock.map(|c| c()) } else { None };
         let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values };
+        let added = Cell::new(0);
+        let counted = self.ledger.is_capped().then_some(&added);
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values, added: counted };
         let table = &mut self.tables[at];
         let needs_past = rule.hints.needs_past;
 
@@ -302,9 +328,11 @@ impl Matcher {
                     past.add(&env, event, &mut counters.evicted);
                 }
             }
-            settle(&env, table, slot_at, rule_id.0, &mut self.wheel);
-            free_overdue(&env, table, self.position, &mut self.wheel);
+            settle(&env, table, slot_at, &mut self.wheel, &mut self.ledger);
+            free_overdue(&env, table, self.position, &mut self.wheel, &mut self.ledger);
+            self.make_room((rule_id.0, slot_at));
         }
+        let counters = &mut self.counters[at];
         for matched in self.scratch.drain(..) {
             counters.matches += u64::from(!matched.bound.is_empty());
             counters.limited += u64::from(matched.limited);
@@ -335,7 +363,7 @@ impl Matcher {
         }
         let Some(schedule) = &mut self.schedule else { return };
         for expected in &head.expected {
-            let hash = hash_of(rule, expected);
+            let hash = hash_of(&self.rules, rule, expected);
             if mine(hash) {
                 schedule.expected[rule.index()].insert(expected.clone(), hash);
             }
@@ -354,7 +382,7 @@ impl Matcher {
         state: &[u8],
         mine: impl Fn(u64) -> bool,
     ) -> Result<(), postcard::Error> {
-        let hash = hash_of(rule_id, key);
+        let hash = hash_of(&self.rules, rule_id, key);
         if mine(hash) {
             let (run, past) = read_state(state)?;
             self.put_back(rule_id, key, hash, run, past);
@@ -365,14 +393,96 @@ impl Matcher {
     fn put_back(&mut self, rule_id: RuleId, key: &[u8], hash: u64, mut run: RunState, past: Option<Box<Past>>) {
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[] };
+        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
         run.ready(&env);
         let slot_at = self.tables[at].find_or_insert(key, hash, RunState::default);
         if let Some(slot) = self.tables[at].live(slot_at, |_| {}) {
             slot.run = run;
             slot.past = past;
         }
-        settle(&env, &mut self.tables[at], slot_at, rule_id.0, &mut self.wheel);
+        settle(&env, &mut self.tables[at], slot_at, &mut self.wheel, &mut self.ledger);
+        self.make_room((rule_id.0, slot_at));
+    }
+
+    /// Packs live keys if there are more than there is room for, and drops keys if memory is short; `touched` is what
+    /// something has just come for.
+    #[inline]
+    fn make_room(&mut self, touched: Target) {
+        if self.ledger.is_capped() {
+            self.make_room_in_memory(touched);
+        } else if self.ledger.live.len() > self.limits.live_keys {
+            self.pack_some(self.limits.live_keys, touched);
+        }
+    }
+
+    fn make_room_in_memory(&mut self, touched: Target) {
+        if self.tick.is_multiple_of(MEASURE) {
+            let tables = self.tables.iter().map(KeyTable::frame).sum::<usize>();
+            self.ledger.set_frame(tables + self.wheel.bytes());
+        }
+        let room = self.limits.live_keys;
+        let room = if self.ledger.is_tight() { room.min(LEAST_LIVE_KEYS) } else { room };
+        if self.ledger.live.len() > room {
+            self.pack_some(room, touched);
+        }
+        if self.ledger.is_over() {
+            self.drop_some(touched);
+        }
+    }
+
+    fn pack_some(&mut self, room: usize, touched: Target) {
+        for _ in 0..LOOKS_TO_PACK {
+            if self.ledger.live.len() <= room {
+                return;
+            }
+            let Some(target) = self.ledger.live.pop_front() else { return };
+            let (rule, at) = target;
+            if target == touched || !self.tables[rule as usize].pack(at, &mut self.ledger) {
+                self.ledger.live.push_back(target);
+            }
+        }
+    }
+
+    /// Drops keys until memory is no longer short.
+    fn drop_some(&mut self, touched: Target) {
+        // Whoever takes too much for one and asks for more has to go before any other.
+        let (rule, at) = touched;
+        if self.ledger.is_too_much(self.tables[rule as usize].entry(at).bytes) {
+            self.drop_key(touched);
+        }
+        for _ in 0..LOOKS_TO_DROP {
+            if !self.ledger.is_over() {
+                break;
+            }
+            let (rule, at) = self.ledger.hand;
+            let Some(table) = self.tables.get(rule as usize) else {
+                self.ledger.hand = (0, 0);
+                continue;
+            };
+            if at as usize >= table.places() {
+                self.ledger.hand = (rule + 1, 0);
+                continue;
+            }
+            self.ledger.hand.1 += 1;
+            if (rule, at) != touched && table.may_go(at, self.ledger.may_go()) {
+                self.drop_key((rule, at));
+            }
+        }
+        // Timers of keys that are gone ring in vain, but until then they take memory.
+        if self.stale > 1024 + self.wheel.len() / 2 {
+            let tables = &self.tables;
+            self.wheel.retain(|time, (rule, at)| tables[rule as usize].is_armed_for(at, time));
+            self.stale = 0;
+        }
+    }
+
+    fn drop_key(&mut self, (rule, at): Target) {
+        let table = &mut self.tables[rule as usize];
+        let counters = &mut self.counters[rule as usize];
+        counters.dropped += 1;
+        counters.evicted += table.held(at) as u64;
+        table.remove(at, &mut self.ledger);
+        self.stale += usize::from(self.rules.rules[rule as usize].hints.timed);
     }
 }
 
@@ -436,24 +546,33 @@ fn prune(env: &RuleEnv<'_>, live: &mut Live, now: Timestamp) {
 
 /// Frees some slots of a rule that are over.
 #[inline]
-fn free_overdue(env: &RuleEnv<'_>, table: &mut KeyTable, position: Timestamp, wheel: &mut Wheel<Target>) {
+fn free_overdue(
+    env: &RuleEnv<'_>,
+    table: &mut KeyTable,
+    position: Timestamp,
+    wheel: &mut Wheel<Target>,
+    ledger: &mut Ledger,
+) {
     if env.rule.hints.timed {
         return;
     }
+    // What the event brought was not for these.
+    let env = &RuleEnv { added: None, ..*env };
     let mut looks = LOOKS;
     while let Some(slot_at) = table.overdue(position, &mut looks) {
         if let Some(live) = table.live(slot_at, |run| run.ready(env)) {
             prune(env, live, position);
         }
-        settle(env, table, slot_at, env.rule.id.0, wheel);
+        settle(env, table, slot_at, wheel, ledger);
     }
 }
 
-/// After a change: frees the slot if it is empty, else sets its timer.
-fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, wheel: &mut Wheel<Target>) {
+/// After a change: frees the slot if it is empty, else sets its timer and weighs it.
+fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, wheel: &mut Wheel<Target>, ledger: &mut Ledger) {
+    let rule = env.rule.id.0;
     let Some(Live { run, past, .. }) = table.live(slot_at, |run| run.ready(env)) else { return };
     if run.is_empty() && past.is_none() {
-        table.remove(slot_at);
+        table.remove(slot_at, ledger);
         return;
     }
     let wakes = match run {
@@ -477,5 +596,5 @@ fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, rule: u32, whee
             wheel.insert(next, (rule, slot_at));
         }
     }
-    table.cool(slot_at);
+    table.weigh(rule, slot_at, env.added.map_or(0, Cell::get), ledger);
 }

@@ -13,11 +13,12 @@ use super::past::Past;
 use super::pending::Pending;
 use super::runs::Runs;
 use super::shard::Matcher;
+use crate::base::budget::block;
 use crate::base::{Limits, Timestamp, Value, ValueRef};
 use crate::decode::view::LineView;
 use crate::decode::{Arena, Slot as Field};
 use crate::plan::event::{Seq, StoredEvent};
-use crate::plan::key::{self, encode_scalar};
+use crate::plan::key::encode_scalar;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Rule, Ruleset};
 
@@ -52,10 +53,42 @@ impl RunState {
         }
     }
 
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        match self {
+            Self::Stateless => 0,
+            Self::Counter(s) => block(size_of::<Counter>()) + s.heap(),
+            Self::LatestRun(s) => block(size_of::<LatestRun>()) + s.heap(),
+            Self::Enumerate(s) => block(size_of::<Enumerate>()) + s.heap(),
+            Self::Runs(s) => block(size_of::<Runs>()) + s.heap(),
+            Self::Pending(s) => block(size_of::<Pending>()) + s.heap(),
+        }
+    }
+
+    /// Whether time alone may bring an alert: an absence is undecided, or an alert is open.
+    pub fn is_pending(&self) -> bool {
+        match self {
+            Self::Stateless | Self::Enumerate(_) => false,
+            Self::Counter(s) => s.is_open(),
+            Self::LatestRun(s) => s.is_pending(),
+            Self::Runs(s) => s.is_pending(),
+            Self::Pending(s) => s.is_pending(),
+        }
+    }
+
     /// Makes a state that was read from bytes fit for events.
     pub fn ready(&mut self, env: &RuleEnv<'_>) {
         if let Self::Runs(runs) = self {
             runs.restored(env);
+        }
+    }
+
+    /// Time of the oldest event of a window; for others how much they hold.
+    #[inline]
+    pub(super) fn oldest(&self) -> i64 {
+        match self {
+            Self::Counter(s) => s.oldest().map_or(0, |ts| ts.0),
+            other => other.len() as i64,
         }
     }
 
@@ -135,7 +168,8 @@ fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
         for _ in 0..rule.components.len() {
             encode_scalar(ValueRef::Str(&format!("{first}{}", &block[1..])), &mut key);
         }
-        matcher.on_hit(rule.id, &key, key::hash(&key), &event, &mut Vec::new());
+        let hash = matcher.ruleset().hash_key(&key);
+        matcher.on_hit(rule.id, &key, hash, &event, &mut Vec::new());
     }
     matcher.at_rest(rule.id)
 }

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::budget::block;
 use crate::base::function::Statistic;
 use crate::base::{Timestamp, Value};
 use crate::plan::eval::arithmetic;
@@ -45,6 +46,18 @@ impl Sample {
             Self::Window(window) => window.len() == 0,
             Self::Recent(values) => values.is_empty(),
             Self::Ever(_) | Self::Weighted(..) => false,
+        }
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        match self {
+            Self::Window(window) => block(size_of::<Window>()) + window.heap(),
+            Self::Ever(all) => block(size_of::<(Moments, Value)>()) + all.0.heap() + all.1.heap(),
+            Self::Weighted(..) => 0,
+            Self::Recent(values) => {
+                block(values.capacity() * size_of::<Value>()) + values.iter().map(Value::heap).sum::<usize>()
+            }
         }
     }
 
@@ -140,6 +153,10 @@ pub struct Moments {
 }
 
 impl Moments {
+    fn heap(&self) -> usize {
+        self.sum.heap() + self.min.heap() + self.max.heap()
+    }
+
     fn of(value: &Value) -> Self {
         let mean = value.as_ref().as_f64().unwrap_or(0.0);
         Self { count: 1, mean, squares: 0.0, sum: value.clone(), min: value.clone(), max: value.clone() }
@@ -202,6 +219,16 @@ pub struct Window {
 }
 
 impl Window {
+    fn heap(&self) -> usize {
+        let front = self.front.iter().map(|(_, value, moments)| value.heap() + moments.heap()).sum::<usize>();
+        let back = self.back.iter().map(|(_, value)| value.heap()).sum::<usize>();
+        block(self.front.capacity() * size_of::<(Timestamp, Value, Moments)>())
+            + front
+            + block(self.back.capacity() * size_of::<(Timestamp, Value)>())
+            + back
+            + self.back_moments.heap()
+    }
+
     fn len(&self) -> usize {
         self.front.len() + self.back.len()
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrived::RuleEnv;
 use crate::base::Value;
+use crate::base::budget::block;
 use crate::base::function::Aggregate;
 use crate::plan::eval::{aggregate, eval, passes};
 use crate::plan::event::StoredEvent;
@@ -68,6 +69,23 @@ impl Tally {
             }
         }
         self.entries.push_back(entry);
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        let entry = |entry: &Entry| match entry {
+            Entry::Nothing => 0,
+            Entry::Value(value) => value.heap(),
+            Entry::Tuple(tuple) => block(tuple.len()),
+        };
+        let candidates = self.candidates.iter().map(|(_, value)| value.heap()).sum::<usize>();
+        let tuples = self.tuples.keys().map(|tuple| block(tuple.len())).sum::<usize>();
+        block(self.entries.capacity() * size_of::<Entry>())
+            + self.entries.iter().map(entry).sum::<usize>()
+            + block(self.candidates.capacity() * size_of::<(u64, Value)>())
+            + candidates
+            + block(self.tuples.allocation_size())
+            + tuples
     }
 
     /// Drops the oldest event.

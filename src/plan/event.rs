@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::expr::Attr;
+use crate::base::budget::block;
 use crate::base::{FieldId, Timestamp, Value, ValueRef};
 
 /// Where an event came from: the input, in the order in which inputs are named, then the line in it (from 1).
@@ -105,6 +106,14 @@ pub struct Origin {
 }
 
 impl StoredEvent {
+    /// Bytes that it takes where it is shared, with all that it holds.
+    pub fn bytes(&self) -> usize {
+        let shared = 2 * size_of::<usize>() + size_of::<Self>();
+        let fields = block(size_of_val::<[Value]>(&self.fields)) + self.fields.iter().map(Value::heap).sum::<usize>();
+        let raw = self.raw.as_ref().map_or(0, |raw| block(raw.len()));
+        block(shared) + fields + raw + block(size_of_val::<[Origin]>(&self.origins))
+    }
+
     /// The order of events: time, then position.
     #[inline]
     pub fn at(&self) -> (Timestamp, Seq) {

@@ -244,10 +244,17 @@ pub fn decode(mut bytes: &[u8], parts: usize) -> Vec<Value> {
         .collect()
 }
 
-/// The stable hash of a key: xxh3, seed 0. It decides the shard and may be written to disk.
+/// A stable hash: xxh3, seed 0. It may be written to disk, and rules may ask for it.
 #[inline]
 pub fn hash(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)
+}
+
+/// The hash by which tables of keys find a key, and which decides the shard. Who knows the seed can make keys that all
+/// fall on one place, so it should be none that others know.
+#[inline]
+pub fn seeded_hash(bytes: &[u8], seed: u64) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(bytes, seed)
 }
 
 /// Encodes the values of expressions as one join key; `None` if any is missing or no scalar.

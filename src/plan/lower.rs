@@ -35,6 +35,8 @@ pub struct Input<'a> {
     pub limits: &'a Limits,
     /// Use this strategy wherever it applies; for tests.
     pub force: Option<super::ruleset::StrategyKind>,
+    /// [`Ruleset::key_seed`].
+    pub key_seed: u64,
 }
 
 /// Lowers the files.
@@ -99,6 +101,7 @@ pub fn lower(
         rules,
         tables: declarations.tables.clone(),
         fingerprint: super::key::hash(&fingerprint),
+        key_seed: input.key_seed,
     })
 }
 

@@ -36,6 +36,16 @@ struct SavedOrder {
     quarantined: u64,
     outside: u64,
     waiting: Vec<HeldLine>,
+    #[serde(skip)]
+    hurried: u64,
+}
+
+/// What follows a head: counts that states of earlier releases do not have.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct More {
+    /// By rule.
+    dropped: Vec<u64>,
+    hurried: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -141,6 +151,7 @@ impl Head {
                 quarantined: stats.quarantined,
                 outside: stats.outside,
                 waiting: held(sequencer.waiting()),
+                hurried: stats.hurried,
             },
             collector: collector.save(),
             inputs: held(collector.inputs().iter().map(|(batch, at)| (batch, *at))),
@@ -158,7 +169,10 @@ impl Head {
 
     /// The head as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).expect("a head is plain data")
+        let dropped = self.rules.iter().map(|rule| rule.head.counters.dropped).collect();
+        let more = More { dropped, hurried: self.order.hurried };
+        let head = postcard::to_stdvec(self).expect("a head is plain data");
+        postcard::to_extend(&more, head).expect("counts are plain data")
     }
 
     /// Reads what [`Head::to_bytes`] gave. The bytes are known to be undamaged.
@@ -166,7 +180,15 @@ impl Head {
     /// # Errors
     /// They are no head of a form that this release reads.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        postcard::from_bytes(bytes).map_err(|_| StateError::Unreadable)
+        let (mut head, rest): (Self, _) = postcard::take_from_bytes(bytes).map_err(|_| StateError::Unreadable)?;
+        if !rest.is_empty() {
+            let more: More = postcard::from_bytes(rest).map_err(|_| StateError::Unreadable)?;
+            head.order.hurried = more.hurried;
+            for (rule, dropped) in head.rules.iter_mut().zip(more.dropped) {
+                rule.head.counters.dropped = dropped;
+            }
+        }
+        Ok(head)
     }
 
     /// Where time began, if it had.
@@ -232,6 +254,7 @@ impl Head {
             needed_lateness: order.needed_lateness,
             quarantined: order.quarantined,
             outside: order.outside,
+            hurried: order.hurried,
         };
         parts.sequencer.restore(order.watermark, &order.clocks, stats);
         parts.sequencer.restore_start(order.start);

@@ -18,7 +18,7 @@ pub use summary::{RuleSummary, SourceSummary, Summary};
 use crate::alert::build::Draft;
 use crate::alert::collect::Collector;
 use crate::alert::{Alert, Evidence};
-use crate::base::{Duration, Limits, RuleId, Timestamp};
+use crate::base::{Budget, Duration, Limits, RuleId, Timestamp};
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, RejectedLine, shard_of};
 use crate::decode::decoder::{DecodeConfig, Decoder, OwnForm};
 use crate::decode::{Reject, TimeConfig};
@@ -182,9 +182,16 @@ impl Session {
         let upper = rules.gathers().then(|| Decoder::new(Arc::clone(&rules), config.decode(1)));
         let mut collector = Collector::new(Arc::clone(&rules), config.evidence, config.limits.clone(), upper, None);
         collector.show_internal(config.show_internal);
+        let mut matcher = Matcher::new(Arc::clone(&rules), config.limits.clone(), None).scheduled(0, None);
+        let mut sequencer = Sequencer::new(config.order());
+        let budget = Budget::new(config.limits.memory);
+        let parts = 1 + rules.levels as usize;
+        matcher.set_budget(&budget, parts);
+        collector.set_budget(&budget, parts);
+        sequencer.set_budget(&budget);
         Self {
-            sequencer: Sequencer::new(config.order()),
-            matcher: Matcher::new(Arc::clone(&rules), config.limits.clone(), None).scheduled(0, None),
+            sequencer,
+            matcher,
             places: vec![(1, 0); config.sources.max(1)],
             arrival: Timestamp(0),
             alerts: Vec::new(),

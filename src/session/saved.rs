@@ -17,7 +17,7 @@ use crate::matcher::saved::read_chunk;
 use crate::plan::{Ruleset, key};
 
 const MAGIC: &[u8; 8] = b"TRIPSTAT";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Why bytes are no usable state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,8 @@ pub enum StateError {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedSession {
-    head: Head,
+    /// As [`Head::to_bytes`] gives it.
+    head: Vec<u8>,
     places: Vec<(u64, u64)>,
     arrival: Timestamp,
     keys: Vec<Vec<u8>>,
@@ -62,7 +63,7 @@ impl Session {
         let counts = (&self.totals, &self.no_key[..]);
         let head = Head::take(&self.rules, &self.sequencer, &self.collector, counts, self.matcher.heads());
         let (places, arrival) = (self.places.clone(), self.arrival);
-        let saved = SavedSession { head, places, arrival, keys: keys.chunks };
+        let saved = SavedSession { head: head.to_bytes(), places, arrival, keys: keys.chunks };
         let body = postcard::to_stdvec(&saved).expect("a state is plain data");
         let mut out = Vec::with_capacity(body.len() + 20);
         out.extend_from_slice(MAGIC);
@@ -108,6 +109,7 @@ impl Session {
         }
         let mut session = Session::new(rules, config);
         let SavedSession { head, places, arrival, keys } = saved;
+        let head = Head::from_bytes(&head)?;
         let fates = head.fates(&session.rules);
         let kept = |rule: RuleId| fates.contains(&Fate::Kept(rule));
         let fresh = session.rules.rules.iter().filter(|rule| !kept(rule.id)).map(|rule| rule.name.to_string());

@@ -43,6 +43,8 @@ pub struct RuleSummary {
     pub late: u64,
     /// Held events that a limit dropped.
     pub evicted: u64,
+    /// Keys dropped because memory was short; the events that they held are among the evicted.
+    pub dropped: u64,
     /// Matches found while a limit bit.
     pub limited: u64,
     /// Nanoseconds spent, from samples; 0 if not measured.
@@ -101,6 +103,8 @@ pub struct Summary {
     pub quarantined: u64,
     /// Events outside `--from` and `--to`.
     pub outside: u64,
+    /// Events let go before their time because memory was short.
+    pub hurried: u64,
 }
 
 impl Summary {
@@ -132,6 +136,7 @@ impl Summary {
         self.needed_lateness = self.needed_lateness.max(order.needed_lateness);
         self.quarantined += order.quarantined;
         self.outside += order.outside;
+        self.hurried += order.hurried;
     }
 
     /// Adds what a matcher did.
@@ -146,6 +151,7 @@ impl Summary {
             rule.events += counters.events;
             rule.matches += counters.matches;
             rule.evicted += counters.evicted;
+            rule.dropped += counters.dropped;
             rule.limited += counters.limited;
             rule.nanos += counters.nanos;
             rule.open += *open as u64;

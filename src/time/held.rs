@@ -39,6 +39,13 @@ impl Records {
         places.filter_map(|place| self.get(place))
     }
 
+    /// Adds those that come after these.
+    pub(super) fn append(&mut self, then: Self) {
+        let base = self.batches.len() as u32;
+        self.batches.extend(then.batches);
+        self.places.extend(then.places.into_iter().map(|(batch, record)| (batch + base, record)));
+    }
+
     /// How many they are.
     pub fn len(&self) -> usize {
         self.places.len()
@@ -66,6 +73,8 @@ struct Lot {
     batch: Arc<Batch>,
     /// Events of it that are held.
     left: u32,
+    /// What it takes.
+    bytes: usize,
     /// Its place among the batches that are going out now.
     out: Option<u32>,
 }
@@ -77,6 +86,8 @@ pub(super) struct Held {
     free: Vec<u32>,
     queues: Vec<VecDeque<Event>>,
     strays: BinaryHeap<Reverse<Event>>,
+    /// What all lots take.
+    bytes: usize,
 }
 
 impl Held {
@@ -86,11 +97,30 @@ impl Held {
             free: Vec::new(),
             queues: (0..sources).map(|_| VecDeque::new()).collect(),
             strays: BinaryHeap::new(),
+            bytes: 0,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.strays.is_empty() && self.queues.iter().all(VecDeque::is_empty)
+    }
+
+    /// Bytes that they take: a batch of which one event is held is there as a whole.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.strays.len() + self.queues.iter().map(VecDeque::len).sum::<usize>()
+    }
+
+    /// The time of the earliest.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        self.earliest().and_then(|(from, _)| match from {
+            Some(queue) => self.queues[queue].front().map(|event| event.ts),
+            None => self.strays.peek().map(|stray| stray.0.ts),
+        })
     }
 
     /// All events, in order.
@@ -126,7 +156,9 @@ impl Held {
             }
         }
         if left > 0 {
-            self.lots[at as usize] = Some(Lot { batch: Arc::clone(batch), left, out: None });
+            let bytes = batch.bytes() + left as usize * size_of::<Event>();
+            self.bytes += bytes;
+            self.lots[at as usize] = Some(Lot { batch: Arc::clone(batch), left, bytes, out: None });
         } else {
             self.free.push(at);
         }
@@ -141,12 +173,12 @@ impl Held {
             if let Some(queue) = from {
                 while let Some(event) = self.queues[queue].front().copied().filter(go) {
                     self.queues[queue].pop_front();
-                    Self::pass(&mut self.lots, &mut self.free, event, &mut out);
+                    self.pass(event, &mut out);
                 }
             } else {
                 while let Some(Reverse(event)) = self.strays.peek().copied().filter(|stray| go(&stray.0)) {
                     self.strays.pop();
-                    Self::pass(&mut self.lots, &mut self.free, event, &mut out);
+                    self.pass(event, &mut out);
                 }
             }
             if out.places.len() == before {
@@ -174,8 +206,8 @@ impl Held {
         first.map(|(_, from)| (from, second))
     }
 
-    fn pass(lots: &mut [Option<Lot>], free: &mut Vec<u32>, event: Event, out: &mut Records) {
-        let place = &mut lots[event.batch as usize];
+    fn pass(&mut self, event: Event, out: &mut Records) {
+        let place = &mut self.lots[event.batch as usize];
         let Some(lot) = place else { return };
         let at = *lot.out.get_or_insert_with(|| {
             out.batches.push(Arc::clone(&lot.batch));
@@ -184,8 +216,9 @@ impl Held {
         out.places.push((at, event.record));
         lot.left -= 1;
         if lot.left == 0 {
+            self.bytes -= lot.bytes;
             *place = None;
-            free.push(event.batch);
+            self.free.push(event.batch);
         }
     }
 }

@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
-use super::held::Held;
+use super::held::{Held, Records};
 use super::released::Released;
-use crate::base::{Duration, Timestamp};
+use crate::base::{Account, Budget, Duration, Timestamp};
 use crate::decode::batch::{Batch, Hit};
 
 /// Settings of event time.
@@ -85,6 +85,8 @@ pub struct OrderStats {
     pub quarantined: u64,
     /// Events outside `from`/`to`.
     pub outside: u64,
+    /// Events that lateness would have held back longer, let go because memory was short.
+    pub hurried: u64,
 }
 
 impl OrderStats {
@@ -108,6 +110,8 @@ pub struct Sequencer {
     watermark: Timestamp,
     start: Option<Timestamp>,
     held: Held,
+    /// What events held back take of the memory.
+    account: Account,
     /// Counts so far.
     pub stats: OrderStats,
 }
@@ -127,11 +131,17 @@ impl Sequencer {
         Self {
             sources: orders.iter().map(clock).collect(),
             held: Held::new(orders.len()),
+            account: Account::new(&Budget::new(None), 1),
             config,
             watermark: Timestamp::MIN,
             start: None,
             stats: OrderStats::default(),
         }
+    }
+
+    /// Takes part in a budget: events held back take no more than a quarter of it while it is short.
+    pub fn set_budget(&mut self, budget: &Arc<Budget>) {
+        self.account = Account::new(budget, 4);
     }
 
     /// How far time has come.
@@ -201,8 +211,24 @@ impl Sequencer {
             kept.push(i as u32);
         }
         self.held.hold(source, &batch, kept.into_iter());
-        let released = self.release();
+        let released = self.release_some();
         self.progress(released, late, quarantined)
+    }
+
+    /// Lets go of what is ready; if memory is short, of half of the time that is held back too: what comes after that
+    /// and lies before it is late.
+    fn release_some(&mut self) -> Released {
+        let mut records = self.release_records();
+        self.account.tell(self.held.bytes());
+        let newest = self.sources.iter().map(|s| s.newest).max();
+        if let (Some(first), Some(newest)) = (self.held.first().filter(|_| self.account.is_over()), newest) {
+            self.watermark = self.watermark.max(first + Duration((newest - first).0 / 2 + 1));
+            let before = self.held.len();
+            records.append(self.release_records());
+            self.stats.hurried += (before - self.held.len()) as u64;
+            self.account.tell(self.held.bytes());
+        }
+        Released::records(records)
     }
 
     /// A source gives nothing more.
@@ -271,12 +297,16 @@ impl Sequencer {
     }
 
     fn release(&mut self) -> Released {
+        Released::records(self.release_records())
+    }
+
+    fn release_records(&mut self) -> Records {
         // Also when only one source is left: it may still bring the time of an event that another one brought, and the
         // position decides between them.
         let several = self.sources.len() > 1;
         let watermark = self.watermark;
         let ready = |ts: Timestamp| if several { ts < watermark } else { ts <= watermark };
-        Released::records(self.held.release(ready))
+        self.held.release(ready)
     }
 
     /// Where time began, once it has.

@@ -86,6 +86,28 @@ impl<T: Ord + Copy> Wheel<T> {
         self.occupied[level] |= 1 << slot;
     }
 
+    /// Forgets the entries for which `keep` does not hold.
+    pub fn retain(&mut self, keep: impl Fn(Timestamp, T) -> bool) {
+        self.due.retain(|Reverse((time, what))| keep(*time, *what));
+        let mut len = self.due.len();
+        for (level, occupied) in self.levels.iter_mut().zip(&mut self.occupied) {
+            for (at, slot) in level.iter_mut().enumerate() {
+                slot.retain(|(time, what)| keep(*time, *what));
+                slot.shrink_to(slot.len() * 2);
+                len += slot.len();
+                if slot.is_empty() {
+                    *occupied &= !(1 << at);
+                }
+            }
+        }
+        self.len = len;
+    }
+
+    /// Bytes that it takes, about: vectors are three quarters full.
+    pub fn bytes(&self) -> usize {
+        self.len * size_of::<Entry<T>>() * 4 / 3
+    }
+
     /// The earliest entry before `limit`, removed.
     #[inline]
     pub fn pop_before(&mut self, limit: Timestamp) -> Option<Entry<T>> {

@@ -86,7 +86,7 @@ pub fn imported(text: &str, name: &str, options: &Options) -> Result<Arc<Ruleset
         }
     }
     let type_field = ["type".to_owned()];
-    let input = Input { sources: &sources, type_field: &type_field, limits: &limits, force: None };
+    let input = Input { sources: &sources, type_field: &type_field, limits: &limits, force: None, key_seed: 0 };
     lower(&[file], &declarations, &input).map(Arc::new).map_err(|problems| format!("{problems:?}"))
 }
 

@@ -22,9 +22,9 @@ use tripline::io::disk::Disk;
 use tripline::io::journal::Needed;
 use tripline::io::sink::{LineSink, SinkError};
 use tripline::io::state::{
-    CheckpointWriter, Commit, Durable, Recovered, SavedInput, SavedOutput, StateDir, StateDirError,
+    CheckpointWriter, Commit, Durable, Recovered, SavedHeld, SavedInput, SavedOutput, StateDir, StateDirError,
 };
-use tripline::matcher::saved::read_chunk;
+use tripline::matcher::saved::{Changes, read_chunk};
 use tripline::plan::Ruleset;
 use tripline::session::head::{Fate, Head};
 
@@ -63,6 +63,8 @@ pub struct Begin {
     places: Vec<Place>,
     /// Where outputs stood.
     outputs: Vec<SavedOutput>,
+    /// What outputs held for summaries.
+    held: Vec<SavedHeld>,
 }
 
 /// Opens the state directory, and says what it found.
@@ -74,7 +76,8 @@ pub fn begin(dir: &Path, rules: &Ruleset, chosen: &[Input]) -> Result<Begin, Sto
     }
     let Some(Recovered { commit, keys }) = recovered else {
         let places = vec![Place::default(); wanted.len()];
-        return Ok(Begin { dir: state, saved: None, inputs: wanted, places, outputs: Vec::new() });
+        let (outputs, held) = (Vec::new(), Vec::new());
+        return Ok(Begin { dir: state, saved: None, inputs: wanted, places, outputs, held });
     };
     let failed = |error| Stop::failed(format!("{}: {error}", dir.display()));
     let head = Head::from_bytes(&commit.head).map_err(failed)?;
@@ -88,7 +91,8 @@ pub fn begin(dir: &Path, rules: &Ruleset, chosen: &[Input]) -> Result<Begin, Sto
         }
     }
     let saved = Saved { head, keys: keys.chunks, places: places.clone() };
-    Ok(Begin { dir: state, saved: Some(saved), inputs, places, outputs: commit.outputs })
+    let (outputs, held) = (commit.outputs, commit.held);
+    Ok(Begin { dir: state, saved: Some(saved), inputs, places, outputs, held })
 }
 
 /// What becomes of the rules, in sentences.
@@ -133,6 +137,12 @@ impl Begin {
         self.outputs.iter().find(|output| output.name == name).map(|output| output.end)
     }
 
+    /// What an output held for a summary, by its name; given once.
+    pub fn take_held(&mut self, name: &str) -> Vec<u8> {
+        let at = self.held.iter().position(|held| held.name == name);
+        at.map(|at| self.held.remove(at).held).unwrap_or_default()
+    }
+
     /// The inputs, each where it stood. `chosen` are those of this run.
     pub fn placed(&self, chosen: &[Input]) -> Vec<Placed> {
         let placed = |(name, place): (&String, &Place)| Placed {
@@ -159,6 +169,7 @@ impl Begin {
             due: Instant::now(),
             first: true,
             put_off: None,
+            holding: None,
             stop: stop.clone(),
         }
     }
@@ -201,6 +212,8 @@ pub struct Checkpoints {
     first: bool,
     /// One that could not count yet, since alerts before it were still on their way.
     put_off: Option<Checkpoint>,
+    /// The newest one without its keys, if outputs held something for summaries: at the end they send it.
+    holding: Option<Checkpoint>,
     stop: Arc<AtomicBool>,
 }
 
@@ -224,9 +237,10 @@ impl Checkpoints {
         self.due = Instant::now() + self.every;
     }
 
-    /// The one that was kept back last.
-    pub fn take_put_off(&mut self) -> Option<Checkpoint> {
-        self.put_off.take()
+    /// One to be taken once outputs have sent everything: the one that was kept back last, or the newest if it says that
+    /// outputs hold something.
+    pub fn take_last(&mut self) -> Option<Checkpoint> {
+        self.put_off.take().or_else(|| self.holding.take())
     }
 
     /// A checkpoint with the changes of the one before, if that was kept back.
@@ -243,9 +257,15 @@ impl Checkpoints {
         &mut self,
         checkpoint: Checkpoint,
         outputs: Vec<SavedOutput>,
+        held: Vec<SavedHeld>,
         before: Vec<Durable>,
     ) -> Result<(), StateDirError> {
         let checkpoint = self.with_put_off(checkpoint);
+        self.holding = (!held.is_empty()).then(|| Checkpoint {
+            head: checkpoint.head.clone(),
+            keys: Changes::default(),
+            places: checkpoint.places.clone(),
+        });
         // The last one of a run comes whether the writer is free or not.
         if self.stop.load(Ordering::Relaxed) {
             self.writer.give_up();
@@ -260,6 +280,7 @@ impl Checkpoints {
             inputs: inputs.map(|(name, place)| SavedInput { name, place }).collect(),
             outputs,
             head: checkpoint.head,
+            held,
         };
         self.writer.submit(commit, checkpoint.keys, before);
         if std::mem::take(&mut self.first) {

@@ -26,17 +26,18 @@ use std::time::Instant;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tripline::alert::Alert;
-use tripline::base::{Duration, Timestamp};
+use tripline::base::{Duration, Limits, Timestamp};
 use tripline::config::{Input, Output, Reading, Target};
 use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, SourceFailure};
 use tripline::io::sink::SinkError;
-use tripline::io::state::StateDirError;
+use tripline::io::state::{SavedHeld, StateDirError};
 use tripline::plan::Ruleset;
 use tripline::plan::ruleset::Severity;
 use tripline::session::{AtEnd, Rejected, SessionConfig};
 
 use super::args::{self, RunArgs};
 use super::exit::{Exit, Stop};
+use super::machine;
 use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, style};
 use durable::{Checkpoints, Wanted};
@@ -62,7 +63,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), terminal)?;
     let config = &settings.config;
     let wanted = wanted_state(args, settings)?;
-    let begin = match &wanted.state {
+    let mut begin = match &wanted.state {
         Some(dir) => Some(durable::begin(dir, &ruleset, &chosen)?),
         None => None,
     };
@@ -82,7 +83,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     };
     let places = wanted_outputs(args, settings);
     outputs::check_routes(&places, &ruleset);
-    let mut outputs = Outputs::open(&places, settings, terminal.color_out, &names, &stop)?;
+    let mut outputs = Outputs::open(&places, settings, terminal.color_out, &names, begin.as_mut(), &stop)?;
     let open = || inputs::open(&placed, settings, &wanted, args.follow, &stop);
     let (opened, saved, checkpoints) = match begin {
         None => (open()?, None, None),
@@ -124,10 +125,10 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     flushed?;
     let undelivered = reports.iter().any(|report| report.standing.waiting > 0 && !report.kept);
     // What outputs have got in the end needs no second time.
-    if let Some(last) = writer.checkpoints.as_mut().and_then(Checkpoints::take_put_off)
+    if let Some(last) = writer.checkpoints.as_mut().and_then(Checkpoints::take_last)
         && !undelivered
     {
-        let _ = writer.commit(last);
+        let _ = writer.commit(last, Vec::new());
     }
     if let Some(failed) = writer.state_failed.take() {
         return Err(Stop::failed(failed));
@@ -204,7 +205,7 @@ fn engine_config(
             time: time.clone(),
             lateness: args.lateness.or(config.lateness).unwrap_or(Duration::ZERO),
             evidence: args.evidence.or(config.evidence).unwrap_or_default(),
-            limits: config.limits.clone(),
+            limits: Limits { memory: config.limits.memory.or_else(machine::memory_cap), ..config.limits.clone() },
             max_future: all_live.then_some(max_future),
             from: args.from,
             to: args.to,
@@ -254,11 +255,11 @@ impl Writer<'_> {
     }
 
     /// Has a checkpoint written: every alert of what it holds has been delivered.
-    fn commit(&mut self, checkpoint: Checkpoint) -> ControlFlow<()> {
+    fn commit(&mut self, checkpoint: Checkpoint, held: Vec<SavedHeld>) -> ControlFlow<()> {
         let Some(checkpoints) = &mut self.checkpoints else { return ControlFlow::Continue(()) };
         let outputs = self.outputs.lines().chain(self.rejects.lines()).chain(self.late.lines());
         match durable::mark(outputs) {
-            Ok((outputs, before)) => match checkpoints.take(checkpoint, outputs, before) {
+            Ok((outputs, before)) => match checkpoints.take(checkpoint, outputs, held, before) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     self.state_failed.get_or_insert(error);
@@ -313,6 +314,10 @@ impl Handler for Writer<'_> {
     }
 
     fn new_tables(&mut self) -> Option<Arc<Ruleset>> {
+        // Asked all the time, also while no input comes: whoever has moved a file away waits for the new one.
+        if let Err(error) = self.outputs.reopen_if_asked() {
+            self.error.get_or_insert(error);
+        }
         self.reload.take()
     }
 
@@ -333,9 +338,9 @@ impl Handler for Writer<'_> {
         if self.state_failed.is_some() {
             return ControlFlow::Break(());
         }
-        match self.outputs.are_settled(SETTLE) {
-            Ok(true) => self.commit(checkpoint),
-            Ok(false) => {
+        match self.outputs.settle(SETTLE) {
+            Ok(Some(held)) => self.commit(checkpoint, held),
+            Ok(None) => {
                 checkpoints.put_off(checkpoint);
                 ControlFlow::Continue(())
             }
@@ -346,8 +351,7 @@ impl Handler for Writer<'_> {
     fn progress(&mut self, progress: engine::Progress) {
         self.reached = progress.watermark;
         // Whoever watches these files sees what has happened so far.
-        let flushed = self.rejects.flush().and_then(|()| self.late.flush());
-        if let Err(error) = flushed.and_then(|()| self.outputs.reopen_if_asked()) {
+        if let Err(error) = self.rejects.flush().and_then(|()| self.late.flush()) {
             self.error.get_or_insert(error);
         }
         self.progress.update(progress);

@@ -15,9 +15,11 @@ use tripline::config::{self, Output, Target};
 use tripline::io::deliver::queue::Queue;
 use tripline::io::deliver::{DeadLetters, Fleet, Report, Route, Spool, SpoolOptions, Wanted};
 use tripline::io::sink::{LineSink, SinkError};
+use tripline::io::state::SavedHeld;
 use tripline::plan::Ruleset;
 use tripline::session::Rejected;
 
+use super::durable::Begin;
 use crate::cli::exit::Stop;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::note;
@@ -55,12 +57,14 @@ impl Direct {
 }
 
 impl Outputs {
-    /// Opens the outputs. `inputs` are the names that alerts give for the places of events; `stop` ends waiting.
+    /// Opens the outputs. `inputs` are the names that alerts give for the places of events; `begin` is what an earlier
+    /// run left; `stop` ends waiting.
     pub fn open(
         outputs: &[Output],
         settings: &Settings,
         color: bool,
         inputs: &[String],
+        mut begin: Option<&mut Begin>,
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, Stop> {
         let env = |name: &str| std::env::var(name).ok();
@@ -82,6 +86,7 @@ impl Outputs {
                     service: service.clone(),
                     sink,
                     queue,
+                    held: begin.as_mut().map(|begin| begin.take_held(&output.name)).unwrap_or_default(),
                 });
                 continue;
             }
@@ -136,9 +141,12 @@ impl Outputs {
         Ok(())
     }
 
-    /// Whether everything so far has been delivered, or will be whatever happens. Waits so long at most.
-    pub fn are_settled(&self, at_most: Duration) -> Result<bool, SinkError> {
-        self.fleet.as_ref().map_or(Ok(true), |fleet| fleet.sync(at_most).map_err(SinkError::queue))
+    /// What is held for summaries, once everything else so far has been delivered, or will be whatever happens. Waits so
+    /// long at most; `None` if that was too short.
+    pub fn settle(&self, at_most: Duration) -> Result<Option<Vec<SavedHeld>>, SinkError> {
+        let Some(fleet) = &self.fleet else { return Ok(Some(Vec::new())) };
+        let held = fleet.held().into_iter().map(|(name, held)| SavedHeld { name, held }).collect();
+        Ok(fleet.sync(at_most).map_err(SinkError::queue)?.then_some(held))
     }
 
     /// What writes lines, to be marked and cut back.

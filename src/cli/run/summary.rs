@@ -38,6 +38,10 @@ pub struct Totals {
     pub cut_keys: u64,
     /// Events outside `--from` and `--to`.
     pub outside: u64,
+    /// Events let go before their time because memory was short.
+    pub hurried: u64,
+    /// Keys dropped because memory was short.
+    pub dropped: u64,
     /// Events that got the time of their arrival.
     pub untimed: u64,
     /// Inputs in their order, if there is more to say of them than of the whole.
@@ -73,6 +77,8 @@ impl Totals {
             quarantined: counts.quarantined,
             cut_keys: counts.cut_keys,
             outside: counts.outside,
+            hurried: counts.hurried,
+            dropped: counts.rules.iter().map(|rule| rule.dropped).sum(),
             untimed: counts.untimed,
             inputs: inputs.iter().map(RuleTotals::of_input).collect(),
             unwanted: inputs.iter().flat_map(|input| unwanted(input, inputs.len() > 1)).collect(),
@@ -102,6 +108,7 @@ impl RuleTotals {
                 ("no key", rule.no_key),
                 ("late", rule.late),
                 ("evicted", rule.evicted),
+                ("dropped", rule.dropped),
                 ("limited", rule.limited),
             ],
             spent: (rule.nanos > 0).then(|| Duration::from_nanos(rule.nanos)),
@@ -237,6 +244,16 @@ pub fn render(totals: &Totals, color: bool) -> String {
     }
     if totals.untimed > 0 {
         let text = format!("{} without a usable time, which got that of arrival", counted(totals.untimed, "event"));
+        line(&mut out, &warn(&text));
+    }
+    if totals.dropped > 0 {
+        let text =
+            format!("memory was short: {} dropped, those nearest to an alert last", counted(totals.dropped, "key"));
+        line(&mut out, &warn(&text));
+    }
+    if totals.hurried > 0 {
+        let text =
+            format!("memory was short: {} not held back for all of --lateness", counted(totals.hurried, "event"));
         line(&mut out, &warn(&text));
     }
     if totals.outside > 0 {

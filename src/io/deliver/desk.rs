@@ -154,6 +154,28 @@ impl Desk {
         Ok(state.ready.is_empty() && (durable || state.queue.waiting() + state.in_hand == 0))
     }
 
+    /// What is held for summaries, as bytes; none if nothing is. What is said of it may be on its way already: then it
+    /// comes again, under the same id, to whoever goes on from these bytes.
+    pub fn held(&self) -> Vec<u8> {
+        let state = self.lock();
+        let piles = [&state.group, &state.limit].map(|gather| gather.as_ref().map(Gather::save).unwrap_or_default());
+        if piles.iter().all(Vec::is_empty) {
+            return Vec::new();
+        }
+        postcard::to_stdvec(&piles).expect("piles are plain data")
+    }
+
+    /// Goes on with what [`Desk::held`] gave in an earlier run. For a desk that nothing was left at.
+    pub fn hold(&self, held: &[u8], now: Duration) {
+        let Ok([group, limit]) = postcard::from_bytes::<[Vec<u8>; 2]>(held) else { return };
+        let state = &mut *self.lock();
+        for (gather, saved) in [(&mut state.group, group), (&mut state.limit, limit)] {
+            if let Some(gather) = gather {
+                gather.restore(&saved, now);
+            }
+        }
+    }
+
     /// Asks the courier to open its sink anew.
     pub fn reopen(&self) {
         let mut state = self.lock();

@@ -31,6 +31,8 @@ pub struct Wanted {
     pub sink: Box<dyn Sink>,
     /// A queue that outlasts the process, if it has one.
     pub queue: Option<Box<dyn Queue>>,
+    /// What an earlier run held for summaries; see [`Fleet::held`].
+    pub held: Vec<u8>,
 }
 
 /// How an output ended.
@@ -77,6 +79,7 @@ impl Fleet {
             let kept = one.queue.is_some();
             let queue = one.queue.unwrap_or_else(|| Box::new(Memory::new(one.service.queue)));
             let desk = Arc::new(Desk::new(one.route, &one.service, queue, Arc::clone(&inputs)));
+            desk.hold(&one.held, started.elapsed());
             let courier = Courier::new(&one.name, one.sink, &one.service, dead.clone(), fastrand::u64(..));
             let leaving = Leaving(Arc::clone(&desk));
             let thread = thread::Builder::new().name(format!("out {}", one.name)).spawn(move || {
@@ -133,6 +136,13 @@ impl Fleet {
             }
         }
         Ok(true)
+    }
+
+    /// What outputs hold for summaries, by their names, those that hold something: to be saved with what was handed over
+    /// so far. Ask before [`Fleet::sync`]: what is sent in between is in both, not in neither.
+    pub fn held(&self) -> Vec<(String, Vec<u8>)> {
+        let held = self.members.iter().map(|member| (member.name.clone(), member.desk.held()));
+        held.filter(|(_, held)| !held.is_empty()).collect()
     }
 
     /// Asks all outputs to open their files anew.

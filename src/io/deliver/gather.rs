@@ -17,6 +17,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration as Clock;
 
+use serde::{Deserialize, Serialize};
+
 use crate::alert::{Alert, Severity};
 use crate::base::{Duration, Timestamp, Value};
 
@@ -63,10 +65,12 @@ pub struct Gather {
     opened: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pile {
     group: String,
     since: Timestamp,
+    /// Of the process: in another one the pile is open for its whole span again.
+    #[serde(skip)]
     since_clock: Clock,
     passed: u64,
     held: u64,
@@ -83,6 +87,26 @@ impl Gather {
     /// No pile is open.
     pub fn new(how: Gathering) -> Self {
         Self { how, piles: BTreeMap::new(), found: HashMap::new(), opened: 0 }
+    }
+
+    /// The open piles as bytes; none if there is no pile.
+    pub(super) fn save(&self) -> Vec<u8> {
+        if self.piles.is_empty() {
+            return Vec::new();
+        }
+        let piles: Vec<&Pile> = self.piles.values().collect();
+        postcard::to_stdvec(&piles).expect("piles are plain data")
+    }
+
+    /// Puts back what [`Gather::save`] gave. Bytes that are no piles are passed over: how alerts are gathered may be
+    /// another since.
+    pub(super) fn restore(&mut self, saved: &[u8], now: Clock) {
+        let piles: Vec<Pile> = postcard::from_bytes(saved).unwrap_or_default();
+        for pile in piles {
+            self.opened += 1;
+            self.found.insert(pile.group.clone(), self.opened);
+            self.piles.insert(self.opened, Pile { since_clock: now, ..pile });
+        }
     }
 
     /// Takes an alert; what goes on is appended.

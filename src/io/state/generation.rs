@@ -97,7 +97,7 @@ impl Writing {
             return Err(StateDirError::Broken { path: self.file.path().to_owned() });
         }
         let before = self.end;
-        let body = postcard::to_stdvec(commit).expect("a commit is plain data");
+        let body = commit.to_bytes();
         let mut written = chunks.iter().try_for_each(|chunk| self.append(KEYS, chunk));
         written = written.and_then(|()| self.append(COMMIT, &body));
         if let Err(error) = written {
@@ -190,7 +190,7 @@ pub(super) fn read_bytes(bytes: &[u8], path: &Path, generation: u64) -> Result<R
                 Ok(changes) => open.extend(changes),
                 Err(_) => sense = false,
             },
-            Some((&COMMIT, body)) => match postcard::from_bytes::<Commit>(body) {
+            Some((&COMMIT, body)) => match Commit::from_bytes(body) {
                 Ok(commit) => {
                     for change in open.drain(..) {
                         match change.state {

@@ -34,16 +34,29 @@ pub fn inspect(dir: &Path) -> Result<Vec<GenerationReport>, StateDirError> {
     let mut reports = Vec::new();
     for number in names.iter().rev().filter_map(|name| generation::number_of(name)) {
         let path = generation::path_of(dir, number);
-        let Read { commits, count, keys, stop, at, bytes } = generation::read(&path, number)?;
-        let last = commits.map(|(_, last)| (last, keys));
-        let wrong = match stop {
-            Stop::Clean if last.is_some() => None,
-            Stop::Torn => Some((at, true)),
-            Stop::Clean | Stop::Damaged => Some((at, false)),
-        };
-        reports.push(GenerationReport { path, bytes, count, last, wrong });
+        reports.push(report(generation::read(&path, number)?, path));
     }
     Ok(reports)
+}
+
+/// As [`inspect`] for a file of this name, whose bytes are at hand.
+///
+/// # Errors
+/// A newer release wrote it.
+pub fn inspect_bytes(name: &Path, bytes: &[u8]) -> Result<GenerationReport, StateDirError> {
+    let number = name.file_name().and_then(|name| generation::number_of(name.to_str()?)).unwrap_or_default();
+    Ok(report(generation::read_bytes(bytes, name, number)?, name.to_owned()))
+}
+
+fn report(read: Read, path: PathBuf) -> GenerationReport {
+    let Read { commits, count, keys, stop, at, bytes } = read;
+    let last = commits.map(|(_, last)| (last, keys));
+    let wrong = match stop {
+        Stop::Clean if last.is_some() => None,
+        Stop::Torn => Some((at, true)),
+        Stop::Clean | Stop::Damaged => Some((at, false)),
+    };
+    GenerationReport { path, bytes, count, last, wrong }
 }
 
 /// Sets damaged generations aside, so that a run uses what is intact, and says which. What a crash has left half

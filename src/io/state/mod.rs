@@ -25,7 +25,7 @@ use crate::base::Timestamp;
 use crate::engine::Place;
 
 pub use error::StateDirError;
-pub use inspect::{GenerationReport, inspect, repair};
+pub use inspect::{GenerationReport, inspect, inspect_bytes, repair};
 pub use store::{Finding, Recovered, StateDir};
 pub use writer::{CheckpointWriter, Committed, Durable};
 
@@ -62,6 +62,33 @@ pub struct Commit {
     pub outputs: Vec<SavedOutput>,
     /// The engine's head: [`crate::session::head::Head`].
     pub head: Vec<u8>,
+    /// What outputs hold for summaries; in states of earlier releases there is none.
+    #[serde(skip)]
+    pub held: Vec<SavedHeld>,
+}
+
+/// What one output holds for a summary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedHeld {
+    /// The output's name.
+    pub name: String,
+    /// What it holds: [`crate::io::deliver::Fleet::held`].
+    pub held: Vec<u8>,
+}
+
+impl Commit {
+    fn to_bytes(&self) -> Vec<u8> {
+        let commit = postcard::to_stdvec(self).expect("a commit is plain data");
+        postcard::to_extend(&self.held, commit).expect("a commit is plain data")
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        let (mut commit, rest): (Self, _) = postcard::take_from_bytes(bytes)?;
+        if !rest.is_empty() {
+            commit.held = postcard::from_bytes(rest)?;
+        }
+        Ok(commit)
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ fn commit(n: u64) -> Commit {
         inputs: vec![SavedInput { name: "in".to_owned(), place: Place { offset: n * 100, ..Place::default() } }],
         outputs: vec![SavedOutput { name: "out".to_owned(), end: n * 10 }],
         head: vec![n as u8; 50],
+        held: vec![SavedHeld { name: "hook".to_owned(), held: vec![n as u8; 3] }],
     }
 }
 

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use crate::base::budget::block;
 use crate::base::{StepId, Timestamp, Value};
 use crate::plan::Rule;
 use crate::plan::event::StoredEvent;
@@ -81,6 +82,13 @@ impl Enumerate {
         self.events.len()
     }
 
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        let events = self.events.iter().map(|held| held.event.bytes()).sum::<usize>();
+        let waiting = block(self.waiting.capacity() * size_of::<Piles>());
+        block(self.events.capacity() * size_of::<Held>()) + events + self.sets.heap() + waiting
+    }
+
     /// When everything held is out of reach; `None` is never.
     pub fn expires(&self, rule: &Rule) -> Option<Timestamp> {
         let span = rule.within.or(rule.horizon)?;
@@ -134,6 +142,7 @@ impl Enumerate {
         let mut stored = None;
         let mut store = || Arc::clone(stored.get_or_insert_with(|| event.store(env, stats)));
         let completion = self.advance(env.rule, event, &mut store, evicted);
+        env.note(|| (self.sets.end() - made) as usize * Sets::NODE);
         if completion.is_empty() {
             return;
         }

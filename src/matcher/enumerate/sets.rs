@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::base::StepId;
+use crate::base::budget::block;
 
 /// The position of an event: grows with the order of events and is never used again.
 pub(super) type Place = u64;
@@ -73,6 +74,11 @@ pub(super) struct Sets {
 impl Sets {
     /// Bytes of a node.
     pub(super) const NODE: usize = size_of::<Node>();
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        block(self.nodes.capacity() * Self::NODE)
+    }
 
     /// The position that the next node will have.
     pub(super) fn end(&self) -> NodeId {

@@ -12,6 +12,7 @@ use super::buffer::Id;
 use super::search::{Search, Trigger};
 use super::{RuleEnv, Runs, ways};
 use crate::base::Timestamp;
+use crate::base::budget::block;
 use crate::matcher::arrived::Match;
 
 /// Deadlines, each with the time of the last bound event.
@@ -19,6 +20,12 @@ use crate::matcher::arrived::Match;
 pub(super) struct Armed(BTreeSet<(Timestamp, Timestamp)>);
 
 impl Armed {
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        // Nodes of a tree are two thirds full.
+        block(size_of::<Self>()) + self.0.len() * size_of::<(Timestamp, Timestamp)>() * 3 / 2
+    }
+
     /// The next deadline.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.0.first().map(|(deadline, _)| *deadline)

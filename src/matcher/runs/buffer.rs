@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::RuleEnv;
+use crate::base::budget::block;
 use crate::base::{StepId, Timestamp};
 use crate::plan::eval::eval;
 use crate::plan::event::{Seq, StoredEvent};
@@ -75,12 +76,30 @@ fn this_sides(rule: &Rule, step: usize, later: StepId) -> impl Iterator<Item = &
 }
 
 impl Buffer {
+    /// What an event takes beside itself, about: its entry, and its place in a list and in an index.
+    pub(super) const BYTES_PER_EVENT: usize = size_of::<Held>() + 64;
+
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
         self.events.len()
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let events = self.events.iter().map(|held| held.event.bytes()).sum::<usize>();
+        let lists = self.lists.iter().map(|list| block(list.capacity() * size_of::<Id>())).sum::<usize>();
+        let lists = block(self.lists.capacity() * size_of::<VecDeque<Id>>()) + lists;
+        let joins = self.joins.iter().map(|of| {
+            let index = |(_, index): &(StepId, JoinIndex)| {
+                let ids = index.ids.iter().map(|(key, ids)| block(key.len()) + block(ids.capacity() * size_of::<Id>()));
+                block(index.ids.allocation_size()) + ids.sum::<usize>()
+            };
+            block(of.capacity() * size_of::<(StepId, JoinIndex)>()) + of.iter().map(index).sum::<usize>()
+        });
+        block(self.events.capacity() * size_of::<Held>()) + events + lists + joins.sum::<usize>()
     }
 
     pub(super) fn newest(&self) -> Option<Timestamp> {

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use crate::base::budget::block;
 use crate::base::{Duration, StepId, Timestamp, Value};
 use crate::plan::event::Seq;
 use crate::plan::ruleset::ElementKind;
@@ -82,8 +83,8 @@ fn tails(env: &RuleEnv<'_>) -> SmallVec<[(u64, Duration); 2]> {
 
 /// The ways through the pattern, each as a rule of its own to a search.
 fn ways<'a>(env: &RuleEnv<'a>) -> impl Iterator<Item = RuleEnv<'a>> + use<'a> {
-    let RuleEnv { rule, tables, limits, key } = *env;
-    rule.ways().iter().map(move |rule| RuleEnv { rule, tables, limits, key })
+    let RuleEnv { rule, tables, limits, key, added } = *env;
+    rule.ways().iter().map(move |rule| RuleEnv { rule, tables, limits, key, added })
 }
 
 fn may_be_empty(env: &RuleEnv<'_>, kind: &ElementKind) -> bool {
@@ -117,6 +118,21 @@ impl Runs {
     /// Events held.
     pub fn len(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        let used = self.used.keys().map(|key| block(key.len())).sum::<usize>();
+        self.buffer.heap()
+            + block(self.deadlines.capacity() * size_of::<Timestamp>())
+            + block(self.used.allocation_size())
+            + used
+            + self.armed.as_ref().map_or(0, |armed| armed.bytes())
+    }
+
+    /// Whether an absence is undecided.
+    pub fn is_pending(&self) -> bool {
+        !self.deadlines.is_empty() || self.armed.is_some()
     }
 
     /// The next time at which something happens by itself.
@@ -195,6 +211,7 @@ impl Runs {
         }
         self.prune(env, event.ts);
         let id = self.buffer.push(env, event.store(env, stats), roles);
+        env.note(|| Buffer::BYTES_PER_EVENT);
         if self.buffer.len() > rule.runs_per_key && closing::is_tumbling(rule) {
             // Its first event says when it closes: the newest goes.
             self.buffer.pop_back(env);

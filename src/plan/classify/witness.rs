@@ -342,7 +342,8 @@ mod tests {
         let id = sources.add("rule", &text);
         let (file, problems) = parse(id, &text, &limits);
         assert!(problems.is_empty(), "{problems:?}");
-        let input = Input { sources: &sources, type_field: &["type".to_owned()], limits: &limits, force: None };
+        let type_field = &["type".to_owned()];
+        let input = Input { sources: &sources, type_field, limits: &limits, force: None, key_seed: 0 };
         let rules = lower(&[file], &Declarations::default(), &input).expect("a good rule");
         let name = |field: FieldId| rules.fields[field.index()].join(".");
         let shown = |atom: &Atom| match atom {

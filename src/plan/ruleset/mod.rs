@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::automaton::Automaton;
 use super::classify::ClassIndex;
 use super::expr::Expr;
-use super::key::KeySpec;
+use super::key::{self, KeySpec};
 use super::sliding::Sliding;
 use super::table::Table;
 use crate::base::id::{GuardId, KeySpecId, PredId, StatId};
@@ -50,6 +50,8 @@ pub struct Ruleset {
     pub fingerprint: u64,
     /// Highest [`Rule::level`].
     pub levels: u32,
+    /// The seed of [`Ruleset::hash_key`].
+    pub key_seed: u64,
 }
 
 impl Ruleset {
@@ -57,6 +59,19 @@ impl Ruleset {
     pub fn differs_only_in_tables(&self, other: &Self) -> bool {
         let names = |set: &Self| set.tables.iter().map(|t| t.name.clone()).collect::<Vec<_>>();
         self.fingerprint == other.fingerprint && self.fields == other.fields && names(self) == names(other)
+    }
+
+    /// The hash by which a key is found: [`key::seeded_hash`] with the seed of this rule set. Nothing that anybody sees
+    /// depends on it.
+    #[inline]
+    pub fn hash_key(&self, key: &[u8]) -> u64 {
+        key::seeded_hash(key, self.key_seed)
+    }
+
+    /// The hash of the only key of a rule that has no components: such rules are spread over shards.
+    #[inline]
+    pub fn hash_rule(&self, rule: RuleId) -> u64 {
+        self.hash_key(&rule.0.to_le_bytes())
     }
 
     /// Whether time itself begins something: clocks tick, or keys are expected.
