@@ -1,17 +1,23 @@
 //! Kafka against a real broker on loopback, which `tests/kafka/broker` runs.
 //!
 //! Where there is no Java, or the broker's jars cannot be fetched, everything here is passed over loudly; with
-//! `TRIPLINE_KAFKA=required`, as in `.ci/run`, that fails.
+//! `TRIPLINE_KAFKA=required`, as in `.ci/run`, that fails. Without it the tests that wait for long are passed over too.
 
 #[path = "kafka/cluster.rs"]
 mod cluster;
 mod deliver_support;
+#[path = "kafka/stream.rs"]
+mod stream;
 
+use std::fs;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use cluster::{Broker, Place, is_there};
+use cluster::{Broker, Place, is_there, is_wanted, wait_for};
 use deliver_support::letter;
+use stream::{RULES, Stream, alerts};
 use tripline::alert::format::Format;
 use tripline::io::deliver::{Sink, Trouble};
 use tripline::io::kafka::{AlertRecords, Connection, KeyBy};
@@ -29,7 +35,7 @@ fn sink(broker: &Broker, topic: &str, key_by: KeyBy) -> KafkaSink {
     KafkaSink::new(KafkaSinkOptions {
         connection: Connection::plain(broker.address()),
         records: AlertRecords { topic: topic.to_owned(), key_by, format: Format::Json, headers },
-        timeout: Duration::from_secs(8),
+        timeout: Duration::from_secs(4),
     })
     .expect("the options are sound")
 }
@@ -37,7 +43,7 @@ fn sink(broker: &Broker, topic: &str, key_by: KeyBy) -> KafkaSink {
 #[test]
 fn alerts_become_records() {
     let _alone = alone();
-    if !is_there() {
+    if !is_wanted() {
         return;
     }
     let mut broker = Broker::start(Place::new("sink"));
@@ -88,6 +94,196 @@ fn alerts_become_records() {
     assert!(again.again.is_empty(), "{again:?}");
     let ids: Vec<String> = broker.read("alerts.high").iter().map(|record| record.headers["id"].clone()).collect();
     assert!(ids.iter().any(|id| id.ends_with("7d0")), "alert 2000 is there");
+}
+
+/// The program in the broker's place.
+fn tripline(broker: &Broker, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.current_dir(broker.place().path("")).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn done(command: &mut Command) -> Output {
+    let ended = command.output().expect("the program runs");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    ended
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+/// Sends a signal.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+}
+
+#[test]
+fn topics_are_read_as_files_of_their_partitions_are() {
+    let _alone = alone();
+    if !is_there() {
+        return;
+    }
+    let broker = Broker::start(Place::new("read"));
+    broker.topic("events", 6);
+    let stream = Stream::new(1, 30_000, 6);
+    broker.write_to("events", stream.records());
+    broker.place().write("rules.trip", RULES);
+    let expected = stream.expected(&broker.place().path("files"), RULES);
+    assert!(expected.len() > 200, "{}", expected.len());
+    let topic = format!("{}/events?start=earliest&until=end", broker.address());
+    for threads in ["1", "2"] {
+        let args = ["run", "rules.trip", "--lateness", "1s", "--threads", threads, "--kafka", &topic];
+        let ended = done(&mut tripline(&broker, &args));
+        assert_eq!(alerts(text(&ended.stdout)), expected, "{threads} threads");
+        assert!(text(&ended.stderr).contains("events/5"), "{}", text(&ended.stderr));
+    }
+
+    // Killed again and again: each alert is in the file once, and the group has committed where the state stands.
+    let topic = format!("{}/events?group=detect&until=end", broker.address());
+    let args =
+        ["run", "rules.trip", "--lateness", "1s", "--state", "state", "--alerts", "alerts.ndjson", "--kafka", &topic];
+    let kills = std::env::var("KAFKA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..kills {
+        let mut child = tripline(&broker, &args).arg("--checkpoint-every").arg("50ms").spawn().expect("it starts");
+        thread::sleep(Duration::from_millis(random.u64(200..2500)));
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+    }
+    done(&mut tripline(&broker, &args));
+    let written = fs::read_to_string(broker.place().path("alerts.ndjson")).expect("the alerts");
+    assert_eq!(alerts(&written), expected);
+    let ends: i64 = broker.committed("detect", "events", 6).values().sum();
+    assert_eq!(ends, 30_000);
+
+    // A run that starts where the group stands finds nothing more; another group's begins where it is told.
+    let ended = done(&mut tripline(&broker, &["run", "rules.trip", "--kafka", &topic]));
+    assert!(text(&ended.stderr).starts_with("0 alerts from 0 events"), "{}", text(&ended.stderr));
+    let late = format!("{}/events?group=other&start=latest&until=end", broker.address());
+    let ended = done(&mut tripline(&broker, &["run", "rules.trip", "--kafka", &late]));
+    assert!(text(&ended.stderr).starts_with("0 alerts from 0 events"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn records_say_where_they_come_from_and_bad_ones_cost_themselves() {
+    let _alone = alone();
+    if !is_there() {
+        return;
+    }
+    let broker = Broker::start(Place::new("records"));
+    broker.topic("mixed", 2);
+    let records = [
+        (0, r#"{"type":"a","n":1}"#),
+        (0, "{broken"),
+        (0, "[1]"),
+        (0, " "),
+        (0, "{\"type\":\n\"a\",\"n\":2}"),
+        (1, r#"{"type":"a","n":3}"#),
+    ];
+    broker.write_to("mixed", records.into_iter());
+    broker.tombstone("mixed", 1);
+    broker.write_to("mixed", [(1, r#"{"type":"a","n":4}"#)].into_iter());
+    let rule = r#"
+rule seen {
+  match { a: a }
+  alert {
+    where = "{a.kafka.topic} {a.kafka.partition} {a.kafka.offset}"
+    n = a.n
+    at = a.kafka.timestamp
+  }
+}"#;
+    broker.place().write("seen.trip", rule);
+    let config = format!(
+        "inputs:\n  - kafka: {}\n    topics: ^mi.*d$\n    until: end\n    start: earliest\n    \
+         time: {{fields: kafka.timestamp, format: epoch_ms}}\nrejects: rejects.ndjson\n",
+        broker.address()
+    );
+    broker.place().write("tripline.yaml", &config);
+    let ended = done(&mut tripline(&broker, &["run", "seen.trip"]));
+    let mut seen: Vec<(i64, String)> = Vec::new();
+    for line in text(&ended.stdout).lines() {
+        let alert: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let values = &alert["values"];
+        seen.push((values["n"].as_i64().expect("n"), values["where"].as_str().expect("where").to_owned()));
+        let at = values["at"].as_i64().expect("a time in milliseconds");
+        let time = tripline::config::timestamp(alert["time"].as_str().expect("a time")).expect("RFC 3339");
+        assert_eq!(time.0, at * 1_000_000, "the record says when it was");
+    }
+    seen.sort();
+    let places = ["mixed 0 0", "mixed 0 4", "mixed 1 0", "mixed 1 2"];
+    let expected: Vec<(i64, String)> = (1..).zip(places.map(str::to_owned)).collect();
+    assert_eq!(seen, expected);
+    let rejects = fs::read_to_string(broker.place().path("rejects.ndjson")).expect("rejects");
+    let lines: Vec<serde_json::Value> = rejects.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let places: Vec<(&str, u64)> =
+        lines.iter().map(|l| (l["input"].as_str().expect("input"), l["line"].as_u64().expect("line"))).collect();
+    assert_eq!(places, [("mixed/0", 2), ("mixed/0", 3), ("mixed/0", 4)], "{rejects}");
+    assert!(text(&ended.stderr).contains("tombstones"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn a_live_run_outlasts_the_broker_and_holds_time_meanwhile() {
+    let _alone = alone();
+    if !is_wanted() {
+        return;
+    }
+    let mut broker = Broker::start(Place::new("live"));
+    broker.topic("beats", 3);
+    let rule = r#"rule silent { by host match { last: beat then no beat within 4s } }"#;
+    broker.place().write("silent.trip", rule);
+    let topic = format!("{}/beats?group=live&start=earliest", broker.address());
+    let args =
+        ["run", "silent.trip", "--state", "state", "--alerts", "alerts.ndjson", "--idle", "1s", "--kafka", &topic];
+    let child = tripline(&broker, &args).spawn().expect("it starts");
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("now").as_millis();
+    let beat = |host: &str| format!(r#"{{"ts":{},"type":"beat","host":"{host}"}}"#, now());
+    let written = || fs::read_to_string(broker.place().path("alerts.ndjson")).unwrap_or_default();
+    // One partition speaks and falls silent, two never say anything: the deadline comes all the same.
+    broker.write_to("beats", [(0, beat("a").as_str())].into_iter());
+    wait_for(&written, || alerts(&written()).len() == 1);
+    // While the broker is away, silence says nothing: what was written last is still there to come.
+    broker.write_to("beats", [(1, beat("b").as_str())].into_iter());
+    thread::sleep(Duration::from_millis(1500));
+    broker.kill();
+    thread::sleep(Duration::from_secs(6));
+    assert_eq!(alerts(&written_of(&broker)).len(), 1, "time stands still without brokers");
+    broker.restart();
+    broker.write_to("beats", [(1, beat("c").as_str())].into_iter());
+    wait_for(&|| written_of(&broker), || alerts(&written_of(&broker)).len() == 3);
+    signal(&child, "TERM");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", text(&ended.stderr));
+    let committed: i64 = broker.committed("live", "beats", 3).values().sum();
+    assert_eq!(committed, 3, "{}", text(&ended.stderr));
+}
+
+fn written_of(broker: &Broker) -> String {
+    fs::read_to_string(broker.place().path("alerts.ndjson")).unwrap_or_default()
+}
+
+#[test]
+fn what_is_wrong_is_said_by_the_setting() {
+    let _alone = alone();
+    if !is_wanted() {
+        return;
+    }
+    let broker = Broker::start(Place::new("wrong"));
+    broker.topic("there", 1);
+    broker.place().write("r.trip", "rule r { match { a: a } }");
+    let fails = |topic: &str| {
+        let ended = tripline(&broker, &["run", "r.trip", "--kafka", topic]).output().expect("it runs");
+        assert_ne!(ended.status.code(), Some(0));
+        text(&ended.stderr).to_owned()
+    };
+    let words = fails(&format!("{}/nowhere", broker.address()));
+    assert!(words.contains("`topics`") && words.contains("nowhere"), "{words}");
+    let words = fails("127.0.0.1:1/there");
+    assert!(words.contains("`kafka` cannot be reached"), "{words}");
+    let words = fails("there");
+    assert!(words.contains("HOST:PORT/TOPIC"), "{words}");
 }
 
 /// The hash of Java's partitioner, by its description.

@@ -229,6 +229,9 @@ pub struct RunArgs {
     /// repeated
     #[arg(long, value_name = "WHERE")]
     pub listen: Vec<String>,
+    /// Read topics of Kafka: HOST:PORT/TOPIC,TOPIC, with ?group=NAME&start=earliest&until=end; may be repeated
+    #[arg(long, value_name = "TOPICS")]
+    pub kafka: Vec<String>,
     /// Threads that match [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,

@@ -54,6 +54,8 @@ pub(super) struct Input {
     pub(super) heard: Instant,
     /// It has been silent for so long that it does not hold time back.
     pub(super) idle: bool,
+    /// More of it is known to be there: it is waited for, however long it takes.
+    pub(super) more: bool,
     /// It is read to its end when the run is stopped.
     drains: bool,
 }
@@ -65,11 +67,13 @@ pub(super) struct Begins {
     pub(super) silent: bool,
     /// See [`Source::drains`].
     drains: bool,
+    /// See [`Source::begins_behind`].
+    behind: bool,
 }
 
 impl Begins {
     pub(super) fn of(source: &dyn Source) -> Self {
-        Self { silent: source.begins_silent(), drains: source.drains() }
+        Self { silent: source.begins_silent(), drains: source.drains(), behind: source.begins_behind() }
     }
 }
 
@@ -183,8 +187,9 @@ impl Board {
             in_flight: 0,
             newest: sequencer.newest(at),
             heard,
-            idle: live && begin[at].silent,
+            idle: begin[at].silent,
             drains: begin[at].drains,
+            more: begin[at].behind,
         };
         // Enough to keep all threads busy, few enough to stay in the caches.
         let most_in_flight = if shards.len() == 1 { 1 } else { 2 * shards.len() + 2 };
@@ -402,7 +407,10 @@ impl State {
         let open = || self.inputs.iter().enumerate().filter(|(_, input)| self.is_open(input));
         if self.live || self.closing || self.inputs.len() == 1 {
             let ready = open().filter(|(_, input)| gives(input));
-            return ready.min_by_key(|(at, input)| (input.in_flight, input.newest, *at)).map(|(at, _)| at);
+            let (at, next) = ready.min_by_key(|(at, input)| (input.in_flight, input.newest, *at))?;
+            // What is read ahead of one that is behind would have to be held back.
+            let behind = open().filter(|(_, input)| input.more && input.in_flight == 0 && !gives(input));
+            return behind.map(|(_, input)| input.newest).all(|newest| next.newest <= newest).then_some(at);
         }
         let behind = open().filter(|(_, input)| input.in_flight == 0);
         let (at, input) = behind.min_by_key(|(at, input)| (input.newest, *at))?;
@@ -424,6 +432,7 @@ impl State {
         let number = self.next_number;
         self.next_number += 1;
         self.inputs[input].ended |= !matches!(read, Read::Block(_));
+        self.inputs[input].more = matches!(&read, Read::Block(block) if block.more);
         let memory = self.batches.pop().unwrap_or_default();
         Decode { number, input, read, arrival, memory }
     }

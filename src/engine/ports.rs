@@ -27,6 +27,8 @@ pub struct SourceBlock {
     pub arrival: Option<Timestamp>,
     /// Where its source goes on after it, in this run or another.
     pub after: Place,
+    /// More is known to be there already: of a live source, whose silence then says nothing of time.
+    pub more: bool,
 }
 
 /// A line, or what a source has for one, of which no event can come.
@@ -108,6 +110,11 @@ pub trait Source: Send {
     /// Whether, when the run is stopped, it still gives what it has taken over from senders, and then ends by itself.
     /// From any other nothing more is read.
     fn drains(&self) -> bool {
+        false
+    }
+
+    /// Whether more is known to be there before it has given its first block; see [`SourceBlock::more`].
+    fn begins_behind(&self) -> bool {
         false
     }
 

@@ -107,6 +107,7 @@ fn decode(frame: &[u8], after: Position) -> Option<SourceBlock> {
         refused: header.refused.into_refused()?,
         arrival: Some(header.arrival),
         after: Place { line: header.line, offset: header.end, file: None, journal: Some(after.0) },
+        more: false,
     })
 }
 

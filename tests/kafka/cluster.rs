@@ -72,6 +72,15 @@ pub fn is_there() -> bool {
     why.is_none()
 }
 
+/// The same for tests that wait for long, which not everybody wants each time.
+pub fn is_wanted() -> bool {
+    if std::env::var_os("TRIPLINE_KAFKA").is_none() {
+        eprintln!("SKIPPED: set TRIPLINE_KAFKA=required for the longer tests against Kafka");
+        return false;
+    }
+    is_there()
+}
+
 /// A broker, which ends with the test.
 pub struct Broker {
     place: Place,
@@ -168,6 +177,14 @@ impl Broker {
             producer.send(record).map_err(|(error, _)| error).expect("there is room");
         }
         producer.flush(PATIENCE).expect("all are written");
+    }
+
+    /// Writes a record without a value.
+    pub fn tombstone(&self, topic: &str, partition: i32) {
+        let producer = self.producer();
+        let record: BaseRecord<'_, str, str> = BaseRecord::to(topic).partition(partition).key("gone");
+        producer.send(record).map_err(|(error, _)| error).expect("there is room");
+        producer.flush(PATIENCE).expect("it is written");
     }
 
     /// All committed records of a topic: partition by partition.

@@ -22,7 +22,8 @@ use tripline::io::disk::Disk;
 use tripline::io::journal::Needed;
 use tripline::io::sink::{LineSink, SinkError};
 use tripline::io::state::{
-    CheckpointWriter, Commit, Durable, Recovered, SavedHeld, SavedInput, SavedOutput, StateDir, StateDirError,
+    CheckpointWriter, Commit, Committed, Durable, Recovered, SavedHeld, SavedInput, SavedOutput, StateDir,
+    StateDirError,
 };
 use tripline::matcher::saved::{Changes, read_chunk};
 use tripline::plan::Ruleset;
@@ -154,7 +155,14 @@ impl Begin {
     }
 
     /// Starts the writing of checkpoints.
-    pub fn start(self, wanted: &Wanted, needed: Vec<Option<Needed>>, stop: &Arc<AtomicBool>) -> Checkpoints {
+    /// `told` hears where inputs go on by each that is on the disk.
+    pub fn start(
+        self,
+        wanted: &Wanted,
+        needed: Vec<Option<Needed>>,
+        told: Box<dyn Fn(&[Place])>,
+        stop: &Arc<AtomicBool>,
+    ) -> Checkpoints {
         let after = move |oldest: &Commit| {
             for (input, needed) in oldest.inputs.iter().zip(&needed) {
                 if let (Some(needed), Some(position)) = (needed, input.place.journal) {
@@ -169,6 +177,8 @@ impl Begin {
             due: Instant::now(),
             first: true,
             put_off: None,
+            under_way: None,
+            told,
             holding: None,
             stop: stop.clone(),
         }
@@ -212,21 +222,42 @@ pub struct Checkpoints {
     first: bool,
     /// One that could not count yet, since alerts before it were still on their way.
     put_off: Option<Checkpoint>,
+    /// Where inputs go on by the one that is being written.
+    under_way: Option<Vec<Place>>,
+    told: Box<dyn Fn(&[Place])>,
     /// The newest one without its keys, if outputs held something for summaries: at the end they send it.
     holding: Option<Checkpoint>,
     stop: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
+    /// Tells of the one that was being written, if it is on the disk.
+    fn tell(&mut self, committed: Option<Committed>) {
+        if committed.is_some()
+            && let Some(places) = self.under_way.take()
+        {
+            (self.told)(&places);
+        }
+    }
+
+    /// Waits for the one that is being written.
+    fn wait(&mut self) -> Result<(), StateDirError> {
+        let committed = self.writer.wait()?;
+        self.tell(committed);
+        Ok(())
+    }
+
     /// Whether one is to be taken now. On a full disk this waits: input must not run ahead of what can be kept.
     pub fn are_due(&mut self) -> Result<bool, StateDirError> {
-        self.writer.poll()?;
+        let committed = self.writer.poll()?;
+        self.tell(committed);
         if Instant::now() < self.due {
             return Ok(false);
         }
         while self.writer.is_full() && !self.stop.load(Ordering::Relaxed) {
             thread::sleep(LOOK);
-            self.writer.poll()?;
+            let committed = self.writer.poll()?;
+            self.tell(committed);
         }
         Ok(self.writer.is_free())
     }
@@ -270,9 +301,9 @@ impl Checkpoints {
         if self.stop.load(Ordering::Relaxed) {
             self.writer.give_up();
         }
-        self.writer.wait()?;
+        self.wait()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let inputs = self.inputs.iter().cloned().zip(checkpoint.places);
+        let inputs = self.inputs.iter().cloned().zip(checkpoint.places.iter().cloned());
         let commit = Commit {
             number: 0,
             taken: Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
@@ -283,15 +314,17 @@ impl Checkpoints {
             held,
         };
         self.writer.submit(commit, checkpoint.keys, before);
+        self.under_way = Some(checkpoint.places);
         if std::mem::take(&mut self.first) {
-            self.writer.wait()?;
+            self.wait()?;
         }
         self.due = Instant::now() + self.every;
         Ok(())
     }
 
     /// Ends in order.
-    pub fn finish(self) -> Result<(), StateDirError> {
+    pub fn finish(mut self) -> Result<(), StateDirError> {
+        self.wait()?;
         self.writer.finish()
     }
 }

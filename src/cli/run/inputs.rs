@@ -1,7 +1,6 @@
 //! Inputs of a run: opened where an earlier one had come to, with a journal before those that cannot be read again.
 #![expect(clippy::disallowed_methods, reason = "secrets of inputs may stand in the environment")]
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,10 +8,13 @@ use tripline::config::{Input, OpenInput, Origin};
 use tripline::engine::{Place, Source, SourceBlock, SourceFailure};
 use tripline::io::disk::Disk;
 use tripline::io::journal::{Journal, JournalOptions, Needed};
+use tripline::io::kafka::PartitionStanding;
 use tripline::io::listen::Counts;
+use tripline::plan::Ruleset;
 use tripline::session::SourceSummary;
 
 use super::durable::Wanted;
+use super::kafka::{self, OpenTopics};
 use crate::cli::exit::Stop;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::note;
@@ -40,16 +42,6 @@ impl Placed {
     fn is_readable_again(&self) -> bool {
         self.input.as_ref().is_some_and(Input::is_readable_again)
     }
-
-    /// Where its journal lies.
-    fn journal(&self, dir: &Path) -> PathBuf {
-        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
-        dir.join(match &self.input {
-            Some(input) if input.is_stdin() => "stdin".to_owned(),
-            Some(input) if input.is_live() => self.name.chars().map(plain).collect(),
-            _ => self.name.replace('/', "_"),
-        })
-    }
 }
 
 /// All inputs at work, by their numbers.
@@ -61,6 +53,8 @@ pub struct Opened {
     pub needed: Vec<Option<Needed>>,
     /// What listeners turn away.
     pub counts: Vec<Option<Counts>>,
+    /// Topics.
+    pub topics: OpenTopics,
 }
 
 /// An input of an earlier run that is not read any more.
@@ -75,6 +69,7 @@ impl Source for Gone {
 /// Opens all inputs.
 pub fn open(
     inputs: &[Placed],
+    rules: &Ruleset,
     settings: &Settings,
     wanted: &Wanted,
     following: bool,
@@ -82,8 +77,15 @@ pub fn open(
 ) -> Result<Opened, Stop> {
     let env = |name: &str| std::env::var(name).ok();
     let max_line = settings.config.limits.max_line;
-    let mut opened = Opened::default();
-    for placed in inputs {
+    let (mut partitions, topics) = kafka::open(inputs, rules, settings, stop)?;
+    let mut opened = Opened { topics, ..Opened::default() };
+    for (at, placed) in inputs.iter().enumerate() {
+        if let Some(source) = partitions.remove(&at) {
+            opened.sources.push(source);
+            opened.needed.push(None);
+            opened.counts.push(None);
+            continue;
+        }
         let Some(input) = &placed.input else {
             note(&format!("input {} of earlier runs is not read any more\n", placed.name));
             opened.sources.push(Box::new(Gone));
@@ -94,7 +96,7 @@ pub fn open(
         let journal = match &wanted.journal {
             Some(dir) if !placed.is_readable_again() => {
                 let options = JournalOptions { retain: wanted.retain, ..JournalOptions::default() };
-                let journal = Journal::open(&placed.journal(dir), options, &placed.place, Disk::default());
+                let journal = Journal::open(&dir.join(input.journal_name()), options, &placed.place, Disk::default());
                 Some(journal.map_err(Stop::failed)?)
             }
             _ => None,
@@ -148,17 +150,26 @@ pub struct InputReport {
     pub counts: SourceSummary,
     /// What it turned away, by reason.
     pub turned_away: Vec<(&'static str, u64)>,
+    /// How far a partition of a topic has come.
+    pub standing: Option<PartitionStanding>,
 }
 
-/// What inputs did; nothing if it is a single one that turns nothing away.
-pub fn reports(names: &[String], sources: &[SourceSummary], counts: &[Option<Counts>]) -> Vec<InputReport> {
-    if names.len() < 2 && counts.iter().all(Option::is_none) {
+/// What inputs did; nothing if it is a single one that turns nothing away and ends by itself.
+pub fn reports(
+    names: &[String],
+    sources: &[SourceSummary],
+    counts: &[Option<Counts>],
+    topics: &OpenTopics,
+) -> Vec<InputReport> {
+    let mut standing = topics.standing();
+    if names.len() < 2 && counts.iter().all(Option::is_none) && standing.is_empty() {
         return Vec::new();
     }
-    let report = |((name, source), counts): ((&String, &SourceSummary), &Option<Counts>)| InputReport {
+    let report = |(at, ((name, source), counts)): (usize, ((&String, &SourceSummary), &Option<Counts>))| InputReport {
         name: name.clone(),
         counts: source.clone(),
         turned_away: counts.as_ref().map(Counts::all).unwrap_or_default(),
+        standing: standing.remove(&at),
     };
-    names.iter().zip(sources).zip(counts).map(report).collect()
+    names.iter().zip(sources).zip(counts).enumerate().map(report).collect()
 }

@@ -8,6 +8,8 @@
 
 mod durable;
 mod inputs;
+#[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
+mod kafka;
 mod outputs;
 mod progress;
 mod reload;
@@ -28,7 +30,7 @@ use signal_hook::flag;
 use tripline::alert::Alert;
 use tripline::base::{Duration, Limits, Timestamp};
 use tripline::config::{Input, Output, Reading, Target};
-use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, SourceFailure};
+use tripline::engine::{self, Checkpoint, EngineConfig, Handler, Live, Place, SourceFailure};
 use tripline::io::sink::SinkError;
 use tripline::io::state::{SavedHeld, StateDirError};
 use tripline::plan::Ruleset;
@@ -50,8 +52,6 @@ use summary::Totals;
 
 /// When a source that gives nothing lets time follow the wall clock.
 const IDLE: Duration = Duration::from_secs(5);
-/// How much events of a live input may be out of order.
-const LIVE_LATENESS: Duration = Duration::from_secs(1);
 /// How long a checkpoint waits for outputs that are slower than the run.
 const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
 /// How far ahead of the wall clock a live event may be.
@@ -84,7 +84,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let places = wanted_outputs(args, settings);
     outputs::check_routes(&places, &ruleset);
     let mut outputs = Outputs::open(&places, settings, terminal.color_out, &names, begin.as_mut(), &stop)?;
-    let open = || inputs::open(&placed, settings, &wanted, args.follow, &stop);
+    let open = || inputs::open(&placed, &ruleset, settings, &wanted, args.follow, &stop);
     let (opened, saved, checkpoints) = match begin {
         None => (open()?, None, None),
         Some(mut begin) => {
@@ -94,7 +94,9 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
             durable::cut_back(&begin, outputs.lines().chain(rejects.lines()).chain(late.lines()))?;
             let mut opened = open()?;
             let needed = std::mem::take(&mut opened.needed);
-            (opened, begin.saved.take(), Some(begin.start(&wanted, needed, &stop)))
+            let topics = opened.topics.clone();
+            let told = Box::new(move |places: &[Place]| topics.commit(places));
+            (opened, begin.saved.take(), Some(begin.start(&wanted, needed, told, &stop)))
         }
     };
     let files = || placed.iter().all(|placed| placed.input.as_ref().is_some_and(|i| !i.is_live() && !i.is_stdin()));
@@ -135,10 +137,11 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     }
     if let Some(checkpoints) = writer.checkpoints.take() {
         checkpoints.finish().map_err(Stop::failed)?;
+        opened.topics.finish();
     }
     let summary = summary.map_err(Stop::failed)?;
     if !args.quiet {
-        let inputs = inputs::reports(&writer.names, &summary.sources, &opened.counts);
+        let inputs = inputs::reports(&writer.names, &summary.sources, &opened.counts, &opened.topics);
         let totals = Totals::new(&summary, started.elapsed(), writer.reached, &inputs, &reports);
         note(&summary::render(&totals, terminal.color_err));
     }
@@ -185,12 +188,7 @@ fn engine_config(
         time_fields: input.reading.time_fields.clone().filter(|_| args.time.time_field.is_empty()),
         time_format: input.reading.time_format.clone().filter(|_| args.time.time_format.is_none()),
         type_field: input.reading.type_field.clone().filter(|_| args.time.type_field.is_none()),
-        lateness: match (args.lateness, config.lateness) {
-            (Some(_), _) => None,
-            // Whoever sends over a network does not wait for others.
-            (None, None) if input.is_live() => input.reading.lateness.or(Some(LIVE_LATENESS)),
-            (None, _) => input.reading.lateness,
-        },
+        lateness: input.own_lateness(config.lateness).filter(|_| args.lateness.is_none()),
         idle: input.reading.idle.filter(|_| args.idle.is_none()),
         ..input.reading.clone()
     };

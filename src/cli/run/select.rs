@@ -8,6 +8,7 @@ use tripline::config::Input;
 use tripline::io::source::STDIN;
 use tripline::plan::Ruleset;
 
+use super::kafka;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
 use crate::cli::paths::{rule_files, rules_and_inputs};
@@ -51,12 +52,16 @@ pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
         }
         inputs.push(input);
     }
+    for word in &args.kafka {
+        inputs.push(Input::kafka(word).map_err(|problem| Stop::usage(format!("--kafka: {problem}")))?);
+    }
     if inputs.is_empty() {
         inputs = settings.inputs()?;
     }
     if inputs.is_empty() {
         inputs.push(Input::file(STDIN));
     }
+    let inputs = kafka::expand(inputs, settings)?;
     for (at, input) in inputs.iter().enumerate() {
         if inputs[..at].iter().any(|other| other.name == input.name) {
             return Err(Stop::usage(format!("{} is named twice as an input", input.name)));

@@ -8,6 +8,7 @@ use tripline::base::Timestamp;
 use tripline::base::visible;
 use tripline::decode::Reject;
 use tripline::io::deliver::Report;
+use tripline::io::kafka::PartitionStanding;
 use tripline::session::{RuleSummary, Summary};
 
 use super::inputs::InputReport;
@@ -123,6 +124,10 @@ impl RuleTotals {
                 ("rejected", report.counts.rejects.iter().sum()),
                 ("late", report.counts.late),
                 ("turned away", report.turned_away.iter().map(|(_, n)| n).sum()),
+                ("tombstones", report.standing.as_ref().map_or(0, |standing| standing.counts.tombstones)),
+                ("cut records", report.standing.as_ref().map_or(0, |standing| standing.counts.cut)),
+                ("pauses", report.standing.as_ref().map_or(0, |standing| standing.pauses)),
+                ("lag", report.standing.as_ref().map_or(0, PartitionStanding::lag)),
             ],
             spent: None,
         }

@@ -4,6 +4,7 @@
 //! makes sources. One further kind of input is a variant of [`Origin`], its keys in [`written`], its reading in [`read`],
 //! and its source in [`open`]; nothing else asks what kind an input is.
 
+mod kafka;
 mod open;
 mod read;
 mod written;
@@ -16,13 +17,19 @@ use crate::base::Duration;
 use crate::decode::decoder::OwnForm;
 use crate::decode::timefield::{OnMissing, TimeConfig, TimeFormat};
 use crate::io::form::syslog::SyslogForm;
+use crate::io::kafka::Partition;
 use crate::io::listen::Endpoint;
 use crate::io::sink::secret::SecretPlace;
 use crate::io::source::{Files, Form, STDIN};
 use crate::session::OwnSettings;
 
+pub use kafka::KafkaInput;
 pub use open::{OpenInput, Opened};
 pub(super) use written::WrittenInputs;
+
+/// How much events of a live input may be out of order if nothing is said: whoever sends over a network does not wait for
+/// others.
+const LIVE_LATENESS: Duration = Duration::from_secs(1);
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +113,13 @@ pub enum Origin {
         /// Bounds.
         bounds: NetBounds,
     },
+    /// Topics of Kafka, or one partition of them.
+    Kafka {
+        /// The topics.
+        kafka: Box<KafkaInput>,
+        /// The partition, once it is known which there are.
+        partition: Option<Partition>,
+    },
 }
 
 /// Files for encryption.
@@ -153,9 +167,29 @@ impl Input {
         read::listening(word)
     }
 
+    /// The input that a word on the command line means: `127.0.0.1:9092/events?group=tripline`.
+    ///
+    /// # Errors
+    /// Says in words what is wrong.
+    pub fn kafka(word: &str) -> Result<Self, String> {
+        kafka::word(word)
+    }
+
     /// Whether events come to it as they happen, from others that it waits for.
     pub fn is_live(&self) -> bool {
-        !matches!(self.origin, Origin::File { .. })
+        match &self.origin {
+            Origin::File { .. } => false,
+            Origin::Kafka { kafka, .. } => !kafka.until_end,
+            _ => true,
+        }
+    }
+
+    /// Whether it is a partition of a topic, and of which topics.
+    pub fn partition(&self) -> Option<(&KafkaInput, &Partition)> {
+        match &self.origin {
+            Origin::Kafka { kafka, partition: Some(partition) } => Some((kafka, partition)),
+            _ => None,
+        }
     }
 
     /// The path, if it is a file.
@@ -170,6 +204,21 @@ impl Input {
     pub fn is_readable_again(&self) -> bool {
         let path = self.path().filter(|path| *path != STDIN);
         path.is_some_and(|path| Path::new(path).is_file() || Files::of(path).is_some())
+    }
+
+    /// The lateness of its own, where `all` is what is set for all inputs.
+    pub fn own_lateness(&self, all: Option<Duration>) -> Option<Duration> {
+        self.reading.lateness.or((all.is_none() && self.is_live()).then_some(LIVE_LATENESS))
+    }
+
+    /// What the directory of its journal is called.
+    pub fn journal_name(&self) -> String {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+        match &self.origin {
+            Origin::File { path, .. } if path == STDIN => "stdin".to_owned(),
+            Origin::File { .. } => self.name.replace('/', "_"),
+            _ => self.name.chars().map(plain).collect(),
+        }
     }
 
     /// Whether it is standard input.

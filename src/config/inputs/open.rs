@@ -67,6 +67,9 @@ impl OpenInput<'_> {
             Origin::Syslog { endpoint, form, tls, bounds } => {
                 (endpoint.clone(), Protocol::Syslog(*form), tls.as_ref(), bounds)
             }
+            Origin::Kafka { .. } => {
+                return Err(format!("input {}: partitions of topics are opened all at once", input.name));
+            }
             Origin::Unix { path, mode, bounds } => {
                 (Endpoint::Unix(self.directory.join(path), *mode), Protocol::Lines, None, bounds)
             }

@@ -6,7 +6,7 @@ use std::time::Duration as StdDuration;
 use super::super::choice::{Choice, FileFormat};
 use super::super::literal::{bytes, duration};
 use super::super::outputs::{SECRET_HELP, WrittenText};
-use super::super::{Reader, WRONG_VALUE, locate};
+use super::super::{Reader, WRONG_VALUE};
 use super::written::{Written, WrittenAddress, WrittenInput, WrittenInputs};
 use super::{Input, NetBounds, Origin, Reading, ReadingPreset, ServerTls};
 use crate::base::Duration;
@@ -23,7 +23,7 @@ const NET: &[&str] = &["queue", "connections", "timeout"];
 /// What everything that listens on a port for streams has.
 const TLS: &[&str] = &["cert", "key", "ca"];
 /// All kinds, for messages.
-const KINDS: &[&str] = &["file", "http", "tcp", "unix", "syslog"];
+const KINDS: &[&str] = &["file", "http", "tcp", "unix", "syslog", "kafka"];
 
 /// Bytes of a body at most, if nothing is said.
 const MAX_BODY: usize = 16 << 20;
@@ -38,6 +38,7 @@ fn known(kind: &str) -> Vec<&'static str> {
         "tcp" => &[NET, TLS],
         "unix" => &[&["mode"], NET],
         "syslog" => &[&["open_json", "zone"], NET, TLS],
+        "kafka" => &[super::kafka::KEYS],
         _ => &[],
     };
     own.concat()
@@ -96,6 +97,10 @@ impl Reader<'_> {
     pub(in crate::config) fn inputs(&mut self, written: WrittenInputs) -> Vec<Input> {
         let mut all: Vec<Input> = Vec::with_capacity(written.0.len());
         for (n, input) in written.0.into_iter().enumerate() {
+            // What was taken out of it would be missed.
+            if self.tree.is_broken("inputs", n) {
+                continue;
+            }
             let input = match input {
                 WrittenInput::Path(path) => Some(Input::file(path)),
                 WrittenInput::Full(written) => Item { reader: self, n }.input(&written),
@@ -118,15 +123,24 @@ impl Reader<'_> {
 }
 
 /// Reads one item of the list.
-struct Item<'r, 'a> {
+pub(super) struct Item<'r, 'a> {
     reader: &'r mut Reader<'a>,
     n: usize,
 }
 
 impl Item<'_, '_> {
-    fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "inputs", self.n, key);
+    pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
+        let span = self.reader.tree.in_item("inputs", self.n, key);
         self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
+    }
+
+    /// The same of a value that may be a secret: its line is not shown.
+    pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
+        let span = self.reader.tree.in_item("inputs", self.n, key);
+        let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
+        let hidden = crate::syntax::source::Span::new(self.reader.source, 0, 0);
+        let message = format!("line {line}: `{key}`: {message}");
+        self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, hidden, "").help(help));
     }
 
     fn input(&mut self, w: &Written) -> Option<Input> {
@@ -161,6 +175,9 @@ impl Item<'_, '_> {
     }
 
     fn origin(&mut self, kind: &str, w: &Written) -> Option<Origin> {
+        if kind == "kafka" {
+            return self.kafka(w);
+        }
         let bounds = self.bounds(w);
         let tls = self.tls(w);
         Some(match kind {
@@ -330,7 +347,7 @@ impl Item<'_, '_> {
         size.map_err(|m| self.wrong(key, &m, "a size is a number with a unit: 64KiB, 16MiB, 100MB")).ok()
     }
 
-    fn duration(&mut self, key: &str, text: Option<&str>) -> Option<Duration> {
+    pub(super) fn duration(&mut self, key: &str, text: Option<&str>) -> Option<Duration> {
         let help = "a duration is a number with a unit: 500ms, 30s, 5m, 1h30m, 2d";
         duration(text?).map_err(|message| self.wrong(key, &message, help)).ok()
     }
@@ -345,15 +362,10 @@ impl Item<'_, '_> {
         value
     }
 
-    fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
+    pub(super) fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
         match text? {
             WrittenText::Plain(_) => {
-                // The line is not shown: it may hold the secret.
-                let span = locate::in_item(self.reader.source, self.reader.text, "inputs", self.n, key);
-                let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
-                let hidden = crate::syntax::source::Span::new(self.reader.source, 0, 0);
-                let message = format!("line {line}: `{key}`: a secret does not stand in the file");
-                self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, hidden, "").help(SECRET_HELP));
+                self.wrong_secret(key, "a secret does not stand in the file", SECRET_HELP);
                 None
             }
             WrittenText::Place(place) => {

@@ -7,6 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::super::kafka::WrittenSetting;
 use super::super::outputs::WrittenText;
 use super::super::{OneOrMany, WrittenTime};
 
@@ -32,6 +33,7 @@ pub(super) struct Written {
     pub(super) tcp: Option<WrittenAddress>,
     pub(super) unix: Option<String>,
     pub(super) syslog: Option<String>,
+    pub(super) kafka: Option<String>,
     // How events are read.
     pub(super) time: Option<WrittenTime>,
     pub(super) type_field: Option<String>,
@@ -54,6 +56,15 @@ pub(super) struct Written {
     pub(super) connections: Option<usize>,
     pub(super) queue: Option<String>,
     pub(super) timeout: Option<String>,
+    pub(super) topics: Option<OneOrMany>,
+    pub(super) group: Option<String>,
+    pub(super) start: Option<String>,
+    pub(super) until: Option<String>,
+    pub(super) tls: Option<String>,
+    pub(super) mechanism: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<WrittenText>,
+    pub(super) settings: Option<BTreeMap<String, WrittenSetting>>,
 }
 
 impl Written {
@@ -83,6 +94,7 @@ impl Written {
             queue,
             timeout
         );
+        note!(topics, group, start, until, tls, mechanism, user, password, settings);
         set
     }
 
@@ -96,7 +108,7 @@ impl Written {
                 }
             )*};
         }
-        note!(file, http, tcp, unix, syslog);
+        note!(file, http, tcp, unix, syslog, kafka);
         set
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::choice::OutputFormat;
+use super::kafka::KafkaPeer;
 use crate::io::deliver::{Route, Service};
 use crate::io::kafka::KeyBy;
 use crate::io::sink::file::Rotation;
@@ -22,7 +23,6 @@ use crate::io::sink::secret::SecretPlace;
 use crate::io::sink::syslog::Transport;
 use crate::io::sink::wire::Peer;
 
-pub use kafka::KafkaPeer;
 pub use open::open;
 pub(super) use read::SECRET_HELP;
 pub(super) use written::{Written, WrittenText};

@@ -31,8 +31,8 @@ pub fn open(output: &Output, directory: &Path, env: Env<'_>) -> Result<Box<dyn S
 }
 
 pub(super) struct Opener<'a> {
-    directory: &'a Path,
-    env: Env<'a>,
+    pub(super) directory: &'a Path,
+    pub(super) env: Env<'a>,
 }
 
 impl Opener<'_> {
@@ -133,7 +133,7 @@ impl Opener<'_> {
         }
     }
 
-    pub(super) fn secret(&self, place: Option<&SecretPlace>) -> Result<Option<Secret>, String> {
+    fn secret(&self, place: Option<&SecretPlace>) -> Result<Option<Secret>, String> {
         place.map(|place| self.located(place).read(self.env)).transpose()
     }
 
@@ -144,7 +144,7 @@ impl Opener<'_> {
         }
     }
 
-    pub(super) fn tls(&self, net: &NetOptions) -> TlsOptions {
+    fn tls(&self, net: &NetOptions) -> TlsOptions {
         let path = |path: &Option<String>| path.as_deref().map(|path| self.path(path));
         TlsOptions { ca: path(&net.ca), cert: path(&net.cert), key: path(&net.key) }
     }

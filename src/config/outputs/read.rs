@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::choice::{Choice, OutputFormat};
 use super::super::literal::{bytes, duration};
-use super::super::{Reader, WRONG_VALUE, locate};
+use super::super::{Reader, WRONG_VALUE};
 use super::written::{Written, WrittenPlace, WrittenText};
 use super::{NetOptions, Output, Spool, Target, Text};
 use crate::diag::Diagnostic;
@@ -63,6 +63,10 @@ impl Reader<'_> {
     pub(in crate::config) fn outputs(&mut self, written: Vec<Written>) -> Vec<Output> {
         let mut all: Vec<Output> = Vec::with_capacity(written.len());
         for (n, output) in written.into_iter().enumerate() {
+            // What was taken out of it would be missed.
+            if self.tree.is_broken("outputs", n) {
+                continue;
+            }
             let mut item = Item { reader: self, n };
             let Some(mut output) = item.output(output) else { continue };
             let base = output.name.clone();
@@ -93,13 +97,13 @@ pub(super) struct Item<'r, 'a> {
 
 impl Item<'_, '_> {
     pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "outputs", self.n, key);
+        let span = self.reader.tree.in_item("outputs", self.n, key);
         self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
     }
 
     /// The same of a value that may be a secret: its line is not shown.
     pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "outputs", self.n, key);
+        let span = self.reader.tree.in_item("outputs", self.n, key);
         let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
         let hidden = Span::new(self.reader.source, 0, 0);
         let message = format!("line {line}: `{key}`: {message}");

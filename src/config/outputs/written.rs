@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::OneOrMany;
+use super::super::kafka::WrittenSetting;
 use crate::io::sink::secret::SecretPlace;
 
 /// All keys that any output may have. Which of them go together is for [`super::read`] to say.
@@ -69,16 +70,6 @@ pub(in crate::config) struct Written {
 pub(in crate::config) enum WrittenText {
     Plain(String),
     Place(WrittenPlace),
-}
-
-/// A setting that is handed on: a number, a word, or the place of a secret.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum WrittenSetting {
-    Bool(bool),
-    Number(i64),
-    Fraction(f64),
-    Text(WrittenText),
 }
 
 #[derive(Debug, Deserialize)]

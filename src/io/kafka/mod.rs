@@ -1,17 +1,39 @@
-//! Kafka: what clients of it have in common.
+//! Kafka: topics as inputs, and what clients of it have in common.
 //!
-//! [`Connection`] and [`AlertRecords`] are there in every build: a configuration may name Kafka whether or not the program
-//! was built with it. Everything that speaks to a broker needs the feature `kafka` and relies on librdkafka: `client`
-//! makes its settings and says in our words what it complains about.
+//! ```text
+//! topic ─► Reader (one client, one thread) ─┬─► PartitionSource ─► engine     a bounded queue of blocks each;
+//!                                           ├─► PartitionSource ─► engine     a partition whose queue is full
+//!                                           └─► PartitionSource ─► engine     is paused
+//! ```
+//! [`Connection`], [`TopicOptions`] and [`AlertRecords`] are there in every build: a configuration may name Kafka whether
+//! or not the program was built with it. Everything that speaks to a broker needs the feature `kafka` and relies on
+//! librdkafka: `client` makes its settings and says in our words what it complains about.
+//!
+//! Each partition is an input of its own, in the order of topics and numbers, and the line of an event follows from its
+//! offset ([`lines`]): so events of one time are ordered by (topic, partition, offset), and time is held back by the
+//! partition that is furthest behind.
 
 mod connection;
+pub mod lines;
 mod records;
+mod topics;
 
 #[cfg(feature = "kafka")]
 pub mod client;
+#[cfg(feature = "kafka")]
+mod find;
+#[cfg(feature = "kafka")]
+mod read;
+#[cfg(feature = "kafka")]
+mod reader;
 
 pub use connection::{Connection, Mechanism, Sasl, unusable_setting};
+#[cfg(feature = "kafka")]
+pub use find::partitions;
+#[cfg(feature = "kafka")]
+pub use read::{Opened, PartitionSource, Reading, open};
 pub use records::{AlertRecords, KeyBy, LONGEST_TOPIC, is_topic};
+pub use topics::{Partition, PartitionStanding, Start, TopicOptions, Topics};
 
 /// What a program says that was built without the feature.
 pub const NOT_BUILT: &str = "this program was built without Kafka: build it with `--features kafka`";

@@ -308,6 +308,7 @@ impl<R: Read + Send> Source for BlockReader<R> {
             refused: block.overlong.iter().map(|o| Refused::overlong(o.at.line, o.at.offset)).collect(),
             arrival: None,
             after: Place { line: end.line, offset: end.offset, file, journal: None },
+            more: false,
             bytes: block.bytes,
         }))
     }

@@ -1,0 +1,122 @@
+//! Topics of a run: which partitions there are, their sources, and the commits behind checkpoints.
+#![expect(clippy::disallowed_methods, reason = "secrets of inputs may stand in the environment")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tripline::config::{Input, KafkaInput, Origin};
+use tripline::engine::{Place, Source};
+use tripline::io::kafka::{Partition, PartitionStanding, Reading, TopicOptions};
+use tripline::plan::Ruleset;
+
+use super::inputs::Placed;
+use crate::cli::exit::Stop;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::note;
+
+/// How long the end of a run waits for its last offsets to be committed.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
+
+fn options(kafka: &KafkaInput, settings: &Settings, provenance: bool) -> Result<TopicOptions, Stop> {
+    let env = |name: &str| std::env::var(name).ok();
+    kafka.options(settings.directory(), &env, provenance).map_err(Stop::usage)
+}
+
+/// Puts the partitions that there are in the place of topics.
+pub fn expand(inputs: Vec<Input>, settings: &Settings) -> Result<Vec<Input>, Stop> {
+    let mut all = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let Origin::Kafka { kafka, partition: None } = &input.origin else {
+            all.push(input);
+            continue;
+        };
+        let partitions = tripline::io::kafka::partitions(&options(kafka, settings, false)?);
+        let partitions = partitions.map_err(|problem| Stop::failed(format!("input {}: {problem}", input.name)))?;
+        all.extend(Input::of_partitions(&input, kafka, partitions));
+    }
+    Ok(all)
+}
+
+/// Whether rules, or what says the time, read where events come from.
+fn reads_provenance(rules: &Ruleset, input: &Input, settings: &Settings) -> bool {
+    let is_ours = |path: &[String]| path.is_empty() || path.first().is_some_and(|name| name == "kafka");
+    let named = |field: &String| field == "kafka" || field.starts_with("kafka.");
+    let times = input.reading.time_fields.as_ref().or(settings.config.time_fields.as_ref());
+    rules.fields.iter().any(|path| is_ours(path)) || times.into_iter().flatten().any(named)
+}
+
+/// Topics that are read.
+#[derive(Clone, Default)]
+pub struct OpenTopics {
+    readings: Vec<Reading>,
+    /// By the number of the input: which partition it is, and of which reading.
+    partitions: BTreeMap<usize, (Partition, usize)>,
+}
+
+/// Opens all partitions, and gives a source for each, by the number of its input.
+pub fn open(
+    inputs: &[Placed],
+    rules: &Ruleset,
+    settings: &Settings,
+    stop: &Arc<AtomicBool>,
+) -> Result<(BTreeMap<usize, Box<dyn Source>>, OpenTopics), Stop> {
+    let mut groups: Vec<(&KafkaInput, bool, Vec<usize>)> = Vec::new();
+    for (at, placed) in inputs.iter().enumerate() {
+        let Some((kafka, input)) = placed.input.as_ref().and_then(|input| Some((input.partition()?.0, input))) else {
+            continue;
+        };
+        let provenance = reads_provenance(rules, input, settings);
+        match groups.iter_mut().find(|(other, told, _)| *other == kafka && *told == provenance) {
+            Some((.., members)) => members.push(at),
+            None => groups.push((kafka, provenance, vec![at])),
+        }
+    }
+    let (mut sources, mut topics) = (BTreeMap::new(), OpenTopics::default());
+    for (kafka, provenance, members) in groups {
+        let named = members.iter().filter_map(|at| {
+            let placed = &inputs[*at];
+            Some((placed.input.as_ref()?.partition()?.1.clone(), placed.place.clone()))
+        });
+        let named: Vec<(Partition, Place)> = named.collect();
+        let opened = tripline::io::kafka::open(&options(kafka, settings, provenance)?, &named, stop);
+        let opened = opened.map_err(Stop::failed)?;
+        for notice in &opened.notices {
+            note(&format!("warning: {notice}\n"));
+        }
+        for ((at, source), (partition, _)) in members.iter().zip(opened.sources).zip(named) {
+            sources.insert(*at, Box::new(source) as Box<dyn Source>);
+            topics.partitions.insert(*at, (partition, topics.readings.len()));
+        }
+        topics.readings.push(opened.reading);
+    }
+    Ok((sources, topics))
+}
+
+impl OpenTopics {
+    /// Commits where partitions go on; `places` are those of all inputs, by their numbers.
+    pub fn commit(&self, places: &[Place]) {
+        for (at, reading) in self.readings.iter().enumerate() {
+            let mine = self.partitions.iter().filter(|(_, (_, of))| *of == at);
+            let placed = mine.filter_map(|(input, (partition, _))| {
+                let place = places.get(*input).filter(|place| place.file.is_some())?;
+                Some((partition, place.offset))
+            });
+            reading.commit(placed);
+        }
+    }
+
+    /// Waits until the last commit has been answered, but not for ever.
+    pub fn finish(&self) {
+        self.readings.iter().for_each(|reading| reading.wait_for_commits(LAST_COMMIT));
+    }
+
+    /// How far each partition has come, by the number of its input.
+    pub fn standing(&self) -> BTreeMap<usize, PartitionStanding> {
+        let standing: Vec<Vec<PartitionStanding>> = self.readings.iter().map(Reading::standing).collect();
+        let of =
+            |(partition, of): &(Partition, usize)| standing[*of].iter().find(|s| s.partition == *partition).cloned();
+        self.partitions.iter().filter_map(|(input, partition)| Some((*input, of(partition)?))).collect()
+    }
+}

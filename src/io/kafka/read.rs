@@ -1,0 +1,309 @@
+//! Topics opened as inputs: where each partition begins, and a source for each.
+//!
+//! Partitions are assigned by us, not by a group: one run reads all of them, so no broker takes one away. A group is
+//! the name under which offsets are committed behind checkpoints, for whoever watches how far the run has come.
+#![expect(clippy::disallowed_methods, reason = "a source waits in a thread of its own")]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::{config, explain, unusable};
+use super::find::PATIENCE;
+use super::lines::{LineForm, LineWriter};
+use super::reader::{Client, Ears, Feed, Given, Reader};
+use super::{Partition, PartitionStanding, Start, TopicOptions};
+use crate::engine::{FileMark, Place, Source, SourceBlock, SourceFailure};
+
+/// Blocks of a partition that may wait for the engine.
+const QUEUE: usize = 4;
+/// How often a source that has nothing to give looks whether the run was stopped.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Topics that are open.
+pub struct Opened {
+    /// A source for each partition, in the order asked for.
+    pub sources: Vec<PartitionSource>,
+    /// The reading behind them.
+    pub reading: Reading,
+    /// What is to be said of places that are no longer there.
+    pub notices: Vec<String>,
+}
+
+/// The reading behind sources, to commit offsets and to see how far it has come.
+#[derive(Clone)]
+pub struct Reading {
+    clients: Vec<(String, Arc<Client>)>,
+    standing: Arc<Mutex<Vec<PartitionStanding>>>,
+    commits: bool,
+}
+
+impl Reading {
+    /// How far each partition has come.
+    pub fn standing(&self) -> Vec<PartitionStanding> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until commits have been answered, but no longer than that. For the end of a run: nobody else may listen.
+    pub fn wait_for_commits(&self, at_most: Duration) {
+        let until = Instant::now() + at_most;
+        for (_, client) in &self.clients {
+            while client.context().commits.are_open() && Instant::now() < until {
+                let _ = client.poll(Duration::from_millis(20));
+            }
+        }
+    }
+
+    /// Commits where partitions go on, if there is a group. Does not wait; the next commit makes up for one that fails.
+    pub fn commit<'a>(&self, places: impl Iterator<Item = (&'a Partition, u64)>) {
+        if !self.commits {
+            return;
+        }
+        let mut lists: BTreeMap<&str, TopicPartitionList> = BTreeMap::new();
+        for (partition, offset) in places {
+            let Ok(offset) = i64::try_from(offset) else { continue };
+            let list = lists.entry(&partition.topic).or_default();
+            // An offset that is a number can always be set.
+            let _ = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(offset));
+        }
+        for (topic, list) in lists {
+            if let Some((_, client)) = self.clients.iter().find(|(name, _)| name == topic)
+                && client.context().commits.begin(|| client.commit(&list, CommitMode::Async)).is_err()
+            {
+                tracing::warn!(topic, "offsets cannot be committed");
+            }
+        }
+    }
+}
+
+/// What a partition of a topic is known by: the topic's name and how many partitions it had.
+fn mark(topic: &str, partitions: usize) -> FileMark {
+    let head = xxhash_rust::xxh3::xxh3_64(topic.as_bytes());
+    FileMark { inode: (0, partitions as u64), begins: 0, head, head_len: topic.len() as u32 }
+}
+
+/// Opens partitions where they stand, or where `options` say if nothing is known.
+///
+/// # Errors
+/// In words that name the setting: brokers cannot be reached or do not let us in, the topic has another number of
+/// partitions than it had, or does not reach to where a partition stood.
+pub fn open(
+    options: &TopicOptions,
+    partitions: &[(Partition, Place)],
+    stop: &Arc<AtomicBool>,
+) -> Result<Opened, String> {
+    let mut by_topic: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, (partition, _)) in partitions.iter().enumerate() {
+        by_topic.entry(&partition.topic).or_default().push(at);
+    }
+    let standing: Vec<PartitionStanding> = partitions
+        .iter()
+        .map(|(partition, _)| PartitionStanding {
+            partition: partition.clone(),
+            next: 0,
+            end: 0,
+            counts: Default::default(),
+            pauses: 0,
+        })
+        .collect();
+    let standing = Arc::new(Mutex::new(standing));
+    let (mut clients, mut notices) = (Vec::new(), Vec::new());
+    let mut sources: Vec<Option<PartitionSource>> = partitions.iter().map(|_| None).collect();
+    let mut readers = Vec::new();
+    for (topic, members) in by_topic {
+        let client = Arc::new(client(options)?);
+        let list: Vec<(&Partition, &Place)> =
+            members.iter().map(|at| (&partitions[*at].0, &partitions[*at].1)).collect();
+        let begins = begins(&client, options, topic, &list, &mut notices)?;
+        let mut feeds = Vec::with_capacity(members.len());
+        for (at, Begin { offset, end, mark }) in members.into_iter().zip(begins) {
+            let (to, blocks) = bounded(QUEUE);
+            let partition = partitions[at].0.clone();
+            let form = LineForm {
+                format: options.format,
+                provenance: options.provenance,
+                topic: topic.to_owned(),
+                partition: partition.number,
+            };
+            let place = Place { line: options.format.line_of(offset), offset, file: Some(mark), journal: None };
+            let until = options.until_end.then_some(end);
+            let writer = LineWriter::new(form);
+            feeds.push(Feed::new((partition.number, at), writer, to, place.clone(), (end, until)));
+            sources[at] = Some(PartitionSource { blocks, stop: Arc::clone(stop), place });
+        }
+        clients.push((topic.to_owned(), Arc::clone(&client)));
+        readers.push((topic.to_owned(), Reader::new(client, topic, feeds, Arc::clone(&standing), Arc::clone(stop))?));
+    }
+    // Only when all is well: a thread goes on until the run is stopped.
+    for (topic, reader) in readers {
+        let started = thread::Builder::new().name(format!("kafka {topic}")).spawn(move || reader.run());
+        started.map_err(|error| format!("a thread cannot be started: {error}"))?;
+    }
+    let commits = options.group.is_some();
+    let sources = sources.into_iter().flatten().collect();
+    Ok(Opened { sources, reading: Reading { clients, standing, commits }, notices })
+}
+
+fn client(options: &TopicOptions) -> Result<Client, String> {
+    let mut settings = config(&options.connection);
+    if let Some(group) = &options.group {
+        settings.set("group.id", group);
+    } else {
+        // librdkafka asks for one; nothing is committed under it.
+        settings.set("group.id", "tripline");
+    }
+    let own = [
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("enable.partition.eof", "true"),
+        ("auto.offset.reset", "error"),
+        ("statistics.interval.ms", "1000"),
+        ("fetch.wait.max.ms", "100"),
+        ("queued.max.messages.kbytes", "16384"),
+    ];
+    for (name, value) in own {
+        if !options.connection.settings.iter().any(|(set, _)| set == name) {
+            settings.set(name, value);
+        }
+    }
+    settings.create_with_context(Ears::new(&options.connection)).map_err(|error| unusable(&error))
+}
+
+/// Where a partition begins, and where it ends now.
+struct Begin {
+    offset: u64,
+    end: u64,
+    mark: FileMark,
+}
+
+fn begins(
+    client: &Client,
+    options: &TopicOptions,
+    topic: &str,
+    partitions: &[(&Partition, &Place)],
+    notices: &mut Vec<String>,
+) -> Result<Vec<Begin>, String> {
+    let wrong = |error: &KafkaError| complaint(client, error);
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(|error| wrong(&error))?;
+    let count =
+        metadata.topics().iter().find(|found| found.name() == topic).map_or(0, |found| found.partitions().len());
+    let mark = mark(topic, count);
+    let anew: Vec<&Partition> =
+        partitions.iter().filter(|(_, place)| place.file.is_none()).map(|(partition, _)| *partition).collect();
+    let starts = starts(client, options.start, &anew).map_err(|error| wrong(&error))?;
+    let mut begins = Vec::with_capacity(partitions.len());
+    for (partition, place) in partitions {
+        let (low, high) = client.fetch_watermarks(topic, partition.number, PATIENCE).map_err(|error| wrong(&error))?;
+        let (low, end) = (low.max(0) as u64, high.max(0) as u64);
+        let offset = match &place.file {
+            None => match starts.get(partition) {
+                Some(Offset::Offset(offset)) => u64::try_from(*offset).unwrap_or(0).max(low),
+                Some(Offset::End) => end,
+                _ => low,
+            },
+            Some(known) if known.inode.1 != mark.inode.1 => {
+                return Err(format!(
+                    "topic {topic} had {} partitions and has {count} now: keys may have moved between them; read it \
+                     with another --state, or give it a new name",
+                    known.inode.1
+                ));
+            }
+            Some(_) if place.offset > end => {
+                return Err(format!(
+                    "{partition} ends at offset {end}, and the state has read it up to {}: the topic is another one now; \
+                     read it with another --state",
+                    place.offset
+                ));
+            }
+            Some(_) if place.offset < low => {
+                notices.push(format!(
+                    "{partition}: offsets {} to {low} are no longer kept by the brokers; what they held is lost",
+                    place.offset
+                ));
+                low
+            }
+            Some(_) => place.offset,
+        };
+        begins.push(Begin { offset, end, mark });
+    }
+    Ok(begins)
+}
+
+/// Where partitions begin that nothing is known of.
+fn starts(client: &Client, start: Start, partitions: &[&Partition]) -> Result<BTreeMap<Partition, Offset>, KafkaError> {
+    let all = |offset: Offset| partitions.iter().map(|partition| (Partition::clone(partition), offset)).collect();
+    let mut asked = TopicPartitionList::new();
+    for partition in partitions {
+        let offset = match start {
+            Start::At(time) => Offset::Offset(time.0.div_euclid(1_000_000)),
+            _ => Offset::Invalid,
+        };
+        asked.add_partition_offset(&partition.topic, partition.number, offset)?;
+    }
+    if partitions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let answered = match start {
+        Start::Earliest => return Ok(all(Offset::Beginning)),
+        Start::Latest => return Ok(all(Offset::End)),
+        Start::At(_) => client.offsets_for_times(asked, PATIENCE)?,
+        Start::Committed => client.committed_offsets(asked, PATIENCE)?,
+    };
+    let mut found = BTreeMap::new();
+    for element in answered.elements() {
+        element.error()?;
+        let partition = Partition { topic: element.topic().to_owned(), number: element.partition() };
+        found.insert(partition, element.offset());
+    }
+    Ok(found)
+}
+
+/// What went wrong: what the client complained about meanwhile says more than the call.
+pub(super) fn complaint(client: &Client, error: &KafkaError) -> String {
+    while client.poll(Duration::ZERO).is_some() {}
+    let words = || explain(error.rdkafka_error_code(), &error.to_string());
+    client.context().complaints.take().unwrap_or_else(words)
+}
+
+/// A partition as a source.
+#[derive(Debug)]
+pub struct PartitionSource {
+    blocks: Receiver<Given>,
+    stop: Arc<AtomicBool>,
+    place: Place,
+}
+
+impl Source for PartitionSource {
+    fn begins_behind(&self) -> bool {
+        true
+    }
+
+    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
+        loop {
+            match self.blocks.recv_timeout(LOOK) {
+                Ok(given) => {
+                    if let Ok(Some(block)) = &given {
+                        self.place.clone_from(&block.after);
+                    }
+                    return given;
+                }
+                // A run that is stopped has not come to the end: time must not go on as if it had.
+                Err(_) if self.stop.load(Ordering::Relaxed) => {
+                    thread::sleep(LOOK);
+                    return Ok(Some(SourceBlock { after: self.place.clone(), ..SourceBlock::default() }));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(SourceFailure("reading ended by a defect of the program".to_owned()));
+                }
+            }
+        }
+    }
+}
