@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use tripline::alert::Alert;
 use tripline::base::Timestamp;
-use tripline::config::{Input, OpenInput, duration, timestamp};
+use tripline::config::{Input, OpenInput, Reading, duration, timestamp};
 use tripline::engine::{self, EngineConfig, Handler, Place, Source, SourceFailure};
 use tripline::io::disk::Disk;
 use tripline::io::journal::Past;
@@ -54,8 +54,8 @@ pub fn run(args: &BacktestArgs, settings: &Settings, terminal: Terminal) -> Resu
     let look = |rules: &[PathBuf]| -> Result<Told, Stop> {
         let texts = RuleTexts::read(&rule_files(rules)?)?;
         let ruleset = accept(&compile_texts(&texts, &settings.compile_options(&args.time)), &texts.sources, terminal)?;
-        let sources = sources(&inputs, journal.as_deref(), settings)?;
-        Ok(told(&ruleset, args, settings, &inputs, from, sources))
+        let (sources, readings) = sources(&inputs, journal.as_deref(), args, settings)?;
+        Ok(told(&ruleset, args, settings, &readings, from, sources))
     };
     let new = look(&sorted.rules)?;
     let old = if args.against.is_empty() { None } else { Some(look(&args.against)?) };
@@ -81,8 +81,9 @@ fn past(text: &str) -> Result<Timestamp, Stop> {
 fn sources(
     inputs: &[Input],
     journal: Option<&std::path::Path>,
+    args: &BacktestArgs,
     settings: &Settings,
-) -> Result<Vec<Box<dyn Source>>, Stop> {
+) -> Result<(Vec<Box<dyn Source>>, Vec<Reading>), Stop> {
     let how = OpenInput {
         directory: settings.directory(),
         env: &|_| None,
@@ -92,22 +93,30 @@ fn sources(
         stop: &Arc::default(),
     };
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    let mut readings: Vec<Reading> = inputs.iter().map(|input| input.reading.clone()).collect();
     for input in inputs {
         sources.push(how.open(input, &Place::default()).map_err(Stop::failed)?.source);
     }
     if let Some(journal) = journal {
         let names = Disk::default().names(journal).map_err(|e| Stop::failed(format!("{}: {e}", journal.display())))?;
+        let configured = settings.inputs()?;
         let before = sources.len();
         for name in names {
-            if let Some(past) = Past::open(&journal.join(name)).map_err(Stop::failed)? {
+            if let Some(past) = Past::open(&journal.join(&name)).map_err(Stop::failed)? {
                 sources.push(Box::new(past));
+                let of = configured.iter().find(|input| input.journal_name() == name);
+                let all = args.lateness.or(settings.config.lateness);
+                readings.push(of.map_or_else(Reading::default, |input| Reading {
+                    lateness: input.own_lateness(all),
+                    ..input.reading.clone()
+                }));
             }
         }
         if sources.len() == before {
             return Err(Stop::failed(format!("{}: holds no journal", journal.display())));
         }
     }
-    Ok(sources)
+    Ok((sources, readings))
 }
 
 /// One alert, as two versions of rules may both give it.
@@ -153,14 +162,14 @@ fn told(
     rules: &Arc<Ruleset>,
     args: &BacktestArgs,
     settings: &Settings,
-    inputs: &[Input],
+    readings: &[Reading],
     from: Option<Timestamp>,
     sources: Vec<Box<dyn Source>>,
 ) -> Told {
     let (time, type_field) = (settings.time_config(&args.time), settings.type_field(&args.time));
     let config = EngineConfig {
         session: SessionConfig {
-            own: inputs.iter().map(|input| input.reading.own(&time, &type_field, None)).collect(),
+            own: readings.iter().map(|reading| reading.own(&time, &type_field, None)).collect(),
             time,
             lateness: args.lateness.or(settings.config.lateness).unwrap_or_default(),
             limits: settings.config.limits.clone(),

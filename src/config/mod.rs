@@ -8,8 +8,8 @@ mod choice;
 mod inputs;
 mod kafka;
 mod literal;
-mod locate;
 mod outputs;
+mod tree;
 
 use serde::Deserialize;
 
@@ -18,8 +18,9 @@ use crate::base::{Duration, Limits};
 use crate::decode::timefield::{OnMissing, TimeFormat};
 use crate::diag::{Code, Diagnostic};
 use crate::session::AtEnd;
-use crate::syntax::source::{SourceId, Span};
+use crate::syntax::source::SourceId;
 use crate::syntax::spelling::nearest;
+use tree::Tree;
 
 pub use choice::{Choice, OutputFormat};
 pub use inputs::{
@@ -173,12 +174,14 @@ impl OneOrMany {
 }
 
 impl Config {
-    /// Reads the text of a configuration file. All values that are not understood are reported at once; text that is
-    /// not YAML, or has an unknown key, ends the reading.
+    /// Reads the text of a configuration file. Everything that is wrong is reported at once, in the order of the text.
     pub fn parse(source: SourceId, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let written: Written = serde_yaml::from_str(text).map_err(|e| vec![syntax_error(source, text, &e)])?;
-        let mut reader = Reader { source, text, problems: Vec::new() };
+        let mut problems = Vec::new();
+        let mut tree = Tree::read(source, text, &mut problems);
+        let written: Written = tree.take(text, &mut problems);
+        let mut reader = Reader { source, text, tree, problems };
         let config = reader.config(written);
+        reader.problems.sort_by_key(|problem| problem.labels[0].span.start);
         if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
     }
 }
@@ -187,6 +190,7 @@ impl Config {
 struct Reader<'a> {
     source: SourceId,
     text: &'a str,
+    tree: Tree,
     problems: Vec<Diagnostic>,
 }
 
@@ -309,36 +313,9 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, key: &[&str], message: &str, help: &str) {
-        let span = locate::value(self.source, self.text, 0, key);
+        let span = self.tree.value(key);
         self.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
     }
-}
-
-/// A problem that the YAML reader found, with the location it gives.
-fn syntax_error(source: SourceId, text: &str, error: &serde_yaml::Error) -> Diagnostic {
-    let full = error.to_string();
-    let message = full.split(" at line ").next().unwrap_or(&full);
-    let span = error.location().map_or(Span::new(source, 0, 0), |at| locate::word(source, text, at.index()));
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if message.contains("unknown field") {
-        let (key, known) = quoted.split_first().map_or(("", &[][..]), |(key, known)| (*key, known));
-        let diagnostic = Diagnostic::error(UNKNOWN_KEY, format!("there is no setting `{key}`"), span, "not known");
-        return match nearest(key, known.iter().copied()) {
-            Some(word) => diagnostic.help(format!("did you mean `{word}`?")).fix(span, word),
-            None => diagnostic.help(format!("known here: {}", known.join(", "))),
-        };
-    }
-    if message.contains("duplicate field") {
-        let key = quoted.first().copied().unwrap_or("");
-        let span = locate::last_key(source, text, key);
-        return Diagnostic::error(UNKNOWN_KEY, format!("`{key}` is set twice"), span, "again here")
-            .help("keep one of them");
-    }
-    if message.contains("invalid type") || message.contains("invalid value") || message.contains("did not match") {
-        return Diagnostic::error(WRONG_VALUE, message, span, "this is of another kind");
-    }
-    Diagnostic::error(NOT_YAML, message, span, "not YAML")
-        .help("indent with spaces, and quote texts that hold `: ` or ` #`")
 }
 
 #[cfg(test)]

@@ -60,6 +60,78 @@ fn an_unknown_key_is_an_error_with_its_line() {
 }
 
 #[test]
+fn all_problems_are_reported_at_once_with_their_places() {
+    let text = "thraeds: 2\nlateness: [1s]\ntime: {feilds: a, format: epoch_x}\noutputs:\n  - fiel: a\n    queue: many\n  \
+                - format: jsno\ninputs:\n  - a\n  - http: 8080\n    connectoins: 3\n  - tcp: nowhere\nlimits: {max_line: no, max_lin: 1}\n\
+                lateness: 2s\n";
+    let found: Vec<String> = problems(text).iter().map(|p| p.split(';').next().unwrap_or(p).to_owned()).collect();
+    assert_eq!(
+        found,
+        [
+            "E0411 1 [thraeds]: there is no setting `thraeds`",
+            "E0412 2 [lateness]: `lateness` takes a text",
+            "E0411 3 [feilds]: there is no setting `feilds`",
+            "E0412 3 [epoch_x]: `epoch_x` is not a time format",
+            "E0411 5 [fiel]: there is no setting `fiel`",
+            "E0412 6 [many]: `queue` takes a whole number that is not too large",
+            "E0412 7 [jsno]: `jsno` cannot stand for `format`",
+            "E0411 11 [connectoins]: there is no setting `connectoins`",
+            "E0412 12 [nowhere]: `nowhere` is no address with a port, such as 127.0.0.1:8080",
+            "E0412 13 [no]: `max_line` takes a whole number that is not too large",
+            "E0411 13 [max_lin]: there is no setting `max_lin`",
+            "E0411 14 [lateness]: `lateness` is set twice",
+        ]
+    );
+}
+
+/// A line that may hold a secret is not shown, whatever is wrong with it.
+#[test]
+fn secrets_are_not_shown() {
+    for text in [
+        "inputs:\n  - http: 8080\n    tokn: hush\n",
+        "inputs:\n  - http: 8080\n    token: hush\n",
+        "inputs:\n  - http: 8080\n    token: [hush]\n",
+        "outputs:\n  - webhook: https://a.example/\n    pasword: hush\n",
+    ] {
+        let found = problems(text);
+        assert!(!found.is_empty() && !found.iter().any(|problem| problem.contains("hush")), "{found:?}");
+    }
+}
+
+#[test]
+fn inputs_have_kinds_and_settings_of_their_own() {
+    let config = parse(
+        "inputs:\n  - a.ndjson\n  - http: 8080\n    token: {env: T}\n    max_body: 1MiB\n  - http: 0.0.0.0:81\n  - syslog: tls://localhost:6514\n    \
+         cert: c.pem\n    key: k.pem\n    zone: Europe/Berlin\n  - unix: s.sock\n    mode: \"660\"\n    lateness: 3s\n    idle: 1m\n  - file: b.txt\n    \
+         format: csv\n    delimiter: tab\n    columns: {n: number}\n    type_field: kind\n",
+    )
+    .expect("a valid file");
+    let names: Vec<&str> = config.inputs.iter().map(|input| input.name.as_str()).collect();
+    assert_eq!(names, ["a.ndjson", "http", "http 2", "syslog", "unix", "b.txt"]);
+    assert_eq!(config.inputs.iter().filter(|input| input.is_live()).count(), 4);
+    let Origin::Http { address, token, max_body, .. } = &config.inputs[1].origin else { panic!("HTTP") };
+    assert_eq!((address.to_string().as_str(), token.is_some(), *max_body), ("127.0.0.1:8080", true, 1 << 20));
+    assert_eq!(config.inputs[4].reading.lateness, Some(Duration::from_secs(3)));
+    assert_eq!(config.inputs[5].reading.type_field.as_deref(), Some("kind"));
+    for (keys, wrong) in [
+        ("  - name: a\n", "does not say where events come from"),
+        ("  - tcp: 1\n    http: 2\n", "this input is `http` and `tcp`"),
+        ("  - tcp: 1\n    token: {env: T}\n", "`token` means nothing for an input of `tcp`"),
+        ("  - http: 1\n    cert: c.pem\n", "there is a `cert` without its `key`"),
+        ("  - syslog: 127.0.0.1:514\n", "does not say how messages travel"),
+        ("  - syslog: tls://127.0.0.1:514\n", "TLS needs a certificate"),
+        ("  - syslog: udp://127.0.0.1:514\n    zone: Mars\n", "there is no time zone `Mars`"),
+        ("  - file: a\n    columns: {n: number}\n", "`columns` means nothing for lines of JSON"),
+        ("  - file: a.csv\n    columns: {n: nubmer}\n", "`nubmer` cannot stand for `columns`"),
+        ("  - http: 1\n    queue: 2MiB\n", "`max_body` is more than half of `queue`"),
+        ("  - a\n  - a\n", "two inputs are called `a`"),
+    ] {
+        let found = problems(&format!("inputs:\n{keys}"));
+        assert!(found.iter().any(|problem| problem.contains(wrong)), "{keys}: {found:?}");
+    }
+}
+
+#[test]
 fn values_that_are_not_understood_are_reported_at_once() {
     assert_eq!(
         problems("lateness: soon # really\nat_end: fluhs\nlimits:\n  runs_per_key: 0\n"),

@@ -187,7 +187,7 @@ impl Board {
             in_flight: 0,
             newest: sequencer.newest(at),
             heard,
-            idle: live && begin[at].silent,
+            idle: begin[at].silent,
             drains: begin[at].drains,
             more: begin[at].behind,
         };

@@ -185,12 +185,14 @@ impl<'a> Driver<'a> {
             matchers.chain(collector.matchers_mut()).for_each(Matcher::track_changes);
         }
         let (mut shared, mut threaded) = (Vec::new(), Vec::new());
-        let begin: Vec<Begins> = sources.iter().map(|source| Begins::of(&**source)).collect();
-        // One that begins silent is idle from the start, if only live input can be idle.
-        if config.live.is_some() {
-            begin.iter().enumerate().filter(|(_, begins)| begins.silent).for_each(|(at, _)| {
-                sequencer.idle(at);
-            });
+        let mut begin: Vec<Begins> = sources.iter().map(|source| Begins::of(&**source)).collect();
+        let mut first_steps = Vec::new();
+        for (at, begins) in begin.iter_mut().enumerate() {
+            // Only where there is live input anything is idle; one that spoke in an earlier run is waited for.
+            begins.silent &= config.live.is_some() && sequencer.newest(at) == Timestamp::MIN;
+            if begins.silent {
+                first_steps.push(Step::of(sequencer.idle(at)));
+            }
         }
         for (at, source) in sources.into_iter().enumerate() {
             if source.may_wait() {
@@ -201,8 +203,11 @@ impl<'a> Driver<'a> {
             }
         }
         let board = Arc::new(Board::new(rules, shared, &begin, sequencer, shards, config.live.is_some()));
+        let mut state = board.lock();
         // Nothing is read before the first checkpoint.
-        board.lock().holding = config.checkpoints;
+        state.holding = config.checkpoints;
+        first_steps.into_iter().filter(|step| step.watermark > Timestamp::MIN).for_each(|step| state.add_step(step));
+        drop(state);
         let worker = || Worker { board: Arc::clone(&board), decoder: decoder(), edition: 0 };
         let others = (1..config.threads).map(|me| worker().start(me)).collect();
         for (at, source) in threaded {

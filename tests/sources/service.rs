@@ -1,10 +1,11 @@
 //! The real program as a service that events are sent to.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,6 +23,11 @@ pub struct Service {
 impl Service {
     /// Starts `tripline run` in a directory.
     pub fn start(dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(dir, arguments, Stdio::null())
+    }
+
+    /// As [`Service::start`], with somewhere for its output to go.
+    pub fn start_with(dir: &Path, arguments: &[&str], output: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tripline"))
             .arg("run")
             .args(arguments)
@@ -29,7 +35,7 @@ impl Service {
             .env("NO_COLOR", "1")
             .env("TRIPLINE_TEST_TOKEN", "s3cret-canary")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -43,6 +49,11 @@ impl Service {
             }
         });
         Self { child, told, reader: Some(reader) }
+    }
+
+    /// Its output, if that is a pipe.
+    pub fn output(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("a pipe")
     }
 
     /// What it has said so far.
@@ -132,6 +143,8 @@ pub fn lines(path: PathBuf, at_least: usize) -> Vec<String> {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// The head, in small letters.
+    pub head: String,
     /// The body.
     pub body: String,
 }
@@ -151,7 +164,7 @@ pub fn answer(stream: &mut TcpStream) -> std::io::Result<Answer> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Answer { status, head, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// Sends a body of events, with further lines of the head.

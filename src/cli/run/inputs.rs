@@ -1,7 +1,6 @@
 //! Inputs of a run: opened where an earlier one had come to, with a journal before those that cannot be read again.
 #![expect(clippy::disallowed_methods, reason = "secrets of inputs may stand in the environment")]
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -42,16 +41,6 @@ impl Placed {
     /// Whether it can be read again after a crash.
     fn is_readable_again(&self) -> bool {
         self.input.as_ref().is_some_and(Input::is_readable_again)
-    }
-
-    /// Where its journal lies.
-    fn journal(&self, dir: &Path) -> PathBuf {
-        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
-        dir.join(match &self.input {
-            Some(input) if input.is_stdin() => "stdin".to_owned(),
-            Some(input) if input.is_live() => self.name.chars().map(plain).collect(),
-            _ => self.name.replace('/', "_"),
-        })
     }
 }
 
@@ -107,7 +96,7 @@ pub fn open(
         let journal = match &wanted.journal {
             Some(dir) if !placed.is_readable_again() => {
                 let options = JournalOptions { retain: wanted.retain, ..JournalOptions::default() };
-                let journal = Journal::open(&placed.journal(dir), options, &placed.place, Disk::default());
+                let journal = Journal::open(&dir.join(input.journal_name()), options, &placed.place, Disk::default());
                 Some(journal.map_err(Stop::failed)?)
             }
             _ => None,

@@ -52,8 +52,6 @@ use summary::Totals;
 
 /// When a source that gives nothing lets time follow the wall clock.
 const IDLE: Duration = Duration::from_secs(5);
-/// How much events of a live input may be out of order.
-const LIVE_LATENESS: Duration = Duration::from_secs(1);
 /// How long a checkpoint waits for outputs that are slower than the run.
 const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
 /// How far apart checkpoints may be whose state is kept in transactions.
@@ -192,12 +190,7 @@ fn engine_config(
         time_fields: input.reading.time_fields.clone().filter(|_| args.time.time_field.is_empty()),
         time_format: input.reading.time_format.clone().filter(|_| args.time.time_format.is_none()),
         type_field: input.reading.type_field.clone().filter(|_| args.time.type_field.is_none()),
-        lateness: match (args.lateness, config.lateness) {
-            (Some(_), _) => None,
-            // Whoever sends over a network does not wait for others.
-            (None, None) if input.is_live() => input.reading.lateness.or(Some(LIVE_LATENESS)),
-            (None, _) => input.reading.lateness,
-        },
+        lateness: input.own_lateness(config.lateness).filter(|_| args.lateness.is_none()),
         idle: input.reading.idle.filter(|_| args.idle.is_none()),
         ..input.reading.clone()
     };

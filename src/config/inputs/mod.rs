@@ -27,6 +27,10 @@ pub use kafka::KafkaInput;
 pub use open::{OpenInput, Opened};
 pub(super) use written::WrittenInputs;
 
+/// How much events of a live input may be out of order if nothing is said: whoever sends over a network does not wait for
+/// others.
+const LIVE_LATENESS: Duration = Duration::from_secs(1);
+
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -200,6 +204,21 @@ impl Input {
     pub fn is_readable_again(&self) -> bool {
         let path = self.path().filter(|path| *path != STDIN);
         path.is_some_and(|path| Path::new(path).is_file() || Files::of(path).is_some())
+    }
+
+    /// The lateness of its own, where `all` is what is set for all inputs.
+    pub fn own_lateness(&self, all: Option<Duration>) -> Option<Duration> {
+        self.reading.lateness.or((all.is_none() && self.is_live()).then_some(LIVE_LATENESS))
+    }
+
+    /// What the directory of its journal is called.
+    pub fn journal_name(&self) -> String {
+        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+        match &self.origin {
+            Origin::File { path, .. } if path == STDIN => "stdin".to_owned(),
+            Origin::File { .. } => self.name.replace('/', "_"),
+            _ => self.name.chars().map(plain).collect(),
+        }
     }
 
     /// Whether it is standard input.

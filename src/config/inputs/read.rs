@@ -6,7 +6,7 @@ use std::time::Duration as StdDuration;
 use super::super::choice::{Choice, FileFormat};
 use super::super::literal::{bytes, duration};
 use super::super::outputs::{SECRET_HELP, WrittenText};
-use super::super::{Reader, WRONG_VALUE, locate};
+use super::super::{Reader, WRONG_VALUE};
 use super::written::{Written, WrittenAddress, WrittenInput, WrittenInputs};
 use super::{Input, NetBounds, Origin, Reading, ReadingPreset, ServerTls};
 use crate::base::Duration;
@@ -97,6 +97,10 @@ impl Reader<'_> {
     pub(in crate::config) fn inputs(&mut self, written: WrittenInputs) -> Vec<Input> {
         let mut all: Vec<Input> = Vec::with_capacity(written.0.len());
         for (n, input) in written.0.into_iter().enumerate() {
+            // What was taken out of it would be missed.
+            if self.tree.is_broken("inputs", n) {
+                continue;
+            }
             let input = match input {
                 WrittenInput::Path(path) => Some(Input::file(path)),
                 WrittenInput::Full(written) => Item { reader: self, n }.input(&written),
@@ -126,13 +130,13 @@ pub(super) struct Item<'r, 'a> {
 
 impl Item<'_, '_> {
     pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "inputs", self.n, key);
+        let span = self.reader.tree.in_item("inputs", self.n, key);
         self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
     }
 
     /// The same of a value that may be a secret: its line is not shown.
     pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "inputs", self.n, key);
+        let span = self.reader.tree.in_item("inputs", self.n, key);
         let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
         let hidden = crate::syntax::source::Span::new(self.reader.source, 0, 0);
         let message = format!("line {line}: `{key}`: {message}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::choice::{Choice, OutputFormat};
 use super::super::literal::{bytes, duration};
-use super::super::{Reader, WRONG_VALUE, locate};
+use super::super::{Reader, WRONG_VALUE};
 use super::written::{Written, WrittenPlace, WrittenText};
 use super::{NetOptions, Output, Spool, Target, Text};
 use crate::diag::Diagnostic;
@@ -31,9 +31,9 @@ fn known(kind: &str) -> Vec<&'static str> {
         "file" => &["rotate", "batch"],
         "sqlite" => &["table", "batch", "tries"],
         "postgres" => &["table", "batch", "tries", "password", "tls"],
-        "webhook" => &["tries", "preset", "body", "headers", "token", "sign", "allow"],
+        "webhook" => &["tries", "concurrency", "preset", "body", "headers", "token", "sign", "allow"],
         "elasticsearch" => &["batch", "tries", "index", "user", "password", "token", "allow"],
-        "splunk" => &["batch", "tries", "index", "token", "allow"],
+        "splunk" => &["batch", "tries", "index", "acknowledge", "token", "allow"],
         "syslog" => &["batch", "facility", "hostname", "app_name"],
         "nats" => &["batch", "tries", "subject", "user", "password", "token"],
         "kafka" => &[
@@ -56,6 +56,9 @@ fn known(kind: &str) -> Vec<&'static str> {
     [own, tls, DELIVERY].concat()
 }
 
+/// Requests that a webhook may have under way at a time.
+const MOST_AT_ONCE: usize = 64;
+
 /// All kinds, for messages.
 const KINDS: &[&str] = &["file", "sqlite", "postgres", "webhook", "elasticsearch", "splunk", "syslog", "nats", "kafka"];
 
@@ -64,6 +67,10 @@ impl Reader<'_> {
     pub(in crate::config) fn outputs(&mut self, written: Vec<Written>) -> Vec<Output> {
         let mut all: Vec<Output> = Vec::with_capacity(written.len());
         for (n, output) in written.into_iter().enumerate() {
+            // What was taken out of it would be missed.
+            if self.tree.is_broken("outputs", n) {
+                continue;
+            }
             let mut item = Item { reader: self, n };
             let Some(mut output) = item.output(output) else { continue };
             let base = output.name.clone();
@@ -94,13 +101,13 @@ pub(super) struct Item<'r, 'a> {
 
 impl Item<'_, '_> {
     pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "outputs", self.n, key);
+        let span = self.reader.tree.in_item("outputs", self.n, key);
         self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
     }
 
     /// The same of a value that may be a secret: its line is not shown.
     pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        let span = locate::in_item(self.reader.source, self.reader.text, "outputs", self.n, key);
+        let span = self.reader.tree.in_item("outputs", self.n, key);
         let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
         let hidden = Span::new(self.reader.source, 0, 0);
         let message = format!("line {line}: `{key}`: {message}");
@@ -217,7 +224,8 @@ impl Item<'_, '_> {
                     }
                     return None;
                 };
-                (Target::Splunk { url, token, index: w.index.clone(), net }, place)
+                let (index, acknowledge) = (w.index.clone(), w.acknowledge.unwrap_or(false));
+                (Target::Splunk { url, token, index, acknowledge, net }, place)
             }
             "syslog" => self.syslog(w, net)?,
             "nats" => self.nats(w, net)?,
@@ -259,7 +267,11 @@ impl Item<'_, '_> {
         }
         let token = self.secret("token", w.token.as_ref());
         let sign = self.secret("sign", w.sign.as_ref());
-        let target = Target::Webhook { url, preset, body: w.body.clone(), headers, token, sign, net };
+        let concurrency = usize::from(w.concurrency.unwrap_or(1));
+        if !(1..=MOST_AT_ONCE).contains(&concurrency) {
+            self.wrong("concurrency", "so many requests cannot be under way at a time", "write 1 to 64");
+        }
+        let target = Target::Webhook { url, preset, body: w.body.clone(), headers, token, sign, concurrency, net };
         Some((target, place))
     }
 

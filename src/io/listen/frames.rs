@@ -6,9 +6,12 @@
 //! ```
 //! Told apart message by message, since relays mix them. What is longer than the bound is dropped as it comes.
 
-/// A message, or what was left of one that is too long.
-pub(super) enum Frame<'a> {
+/// A message of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A whole one.
     Message(&'a [u8]),
+    /// What is there of one that is too long.
     TooLong(&'a [u8]),
 }
 
@@ -17,7 +20,7 @@ const DIGITS: usize = 9;
 
 /// Cuts what comes in into messages.
 #[derive(Debug)]
-pub(super) struct FrameCutter {
+pub struct FrameCutter {
     buffer: Vec<u8>,
     dropping: Dropping,
     longest: usize,
@@ -42,12 +45,12 @@ enum Framing {
 
 impl FrameCutter {
     /// For messages of at most so many bytes.
-    pub(super) fn new(longest: usize) -> Self {
+    pub fn new(longest: usize) -> Self {
         Self { buffer: Vec::new(), dropping: Dropping::Nothing, longest }
     }
 
     /// Takes a piece, and gives the messages that end in it.
-    pub(super) fn take(&mut self, piece: &[u8], mut give: impl FnMut(Frame<'_>)) {
+    pub fn take(&mut self, piece: &[u8], mut give: impl FnMut(Frame<'_>)) {
         self.buffer.extend_from_slice(piece);
         let buffer = std::mem::take(&mut self.buffer);
         let mut at = 0;
@@ -59,7 +62,7 @@ impl FrameCutter {
     }
 
     /// The stream has ended: what stands there without a count is a message too.
-    pub(super) fn end(&mut self, mut give: impl FnMut(Frame<'_>)) {
+    pub fn end(&mut self, mut give: impl FnMut(Frame<'_>)) {
         if self.dropping == Dropping::Nothing
             && !self.buffer.is_empty()
             && matches!(self.framing(&self.buffer), Framing::ByLine)

@@ -26,8 +26,9 @@ mod stream;
 mod tls;
 
 pub use cut::LineCutter;
+pub use frames::{Frame, FrameCutter};
 pub use http::body;
 pub use http::{HttpOptions, Token};
-pub use queue::{Full, GivenUp, Intake, Lines, Listening, Receipts, Share, queue};
+pub use queue::{Full, GivenUp, Gone, Intake, Lines, Listening, Receipts, Share, queue};
 pub use server::{Bounds, Counts, Endpoint, ListenOptions, Listener, Protocol, listen};
 pub use tls::server_tls;

@@ -99,6 +99,10 @@ pub struct Share(Vec<OwnedSemaphorePermit>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
+/// Nobody takes lines any more: the run is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
 /// The side of the connections.
 #[derive(Clone)]
 pub struct Intake {
@@ -129,14 +133,16 @@ impl Intake {
 
     /// Hands lines over, with a share of the queue that was taken for them. The receipt comes when they are durable, or
     /// is dropped when they cannot be; `None` if nothing makes them durable.
-    pub fn hand_over(&self, lines: Lines, share: Share) -> Option<oneshot::Receiver<()>> {
+    ///
+    /// # Errors
+    /// Nobody takes lines any more.
+    pub fn hand_over(&self, lines: Lines, share: Share) -> Result<Option<oneshot::Receiver<()>>, Gone> {
         let (receipt, due) = match self.receipts {
             true => Some(oneshot::channel()).unzip(),
             false => (None, None),
         };
-        // Without a receiver the receipt is dropped, which its holder sees.
-        let _ = self.parcels.send(Parcel { lines, receipt, _share: share });
-        due
+        self.parcels.send(Parcel { lines, receipt, _share: share }).map_err(|_| Gone)?;
+        Ok(due)
     }
 
     /// Hands lines over when there is room, without a receipt.
@@ -265,11 +271,11 @@ mod tests {
     fn lines_are_numbered_from_the_place_on_and_those_given_up_have_a_number_too() {
         let at = Place { line: 11, offset: 100, ..Place::default() };
         let (intake, mut listening, _receipts) = queue(1 << 20, &at, false);
-        assert!(intake.hand_over(lines(&["a", "b"]), Share::default()).is_none());
+        assert!(intake.hand_over(lines(&["a", "b"]), Share::default()).expect("taken").is_none());
         let mut more = lines(&["c"]);
         more.give_up(Reject::LineTooLong, b"dddd");
         more.push(b"e\nf");
-        intake.hand_over(more, Share::default());
+        intake.hand_over(more, Share::default()).expect("taken");
         drop(intake);
         let block = listening.next_block().expect("it gives").expect("a block");
         assert_eq!(block.bytes, b"a\nb\nc\n\ne f\n");
@@ -281,11 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_takes_is_not_accepted() {
+        let (intake, listening, _receipts) = queue(1 << 20, &Place::default(), false);
+        drop(listening);
+        assert!(matches!(intake.hand_over(lines(&["a"]), Share::default()), Err(Gone)));
+    }
+
+    #[test]
     fn a_receipt_comes_when_its_lines_are_durable_and_not_before() {
         let (intake, mut listening, receipts) = queue(1 << 20, &Place::default(), true);
-        let mut first = intake.hand_over(lines(&["a"]), Share::default()).expect("a receipt");
+        let mut first = intake.hand_over(lines(&["a"]), Share::default()).expect("taken").expect("a receipt");
         let place = listening.next_block().expect("it gives").expect("a block").after;
-        let mut second = intake.hand_over(lines(&["b"]), Share::default()).expect("a receipt");
+        let mut second = intake.hand_over(lines(&["b"]), Share::default()).expect("taken").expect("a receipt");
         listening.next_block().expect("it gives").expect("a block");
         assert!(first.try_recv().is_err());
         receipts.give(&place);
@@ -293,7 +306,7 @@ mod tests {
         assert_eq!(second.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         drop(receipts);
         assert_eq!(second.try_recv(), Err(oneshot::error::TryRecvError::Closed));
-        let mut third = intake.hand_over(lines(&["c"]), Share::default()).expect("a receipt");
+        let mut third = intake.hand_over(lines(&["c"]), Share::default()).expect("taken").expect("a receipt");
         listening.next_block().expect("it gives").expect("a block");
         assert_eq!(third.try_recv(), Err(oneshot::error::TryRecvError::Closed), "nothing makes it durable any more");
     }
@@ -303,7 +316,7 @@ mod tests {
         let (intake, mut listening, _receipts) = queue(1000, &Place::default(), false);
         let share = shared(&intake, 800);
         assert_eq!(intake.try_share(&mut Share::default(), 300), Err(Full));
-        intake.hand_over(lines(&["a"]), share);
+        intake.hand_over(lines(&["a"]), share).expect("taken");
         assert_eq!(intake.try_share(&mut Share::default(), 300), Err(Full));
         listening.next_block().expect("it gives").expect("a block");
         drop(shared(&intake, 1000));

@@ -269,6 +269,7 @@ where
     let slots = Arc::new(Semaphore::new(shared.bounds.connections));
     let mut connections = JoinSet::new();
     let mut closing = shared.closing.clone();
+    let mut warned = false;
     loop {
         let stream = tokio::select! {
             stream = accept() => stream,
@@ -279,7 +280,9 @@ where
             Ok(stream) => stream,
             Err(error) => {
                 // Such as too many open files: connections that end make room.
-                tracing::warn!("a connection could not be accepted: {error}");
+                if !std::mem::replace(&mut warned, true) {
+                    tracing::warn!("a connection could not be accepted: {error}; this is said once");
+                }
                 tokio::time::sleep(LOOK).await;
                 continue;
             }

@@ -191,11 +191,12 @@ async fn take(request: Request<Incoming>, options: &HttpOptions, shared: &Shared
     if lines.is_empty() {
         return Ok(0);
     }
-    if let Some(receipt) = shared.intake.hand_over(lines, share) {
-        receipt.await.map_err(|_| {
-            let message = "the events could not be made durable; send them again later";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "requests that could not be kept", message)
-        })?;
+    let lost = || {
+        let message = "the events could not be kept; send them again later";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "requests that could not be kept", message)
+    };
+    if let Some(receipt) = shared.intake.hand_over(lines, share).map_err(|_| lost())? {
+        receipt.await.map_err(|_| lost())?;
     }
     Ok(events)
 }
