@@ -35,7 +35,15 @@ fn url(text: &str) -> Url {
 }
 
 fn webhook(url_text: &str, body: Body) -> WebhookOptions {
-    WebhookOptions { url: url(url_text), body, headers: Vec::new(), token: None, sign: None, http: http() }
+    WebhookOptions {
+        url: url(url_text),
+        body,
+        headers: Vec::new(),
+        token: None,
+        sign: None,
+        concurrency: 1,
+        http: http(),
+    }
 }
 
 fn sink(options: WebhookOptions) -> WebhookSink {
@@ -265,6 +273,7 @@ fn splunk_gets_events_with_their_times() {
         url: url(&format!("http://{}/", peer.address)),
         token: Secret::new("canary"),
         index: Some("main".to_owned()),
+        acknowledge: false,
         format: Format::Json,
         http: http(),
     };
@@ -280,4 +289,72 @@ fn splunk_gets_events_with_their_times() {
     assert_eq!(events.len(), 2);
     assert_eq!((&events[1]["time"], &events[1]["index"]), (&serde_json::json!(2.0), &"main".into()));
     assert_eq!(events[1]["event"]["id"], letter(2).alert.id.as_str());
+}
+
+#[test]
+fn splunk_counts_a_batch_when_it_is_in_an_index() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let peer = Peer::answering(vec![], move |request| {
+        if request.target.starts_with("/services/collector/ack?channel=") {
+            let n = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return Act::Answer(200, "", format!(r#"{{"acks":{{"7":{}}}}}"#, n >= 2));
+        }
+        Act::Answer(200, "", r#"{"text":"Success","code":0,"ackId":7}"#.to_owned())
+    });
+    let options = SplunkOptions {
+        url: url(&format!("http://{}/", peer.address)),
+        token: Secret::new("canary"),
+        index: None,
+        acknowledge: true,
+        format: Format::Json,
+        http: http(),
+    };
+    let mut sink = SplunkSink::new(options).expect("options");
+    sink.deliver(&[letter(1)]).expect("in an index");
+    let requests = peer.requests();
+    assert_eq!(requests.len(), 4, "the batch, and three questions");
+    let channel = requests[0].header("x-splunk-request-channel").expect("a channel").to_owned();
+    assert!(
+        requests[1..].iter().all(|request| request.target.ends_with(&channel) && request.body == r#"{"acks":[7]}"#)
+    );
+}
+
+#[test]
+fn a_webhook_with_concurrency_keeps_the_order_of_each_key() {
+    let peer = Peer::answering(vec![], |request| {
+        // The first request of one alert fails, whatever else is under way.
+        static FAILED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+        let first = request.body.contains(&letter(7).alert.id);
+        if first && !FAILED.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            return Act::status(503);
+        }
+        Act::status(200)
+    });
+    let mut options = webhook(&format!("http://{}/", peer.address), Body::Alert(Format::Json));
+    options.concurrency = 8;
+    let mut sink = WebhookSink::new(options).expect("options");
+    let mut hand: Vec<_> = (0..60).map(letter).collect();
+    let mut rounds = 0;
+    while !hand.is_empty() {
+        let n = hand.len().min(sink.most());
+        let receipt = sink.deliver(&hand[..n]).expect("some are taken");
+        let again: Vec<_> = receipt.again.iter().map(|at| hand[*at].clone()).collect();
+        hand.splice(..n, again);
+        rounds += 1;
+    }
+    assert!(rounds >= 2);
+    let ids: Vec<u64> = peer
+        .requests()
+        .iter()
+        .map(|request| {
+            let body: serde_json::Value = serde_json::from_str(&request.body).expect("an alert");
+            u64::from_str_radix(&body["id"].as_str().expect("an id")[16..], 16).expect("a number")
+        })
+        .collect();
+    // Letters have three keys in turn; one came twice.
+    assert_eq!(ids.len(), 61);
+    for key in 0..3 {
+        let of_key: Vec<u64> = ids.iter().copied().filter(|id| id % 3 == key).collect();
+        assert!(of_key.is_sorted(), "{of_key:?}");
+    }
 }

@@ -337,6 +337,7 @@ fn webhooks_are_sent_to_verified_peers_only() {
             headers: Vec::new(),
             token: None,
             sign: None,
+            concurrency: 1,
             http: HttpOptions {
                 allow: vec!["127.0.0.0/8".parse().expect("a network"), "::1".parse().expect("a network")],
                 tls: TlsOptions { ca: Some(ca.into()), ..TlsOptions::default() },

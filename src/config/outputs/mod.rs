@@ -106,6 +106,8 @@ pub enum Target {
         token: Option<SecretPlace>,
         /// What requests are signed with.
         sign: Option<SecretPlace>,
+        /// Requests under way at a time, at most.
+        concurrency: usize,
         /// What is trusted and allowed, and time-outs.
         net: NetOptions,
     },
@@ -132,6 +134,8 @@ pub enum Target {
         token: SecretPlace,
         /// The index.
         index: Option<String>,
+        /// Whether alerts count only when they are in an index.
+        acknowledge: bool,
         /// What is trusted and allowed, and time-outs.
         net: NetOptions,
     },

@@ -56,7 +56,7 @@ impl Opener<'_> {
                 };
                 Box::new(PostgresSink::new(&options)?)
             }
-            Target::Webhook { url, preset, body, headers, token, sign, net } => {
+            Target::Webhook { url, preset, body, headers, token, sign, concurrency, net } => {
                 let body = match (preset, body) {
                     (Some(preset), _) => Body::Preset(*preset),
                     (None, Some(body)) => Body::Template(Template::new(body)?),
@@ -72,6 +72,7 @@ impl Opener<'_> {
                     headers: filled,
                     token: self.secret(token.as_ref())?,
                     sign: self.secret(sign.as_ref())?,
+                    concurrency: *concurrency,
                     http: self.http(net),
                 })?)
             }
@@ -84,10 +85,11 @@ impl Opener<'_> {
                 token: self.secret(token.as_ref())?,
                 http: self.http(net),
             })?),
-            Target::Splunk { url, token, index, net } => Box::new(SplunkSink::new(SplunkOptions {
+            Target::Splunk { url, token, index, acknowledge, net } => Box::new(SplunkSink::new(SplunkOptions {
                 url: Url::parse(&self.text(url)?)?,
                 token: token.read(self.env)?,
                 index: index.clone(),
+                acknowledge: *acknowledge,
                 format,
                 http: self.http(net),
             })?),

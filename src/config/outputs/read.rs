@@ -31,9 +31,9 @@ fn known(kind: &str) -> Vec<&'static str> {
         "file" => &["rotate", "batch"],
         "sqlite" => &["table", "batch", "tries"],
         "postgres" => &["table", "batch", "tries", "password", "tls"],
-        "webhook" => &["tries", "preset", "body", "headers", "token", "sign", "allow"],
+        "webhook" => &["tries", "concurrency", "preset", "body", "headers", "token", "sign", "allow"],
         "elasticsearch" => &["batch", "tries", "index", "user", "password", "token", "allow"],
-        "splunk" => &["batch", "tries", "index", "token", "allow"],
+        "splunk" => &["batch", "tries", "index", "acknowledge", "token", "allow"],
         "syslog" => &["batch", "facility", "hostname", "app_name"],
         "nats" => &["batch", "tries", "subject", "user", "password", "token"],
         "kafka" => &[
@@ -54,6 +54,9 @@ fn known(kind: &str) -> Vec<&'static str> {
     let tls: &[&str] = if matches!(kind, "stdout" | "file" | "sqlite") { &[] } else { TLS };
     [own, tls, DELIVERY].concat()
 }
+
+/// Requests that a webhook may have under way at a time.
+const MOST_AT_ONCE: usize = 64;
 
 /// All kinds, for messages.
 const KINDS: &[&str] = &["file", "sqlite", "postgres", "webhook", "elasticsearch", "splunk", "syslog", "nats", "kafka"];
@@ -214,7 +217,8 @@ impl Item<'_, '_> {
                     }
                     return None;
                 };
-                (Target::Splunk { url, token, index: w.index.clone(), net }, place)
+                let (index, acknowledge) = (w.index.clone(), w.acknowledge.unwrap_or(false));
+                (Target::Splunk { url, token, index, acknowledge, net }, place)
             }
             "syslog" => self.syslog(w, net)?,
             "nats" => self.nats(w, net)?,
@@ -256,7 +260,11 @@ impl Item<'_, '_> {
         }
         let token = self.secret("token", w.token.as_ref());
         let sign = self.secret("sign", w.sign.as_ref());
-        let target = Target::Webhook { url, preset, body: w.body.clone(), headers, token, sign, net };
+        let concurrency = usize::from(w.concurrency.unwrap_or(1));
+        if !(1..=MOST_AT_ONCE).contains(&concurrency) {
+            self.wrong("concurrency", "so many requests cannot be under way at a time", "write 1 to 64");
+        }
+        let target = Target::Webhook { url, preset, body: w.body.clone(), headers, token, sign, concurrency, net };
         Some((target, place))
     }
 

@@ -39,6 +39,8 @@ pub(in crate::config) struct Written {
     pub(super) user: Option<String>,
     pub(super) password: Option<WrittenText>,
     pub(super) index: Option<String>,
+    pub(super) acknowledge: Option<bool>,
+    pub(super) concurrency: Option<u16>,
     pub(super) subject: Option<String>,
     pub(super) topic: Option<String>,
     pub(super) key_by: Option<String>,
@@ -132,7 +134,23 @@ impl Written {
                 }
             )*};
         }
-        note!(rotate, table, preset, body, headers, token, sign, user, password, index, subject, facility, hostname);
+        note!(
+            rotate,
+            table,
+            preset,
+            body,
+            headers,
+            token,
+            sign,
+            user,
+            password,
+            index,
+            acknowledge,
+            concurrency,
+            subject,
+            facility,
+            hostname
+        );
         note!(
             topic, key_by, mechanism, settings, app_name, tls, allow, ca, cert, key, timeout, queue, spool, when_full,
             batch, tries, max_wait, group, rate_limit

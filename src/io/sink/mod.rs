@@ -14,6 +14,7 @@ pub mod http;
 pub mod kafka;
 pub mod markup;
 pub mod nats;
+pub mod pace;
 pub mod postgres;
 pub mod preset;
 pub mod row;
