@@ -60,5 +60,5 @@ pub fn event<'a>(rule: &Rule, arena: &'a Arena, class: usize, place: usize) -> A
     let (ts, seq) = (Timestamp::from_millis(place as i64), Seq::new(0, place as u64 + 1));
     let view = LineView { slots: &[], text: "", arena, ts, arrival: ts, seq, lazy: None };
     let roles = rule.steps.get(class).map_or(0, |step| 1 << step.role);
-    Arrived { view, ts, seq, roles, raw: None, origins: &[] }
+    Arrived { view, ts, seq, roles, raw: None, origins: &[], copies: None }
 }

@@ -175,7 +175,8 @@ fn matched(text: &str, strategy: StrategyKind) -> Work {
                 let record = &batch.records[hit.record as usize];
                 matcher.advance(record.ts, &mut found);
                 let (view, seq) = (batch.view(record), batch.seq(record));
-                let event = Arrived { view, ts: record.ts, seq, roles: hit.roles, raw: None, origins: &[] };
+                let event =
+                    Arrived { view, ts: record.ts, seq, roles: hit.roles, raw: None, origins: &[], copies: None };
                 matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, &mut found);
             }
             matches += found.len() as u64;

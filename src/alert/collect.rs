@@ -350,6 +350,7 @@ impl Collector {
                                 roles: held_back(&self.follow, &rules, hit.rule, hit.roles, &view),
                                 raw: self.full_evidence.then(|| batch.line(record)),
                                 origins: &[],
+                                copies: None,
                             };
                             matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, found);
                         }
@@ -380,6 +381,7 @@ impl Collector {
                             roles: held_back(&self.follow, &rules, hit.rule, hit.roles, &view),
                             raw: self.full_evidence.then(|| batch.line(record)),
                             origins: &draft.origins,
+                            copies: None,
                         };
                         matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, found);
                     }

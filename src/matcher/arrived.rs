@@ -1,9 +1,10 @@
 //! What goes into the matcher and what comes out: an event with its roles, and a match with its bound events.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::base::{Limits, StepId, Timestamp, Value};
 use crate::decode::view::LineView;
@@ -28,6 +29,37 @@ pub struct Arrived<'a> {
     pub raw: Option<&'a str>,
     /// For an alert: the events it had bound.
     pub origins: &'a [Origin],
+    /// Copies of it that rules have made so far, if others may use them.
+    pub copies: Option<&'a Copies>,
+}
+
+/// Copies of one event. Many rules bind the same event and keep the same of it: they share a copy, which saves the time
+/// to make it and the memory. Few kinds of copies are remembered: rules of a kind mostly stand together.
+#[derive(Debug, Default)]
+pub struct Copies {
+    made: RefCell<SmallVec<[(u32, Arc<StoredEvent>); 4]>>,
+}
+
+impl Copies {
+    const MOST: usize = 8;
+
+    /// Forgets them: another event comes.
+    pub fn clear(&mut self) {
+        self.made.get_mut().clear();
+    }
+
+    fn get(&self, kept_as: u32, make: impl FnOnce() -> StoredEvent) -> Arc<StoredEvent> {
+        let mut made = self.made.borrow_mut();
+        if let Some((_, copy)) = made.iter().find(|(of, _)| *of == kept_as) {
+            return Arc::clone(copy);
+        }
+        let copy = Arc::new(make());
+        if made.len() == Self::MOST {
+            made.remove(0);
+        }
+        made.push((kept_as, Arc::clone(&copy)));
+        copy
+    }
 }
 
 impl Arrived<'_> {
@@ -44,17 +76,25 @@ impl Arrived<'_> {
 
     /// A copy that keeps what the rule reads.
     pub fn store(&self, env: &RuleEnv<'_>, stats: &[Value]) -> Arc<StoredEvent> {
+        let stored = match (self.copies, env.rule.hints.kept_as) {
+            (Some(copies), Some(kept_as)) => copies.get(kept_as, || self.copy(env, &[])),
+            _ => Arc::new(self.copy(env, stats)),
+        };
+        // In full for each rule that shares it: the sum must not be too low when the others let go of it.
+        env.note(|| stored.bytes());
+        stored
+    }
+
+    fn copy(&self, env: &RuleEnv<'_>, stats: &[Value]) -> StoredEvent {
         let fields = env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned());
-        let stored = Arc::new(StoredEvent {
+        StoredEvent {
             ts: self.ts,
             seq: self.seq,
             arrival: if env.rule.keeps_arrival { self.view.arrival } else { Timestamp(0) },
             fields: fields.chain(stats.iter().cloned()).collect(),
             raw: self.raw.map(Into::into),
             origins: self.origins.into(),
-        });
-        env.note(|| stored.bytes());
-        stored
+        }
     }
 }
 

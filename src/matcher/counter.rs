@@ -67,6 +67,11 @@ impl Counter {
         self.events.is_empty() && !self.open
     }
 
+    /// Time of the oldest event.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.events.front().map(|event| event.ts)
+    }
+
     /// Events held.
     pub fn len(&self) -> usize {
         self.events.len()

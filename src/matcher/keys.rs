@@ -377,6 +377,16 @@ impl KeyTable {
         self.changed = Some(changed);
     }
 
+    /// Time of the oldest event that a slot holds, or something near it: what an event for it looks at first.
+    #[inline]
+    pub fn oldest(&self, at: u32) -> i64 {
+        match self.slots.get(at as usize).map(|slot| &slot.body) {
+            Some(Body::Live(live)) => live.run.oldest(),
+            Some(Body::Packed(bytes)) => bytes.first().map_or(0, |worth| i64::from(*worth)),
+            None => 0,
+        }
+    }
+
     /// Partial matches and events that a slot holds.
     #[inline]
     pub fn held(&self, at: u32) -> usize {

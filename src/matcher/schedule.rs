@@ -146,7 +146,7 @@ impl Matcher {
                     lazy: None,
                 };
                 let roles = 1 << rule.steps[step.index()].role;
-                let event = Arrived { view, ts: at, seq: Seq::EXPECTED, roles, raw: None, origins: &[] };
+                let event = Arrived { view, ts: at, seq: Seq::EXPECTED, roles, raw: None, origins: &[], copies: None };
                 self.on_hit(rule.id, &bytes, hash, &event, out);
             }
         }
@@ -187,7 +187,7 @@ impl Matcher {
             });
             for (id, roles) in masks {
                 let Some(rule) = rules.rules.get(id.index()).filter(|r| r.level == schedule.level) else { continue };
-                let event = Arrived { view, ts: time, seq, roles, raw: None, origins: &[] };
+                let event = Arrived { view, ts: time, seq, roles, raw: None, origins: &[], copies: None };
                 let keys: Vec<(Box<[u8]>, u64)> = match &rule.expect {
                     Some(_) => schedule.expected[id.index()].iter().map(|(k, h)| (k.clone(), *h)).collect(),
                     None if rule.components.is_empty() => vec![(Box::default(), hash_of(&rules, id, &[]))],

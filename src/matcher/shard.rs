@@ -80,7 +80,7 @@ const MEASURE: u32 = 1024;
 /// is armed for just that time.
 type Target = (u32, u32);
 
-/// Keys of one rule whose states do not all stay in the caches of a processor.
+/// Keys of one rule, or live ones of all, whose states do not all stay in the caches of a processor.
 const MANY_KEYS: usize = 1 << 13;
 
 /// Keys that stay live however short memory is, unless the limit is lower.
@@ -263,8 +263,8 @@ impl Matcher {
     #[inline]
     pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
         let table = &self.tables[rule.index()];
-        if table.len() >= MANY_KEYS {
-            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.held(slot)));
+        if table.len().max(self.ledger.live.len()) >= MANY_KEYS {
+            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.oldest(slot)));
         }
     }
 

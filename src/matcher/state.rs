@@ -83,6 +83,15 @@ impl RunState {
         }
     }
 
+    /// Time of the oldest event of a window; for others how much they hold.
+    #[inline]
+    pub(super) fn oldest(&self) -> i64 {
+        match self {
+            Self::Counter(s) => s.oldest().map_or(0, |ts| ts.0),
+            other => other.len() as i64,
+        }
+    }
+
     /// Partial matches and events held.
     pub fn len(&self) -> usize {
         match self {
@@ -153,7 +162,7 @@ fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
     let ts = Timestamp::from_millis(MEASURED_AT);
     let seq = Seq::new(0, 1_000_000);
     let view = LineView { slots: &slots, text: &block, arena: &arena, ts, arrival: ts, seq, lazy: None };
-    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[] };
+    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[], copies: None };
     for first in ["a", "b"] {
         let mut key = Vec::new();
         for _ in 0..rule.components.len() {

@@ -15,9 +15,9 @@ use super::fields::Fields;
 use super::key::KeySpec;
 use super::lower_expr::Declarations;
 use super::lower_rule::RuleBuilder;
-use super::ruleset::{Follower, Ruleset};
+use super::ruleset::{Follower, Rule, Ruleset};
 use crate::base::id::KeySpecId;
-use crate::base::{Limits, RuleId};
+use crate::base::{FieldId, Limits, RuleId};
 use crate::import::language::Language;
 use crate::syntax::ast::{self, ClauseKind, Item};
 use crate::syntax::source::{SourceMap, Span};
@@ -84,6 +84,7 @@ pub fn lower(
         return Err(problems);
     }
     super::lower_follow::open_keys(&mut rules);
+    share_copies(&mut rules);
     let clocks = super::lower_clock::clocks(declarations, input.limits);
     set.classes.finish(set.fields.find(&super::fields::WHOLE_EVENT));
     let mut fingerprint = Vec::new();
@@ -102,6 +103,15 @@ pub fn lower(
         fingerprint: super::key::hash(&fingerprint),
         key_seed: input.key_seed,
     })
+}
+
+/// Numbers rules by what they keep of an event, statistics aside, which are a rule's own.
+fn share_copies(rules: &mut [Rule]) {
+    let mut numbers: Map<(Vec<FieldId>, bool), u32> = Map::default();
+    for rule in rules.iter_mut().filter(|rule| rule.stats.is_empty() && rule.alternatives.is_empty()) {
+        let next = numbers.len() as u32;
+        rule.hints.kept_as = Some(*numbers.entry((rule.kept.clone(), rule.keeps_arrival)).or_insert(next));
+    }
 }
 
 /// One more than the highest level read; cycles are refused by `check`, and cut here.

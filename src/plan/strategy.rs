@@ -230,6 +230,8 @@ pub fn hints(rule: &Rule) -> Hints {
         reads_key,
         named,
         begins,
+        // Known once all rules are.
+        kept_as: None,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::base::{Budget, Duration, Limits, RuleId, Timestamp};
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, RejectedLine, shard_of};
 use crate::decode::decoder::{DecodeConfig, Decoder, OwnForm};
 use crate::decode::{Reject, TimeConfig};
-use crate::matcher::Arrived;
+use crate::matcher::arrived::{Arrived, Copies};
 use crate::matcher::shard::{Found, Matcher};
 use crate::plan::Ruleset;
 use crate::time::released::{Events, Released};
@@ -399,21 +399,23 @@ pub(crate) fn match_released(
     full_evidence: bool,
     found: &mut Vec<Found>,
 ) {
+    let mut copies = (u32::MAX, Copies::default());
     match released.events() {
         Events::Whole(batch) => {
             let mine = &batch.shards[shard.map_or(0, |(mine, _)| mine)];
             for group in released.within(mine, |at| batch.hits[*at as usize].record).chunks(LOOK_AHEAD) {
                 let hits = group.iter().map(|at| &batch.hits[*at as usize]);
                 hits.clone().for_each(|hit| matcher.look_ahead(hit.rule, batch.key(hit), hit.hash));
-                hits.for_each(|hit| feed(matcher, batch, hit, full_evidence, found));
+                hits.for_each(|hit| feed(matcher, batch, hit, full_evidence, &mut copies, found));
             }
         }
         Events::Records(records) => {
             for (batch, record) in records.range(released.part()) {
+                copies.0 = u32::MAX;
                 let record = &batch.records[record as usize];
                 for hit in &batch.hits[record.first_hit as usize..record.end_hit as usize] {
                     if matcher.is_level(hit.rule, 0) && shard.is_none_or(|(mine, of)| shard_of(hit.hash, of) == mine) {
-                        feed(matcher, batch, hit, full_evidence, found);
+                        feed(matcher, batch, hit, full_evidence, &mut copies, found);
                     }
                 }
             }
@@ -427,9 +429,14 @@ fn feed(
     batch: &Batch,
     hit: &crate::decode::batch::Hit,
     full_evidence: bool,
+    (of, copies): &mut (u32, Copies),
     found: &mut Vec<Found>,
 ) {
     let record = &batch.records[hit.record as usize];
+    if *of != hit.record {
+        *of = hit.record;
+        copies.clear();
+    }
     matcher.advance(record.ts, found);
     let event = Arrived {
         view: batch.view(record),
@@ -438,6 +445,7 @@ fn feed(
         roles: hit.roles,
         raw: full_evidence.then(|| batch.line(record)),
         origins: &[],
+        copies: Some(copies),
     };
     matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, found);
 }

@@ -50,7 +50,8 @@ impl Builder<'_> {
         }
         if let Some((keyword, bound)) = stray {
             let clause = keyword.to(bound.span);
-            let written = self.written(clause).to_owned();
+            // The keyword itself may be misspelt.
+            let written = self.written(bound.span).to_owned();
             let mut report = Diagnostic::error(
                 Code("E0024"),
                 "`within` after the last step stands outside the braces",
@@ -58,7 +59,7 @@ impl Builder<'_> {
                 "bounds nothing here",
             )
             .note("a bound of the whole match follows its closing brace; a bound of one gap follows its `then`");
-            report = report.help(format!("write `match {{ … }} {written}`"));
+            report = report.help(format!("write `match {{ … }} within {written}`"));
             self.report(report);
             within = within.or(Some(bound));
         }
@@ -149,12 +150,13 @@ impl Builder<'_> {
     fn gap_within(&mut self, hanging: StrayWithin, then: &Pair<'_, Rule>) {
         let Some((keyword, bound)) = hanging else { return };
         let clause = keyword.to(bound.span);
-        let written = self.written(clause).to_owned();
+        // The keyword itself may be misspelt.
+        let written = self.written(bound.span).to_owned();
         let keyword_end = self.span(then).start + 4;
         self.report(
             Diagnostic::error(Code("E0024"), "`within` does not follow a step", clause, "bounds nothing here")
                 .label(Span { end: keyword_end, ..self.span(then) }, "a bound of this gap stands after `then`")
-                .help(format!("write `then {written}` before the next step")),
+                .help(format!("write `then within {written}` before the next step")),
         );
     }
 

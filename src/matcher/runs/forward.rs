@@ -19,6 +19,8 @@ pub(super) struct Left<'s> {
     pub(super) last: Option<Id>,
     /// The next element begins at or before this: an event there would otherwise belong to a repetition before it.
     pub(super) limit: Option<Id>,
+    /// A repetition before it leaves open where the next element begins: each beginning makes a candidate.
+    pub(super) open: bool,
     /// Timed absences before elements that were left out.
     pub(super) ahead: SmallVec<[&'s Ahead; 1]>,
 }

@@ -18,6 +18,8 @@ struct Entry<'l> {
     link: &'l Link,
     /// It begins at or before this.
     limit: Option<Id>,
+    /// It begins just here.
+    begin: Option<Id>,
 }
 
 impl<'s> Search<'s> {
@@ -33,7 +35,7 @@ impl<'s> Search<'s> {
             let mut skip = left.clone();
             let after = Left { last: left.last, ..Left::default() };
             let first = self
-                .iterations(at, group, self.region(element, &left), &after, high)
+                .iterations(at, group, self.region(element, &left), &after, high, None)
                 .first()
                 .and_then(|i| i.last().copied());
             skip.limit = skip.limit.into_iter().chain(first).min();
@@ -49,8 +51,31 @@ impl<'s> Search<'s> {
 
     /// Binds iterations from `from` on.
     pub(super) fn iterate(&mut self, at: usize, group: &'s Group, left: &Left<'s>, from: Id, high: Id, next: Next) {
+        let iterations = self.iterations(at, group, from, left, high, None);
+        let Some((begin, end)) = iterations.first().and_then(|i| Some((*i.first()?, *i.last()?))) else { return };
+        self.go_through(at, group, left, &iterations, next);
+        if !left.open {
+            return;
+        }
+        // The others that complete first just there.
+        let Some((step, _)) = group.body.first() else { return };
+        let role = self.env.rule.steps[step.index()].role;
+        let latest = left.limit.map_or(end, |limit| limit.min(end));
+        let others: Vec<Id> = self.buffer.range(role, from, latest + 1).filter(|id| *id != begin).collect();
+        for other in others {
+            if self.done() {
+                return;
+            }
+            let iterations = self.iterations(at, group, from, left, high, Some(other));
+            if iterations.first().and_then(|i| i.last()) == Some(&end) {
+                self.go_through(at, group, left, &iterations, next);
+            }
+        }
+    }
+
+    /// Binds these iterations, and goes on behind as many of them as may be.
+    fn go_through(&mut self, at: usize, group: &'s Group, left: &Left<'s>, iterations: &[Vec<Id>], next: Next) {
         let element = &self.env.rule.elements[at];
-        let iterations = self.iterations(at, group, from, left, high);
         let Some(first) = iterations.first().and_then(|i| i.first().copied()) else { return };
         if !self.joint(element, left, first) {
             return;
@@ -88,7 +113,7 @@ impl<'s> Search<'s> {
                 }
                 (Next::Open(_), _) if fits && clear => {
                     let limit = iterations.get(i + 1).and_then(|i| i.last().copied());
-                    self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
+                    self.forward(at + 1, Left { last: Some(last), limit, open: true, ..Left::default() });
                 }
                 (Next::End, Trigger::Event(end)) if n >= q.min && self.having_holds() => {
                     if last == end && clear {
@@ -110,16 +135,25 @@ impl<'s> Search<'s> {
     }
 
     /// Iterations one after the other, each the earliest completion of the body after the one before.
-    fn iterations(&mut self, at: usize, group: &'s Group, from: Id, left: &Left<'s>, high: Id) -> Vec<Vec<Id>> {
+    /// The first one begins at `begin`, if that is given.
+    fn iterations(
+        &mut self,
+        at: usize,
+        group: &'s Group,
+        from: Id,
+        left: &Left<'s>,
+        high: Id,
+        begin: Option<Id>,
+    ) -> Vec<Vec<Id>> {
         let env = self.env;
-        let first = Entry { link: &env.rule.elements[at].link, limit: left.limit };
+        let first = Entry { link: &env.rule.elements[at].link, limit: left.limit, begin };
         let mut all: Vec<Vec<Id>> = Vec::new();
         let mut from = from;
         let mut prev = left.last;
         let mut bound = 0;
         loop {
             // The joint before the group is that of its first iteration; the body's first joint is empty.
-            let again = Entry { link: group.body.first().map_or(first.link, |(_, l)| l), limit: None };
+            let again = Entry { link: group.body.first().map_or(first.link, |(_, l)| l), limit: None, begin: None };
             let entry = if all.is_empty() { first } else { again };
             let Some(iteration) = self.one_iteration(group, from, prev, high, entry) else { break };
             let mut before = prev;
@@ -204,6 +238,9 @@ impl<'s> Search<'s> {
         for id in ids {
             if at == 0 && entry.limit.is_some_and(|limit| id > limit) {
                 break;
+            }
+            if at == 0 && entry.begin.is_some_and(|begin| begin != id) {
+                continue;
             }
             if let (Some(within), Some(first)) = (group.within, chosen.first())
                 && self.buffer.event(id).ts - self.buffer.event(*first).ts > within

@@ -422,7 +422,7 @@ impl<'s> Search<'s> {
         if !self.gap_fits(element, left.last, own.first().copied().unwrap_or(last)) {
             return;
         }
-        self.forward(at + 1, Left { last: Some(last), limit, ..Left::default() });
+        self.forward(at + 1, Left { last: Some(last), limit, open: true, ..Left::default() });
     }
 
     /// `pick all`: any events that qualify, in order.

@@ -212,6 +212,8 @@ pub struct Hints {
     pub named: u64,
     /// Roles with which an event can matter to a key that holds nothing.
     pub begins: u64,
+    /// Rules with the same number keep the same of an event. `None` if what it keeps is its own.
+    pub kept_as: Option<u32>,
 }
 
 /// What a match uses up; see [`crate::syntax::ast::AfterMatch`].
