@@ -286,6 +286,107 @@ fn what_is_wrong_is_said_by_the_setting() {
     assert!(words.contains("HOST:PORT/TOPIC"), "{words}");
 }
 
+/// Rules, topics and a configuration under which state, offsets and alerts are committed together.
+fn exactly_once(broker: &Broker, until: &str) {
+    broker.place().write("rules.trip", RULES);
+    let config = format!(
+        "inputs:\n  - kafka: {0}\n    topics: events\n    group: detect\n    state_topic: detect.state\n{until}\
+         lateness: 1s\nidle: 1h\nmax_future: 1000d\ncheckpoint_every: 50ms\n\
+         outputs:\n  - kafka: {0}\n    topic: alerts\n    exactly_once: true\n",
+        broker.address()
+    );
+    broker.place().write("tripline.yaml", &config);
+}
+
+/// What a reader of committed records finds, by id.
+fn committed_alerts(broker: &Broker) -> Vec<stream::Alert> {
+    let mut found: Vec<_> =
+        broker.read("alerts").iter().map(|record| stream::alert(record.value.as_deref().expect("a value"))).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn alerts_of_transactions_are_there_once_whoever_is_killed() {
+    let _alone = alone();
+    if !is_wanted() {
+        return;
+    }
+    let mut broker = Broker::start(Place::new("once"));
+    broker.topic("events", 6);
+    broker.topic("alerts", 3);
+    exactly_once(&broker, "    until: end\n");
+    let stream = Stream::new(2, 30_000, 6);
+    broker.write_to("events", stream.records());
+    let mut expected = stream.expected(&broker.place().path("files"), RULES);
+    expected.sort();
+    let kills = std::env::var("KAFKA_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
+    let seed = std::env::var("KAFKA_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(11);
+    let mut random = fastrand::Rng::with_seed(seed);
+    for n in 0..kills {
+        let threads = random.u32(1..4).to_string();
+        let mut child = tripline(&broker, &["run", "rules.trip", "--threads", &threads]).spawn().expect("it starts");
+        thread::sleep(Duration::from_millis(random.u64(100..3000)));
+        // Every fifth time the broker goes first, in the middle of whatever was under way.
+        if n % 5 == 4 {
+            broker.kill();
+        }
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+        if n % 5 == 4 {
+            broker.restart();
+        }
+    }
+    done(&mut tripline(&broker, &["run", "rules.trip"]));
+    let found = committed_alerts(&broker);
+    assert_eq!(found.len(), expected.len(), "seed {seed}, {kills} kills");
+    assert_eq!(found, expected, "seed {seed}, {kills} kills");
+    assert_eq!(broker.committed("detect", "events", 6).values().sum::<i64>(), 30_000);
+    // Nothing is left to do, and nothing is said twice.
+    done(&mut tripline(&broker, &["run", "rules.trip"]));
+    assert_eq!(committed_alerts(&broker), expected);
+}
+
+#[test]
+fn who_stood_still_for_too_long_can_commit_nothing() {
+    let _alone = alone();
+    if !is_wanted() {
+        return;
+    }
+    let broker = Broker::start(Place::new("fenced"));
+    broker.topic("events", 6);
+    broker.topic("alerts", 3);
+    exactly_once(&broker, "");
+    let stream = Stream::new(3, 20_000, 6);
+    let mut expected = stream.expected(&broker.place().path("files"), RULES);
+    expected.sort();
+    let (first, rest) = stream.events.split_at(10_000);
+    broker.write_to("events", first.iter().map(|(partition, text)| (*partition, text.as_str())));
+    let zombie = tripline(&broker, &["run", "rules.trip"]).spawn().expect("it starts");
+    wait_for(&|| "the first one commits".to_owned(), || !broker.committed("detect", "events", 6).is_empty());
+    signal(&zombie, "STOP");
+    let heir = tripline(&broker, &["run", "rules.trip"]).spawn().expect("it starts");
+    broker.write_to("events", rest.iter().map(|(partition, text)| (*partition, text.as_str())));
+    let all = || broker.committed("detect", "events", 6).values().sum::<i64>() == 20_000;
+    wait_for(&|| "the second one goes on".to_owned(), all);
+    signal(&zombie, "CONT");
+    let ended = zombie.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(4), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("another process has taken over"), "{}", text(&ended.stderr));
+    signal(&heir, "TERM");
+    let ended = heir.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", text(&ended.stderr));
+    // What only the end of all input decides is still open, and nothing else.
+    let found = committed_alerts(&broker);
+    let mut once = found.clone();
+    once.dedup();
+    assert_eq!(found, once, "no alert is there twice");
+    assert!(found.iter().all(|alert| expected.contains(alert)), "all of them are expected");
+    exactly_once(&broker, "    until: end\n");
+    done(&mut tripline(&broker, &["run", "rules.trip"]));
+    assert_eq!(committed_alerts(&broker), expected);
+}
+
 /// The hash of Java's partitioner, by its description.
 fn murmur2(bytes: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;

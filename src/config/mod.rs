@@ -29,7 +29,7 @@ pub use inputs::{
 pub use kafka::KafkaPeer;
 use literal::bytes;
 pub use literal::{duration, timestamp};
-pub use outputs::{NetOptions, Output, Spool, Target, Text, open};
+pub use outputs::{NetOptions, Output, Spool, Target, Text, alert_records, open};
 
 const NOT_YAML: Code = Code("E0410");
 const UNKNOWN_KEY: Code = Code("E0411");

@@ -72,6 +72,8 @@ fn http_says_what_is_wrong_and_takes_nothing_of_it() {
     let healthy = plain("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!((healthy.status, healthy.body.as_str()), (200, "ok\n"));
     assert_eq!(plain("GET /events HTTP/1.1\r\nHost: x\r\n\r\n").status, 405);
+    let long = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(17_000));
+    assert_eq!(plain(&long).status, 431);
     assert_eq!(plain("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").status, 404);
     assert_eq!(post(to, &format!("{token}{NDJSON}"), good.as_bytes()).expect("an answer").status, 202);
     assert_eq!(numbers(&lines(dir.path().join("alerts"), 1)), [0]);

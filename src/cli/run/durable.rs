@@ -30,8 +30,10 @@ use tripline::plan::Ruleset;
 use tripline::session::head::{Fate, Head};
 
 use super::inputs::Placed;
+use super::kafka::TopicState;
 use crate::cli::exit::Stop;
 use crate::cli::number::counted;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::note;
 
 /// How often a checkpoint is taken if nothing else is said.
@@ -54,8 +56,8 @@ pub struct Wanted {
 
 /// What a run goes on from.
 pub struct Begin {
-    /// The open directory.
-    dir: StateDir,
+    /// Where the state is kept.
+    store: Store,
     /// The engine's part, if there is any.
     pub saved: Option<Saved>,
     /// All inputs, those of earlier runs first: their numbers are in what is saved.
@@ -68,19 +70,56 @@ pub struct Begin {
     held: Vec<SavedHeld>,
 }
 
-/// Opens the state directory, and says what it found.
-pub fn begin(dir: &Path, rules: &Ruleset, chosen: &[Input]) -> Result<Begin, Stop> {
-    let wanted: Vec<String> = chosen.iter().map(|input| input.name.clone()).collect();
-    let (state, recovered, findings) = StateDir::open(dir, Disk::default()).map_err(Stop::failed)?;
-    for finding in &findings {
-        note(&format!("warning: {finding}\n"));
+/// Where the state of a run is kept.
+enum Store {
+    /// A directory.
+    Directory(StateDir),
+    /// A topic of Kafka.
+    Topic(TopicState),
+}
+
+/// Opens the state directory, or the topic that an input names instead, and says what it found. Nothing if neither is
+/// wanted.
+pub fn begin(
+    dir: Option<&Path>,
+    rules: &Ruleset,
+    chosen: &[Input],
+    settings: &Settings,
+) -> Result<Option<Begin>, Stop> {
+    let topic = TopicState::open(chosen, settings)?;
+    match (dir, topic) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => {
+            Err(Stop::usage("the state of a run is in one place: leave out the state directory, or the `state_topic`"))
+        }
+        (None, Some((state, recovered))) => {
+            begin_from(Store::Topic(state), recovered, "the state topic", rules, chosen).map(Some)
+        }
+        (Some(dir), None) => {
+            let (state, recovered, findings) = StateDir::open(dir, Disk::default()).map_err(Stop::failed)?;
+            for finding in &findings {
+                note(&format!("warning: {finding}\n"));
+            }
+            let name = dir.display().to_string();
+            begin_from(Store::Directory(state), recovered, &name, rules, chosen).map(Some)
+        }
     }
+}
+
+fn begin_from(
+    store: Store,
+    recovered: Option<Recovered>,
+    name: &str,
+    rules: &Ruleset,
+    chosen: &[Input],
+) -> Result<Begin, Stop> {
+    let wanted: Vec<String> = chosen.iter().map(|input| input.name.clone()).collect();
     let Some(Recovered { commit, keys }) = recovered else {
         let places = vec![Place::default(); wanted.len()];
         let (outputs, held) = (Vec::new(), Vec::new());
-        return Ok(Begin { dir: state, saved: None, inputs: wanted, places, outputs, held });
+        return Ok(Begin { store, saved: None, inputs: wanted, places, outputs, held });
     };
-    let failed = |error| Stop::failed(format!("{}: {error}", dir.display()));
+    let failed = |error| Stop::failed(format!("{name}: {error}"));
     let head = Head::from_bytes(&commit.head).map_err(failed)?;
     note(&going_on(&head, &commit, &keys.chunks, rules));
     let (mut inputs, mut places): (Vec<String>, Vec<Place>) =
@@ -93,7 +132,7 @@ pub fn begin(dir: &Path, rules: &Ruleset, chosen: &[Input]) -> Result<Begin, Sto
     }
     let saved = Saved { head, keys: keys.chunks, places: places.clone() };
     let (outputs, held) = (commit.outputs, commit.held);
-    Ok(Begin { dir: state, saved: Some(saved), inputs, places, outputs, held })
+    Ok(Begin { store, saved: Some(saved), inputs, places, outputs, held })
 }
 
 /// What becomes of the rules, in sentences.
@@ -144,6 +183,14 @@ impl Begin {
         at.map(|at| self.held.remove(at).held).unwrap_or_default()
     }
 
+    /// The topic that keeps the state, if one does.
+    pub fn topic(&self) -> Option<&TopicState> {
+        match &self.store {
+            Store::Topic(state) => Some(state),
+            Store::Directory(_) => None,
+        }
+    }
+
     /// The inputs, each where it stood. `chosen` are those of this run.
     pub fn placed(&self, chosen: &[Input]) -> Vec<Placed> {
         let placed = |(name, place): (&String, &Place)| Placed {
@@ -171,7 +218,10 @@ impl Begin {
             }
         };
         Checkpoints {
-            writer: CheckpointWriter::start(self.dir, Box::new(after)),
+            writer: match self.store {
+                Store::Directory(dir) => Keeper::Directory(CheckpointWriter::start(dir, Box::new(after))),
+                Store::Topic(state) => Keeper::Topic(state),
+            },
             inputs: self.inputs,
             every: wanted.every.unwrap_or(EVERY),
             due: Instant::now(),
@@ -213,9 +263,17 @@ pub fn mark<'a>(
     Ok((saved, durable))
 }
 
+/// What writes checkpoints.
+enum Keeper {
+    /// A thread, to a directory.
+    Directory(CheckpointWriter),
+    /// The run itself, in a transaction.
+    Topic(TopicState),
+}
+
 /// The checkpoints of a run.
 pub struct Checkpoints {
-    writer: CheckpointWriter,
+    writer: Keeper,
     inputs: Vec<String>,
     every: Duration,
     due: Instant,
@@ -240,26 +298,40 @@ impl Checkpoints {
         }
     }
 
+    /// Looks whether the one that was being written is on the disk.
+    fn poll(&mut self) -> Result<(), StateDirError> {
+        if let Keeper::Directory(writer) = &mut self.writer {
+            let committed = writer.poll()?;
+            self.tell(committed);
+        }
+        Ok(())
+    }
+
     /// Waits for the one that is being written.
     fn wait(&mut self) -> Result<(), StateDirError> {
-        let committed = self.writer.wait()?;
-        self.tell(committed);
+        if let Keeper::Directory(writer) = &mut self.writer {
+            let committed = writer.wait()?;
+            self.tell(committed);
+        }
         Ok(())
     }
 
     /// Whether one is to be taken now. On a full disk this waits: input must not run ahead of what can be kept.
     pub fn are_due(&mut self) -> Result<bool, StateDirError> {
-        let committed = self.writer.poll()?;
-        self.tell(committed);
+        self.poll()?;
         if Instant::now() < self.due {
             return Ok(false);
         }
-        while self.writer.is_full() && !self.stop.load(Ordering::Relaxed) {
+        while matches!(&self.writer, Keeper::Directory(writer) if writer.is_full())
+            && !self.stop.load(Ordering::Relaxed)
+        {
             thread::sleep(LOOK);
-            let committed = self.writer.poll()?;
-            self.tell(committed);
+            self.poll()?;
         }
-        Ok(self.writer.is_free())
+        Ok(match &self.writer {
+            Keeper::Directory(writer) => writer.is_free(),
+            Keeper::Topic(_) => true,
+        })
     }
 
     /// Keeps one back: an output has not got everything yet, and what a checkpoint holds is not sent again.
@@ -298,8 +370,8 @@ impl Checkpoints {
             places: checkpoint.places.clone(),
         });
         // The last one of a run comes whether the writer is free or not.
-        if self.stop.load(Ordering::Relaxed) {
-            self.writer.give_up();
+        if let (Keeper::Directory(writer), true) = (&self.writer, self.stop.load(Ordering::Relaxed)) {
+            writer.give_up();
         }
         self.wait()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -313,8 +385,16 @@ impl Checkpoints {
             head: checkpoint.head,
             held,
         };
-        self.writer.submit(commit, checkpoint.keys, before);
-        self.under_way = Some(checkpoint.places);
+        match &mut self.writer {
+            Keeper::Directory(writer) => {
+                writer.submit(commit, checkpoint.keys, before);
+                self.under_way = Some(checkpoint.places);
+            }
+            Keeper::Topic(state) => {
+                before.into_iter().try_for_each(|durable| durable())?;
+                state.commit(commit, &checkpoint.keys)?;
+            }
+        }
         if std::mem::take(&mut self.first) {
             self.wait()?;
         }
@@ -325,6 +405,9 @@ impl Checkpoints {
     /// Ends in order.
     pub fn finish(mut self) -> Result<(), StateDirError> {
         self.wait()?;
-        self.writer.finish()
+        match self.writer {
+            Keeper::Directory(writer) => writer.finish(),
+            Keeper::Topic(_) => Ok(()),
+        }
     }
 }

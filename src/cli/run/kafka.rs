@@ -2,13 +2,17 @@
 #![expect(clippy::disallowed_methods, reason = "secrets of inputs may stand in the environment")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tripline::config::{Input, KafkaInput, Origin};
+use tripline::config::{Input, KafkaInput, KafkaPeer, Origin};
 use tripline::engine::{Place, Source};
-use tripline::io::kafka::{Partition, PartitionStanding, Reading, TopicOptions};
+use tripline::io::deliver::Letter;
+use tripline::io::kafka::changelog::{Changelog, ChangelogError, ChangelogOptions};
+use tripline::io::kafka::{AlertRecords, Partition, PartitionStanding, Reading, TopicOptions};
+use tripline::io::state::{Commit, Recovered, StateDirError};
+use tripline::matcher::saved::Changes;
 use tripline::plan::Ruleset;
 
 use super::inputs::Placed;
@@ -45,6 +49,88 @@ fn reads_provenance(rules: &Ruleset, input: &Input, settings: &Settings) -> bool
     let named = |field: &String| field == "kafka" || field.starts_with("kafka.");
     let times = input.reading.time_fields.as_ref().or(settings.config.time_fields.as_ref());
     rules.fields.iter().any(|path| is_ours(path)) || times.into_iter().flatten().any(named)
+}
+
+/// The state of a run in a topic, in place of a directory.
+#[derive(Clone)]
+pub struct TopicState {
+    changelog: Arc<Mutex<Changelog>>,
+    topic: String,
+    /// The cluster: alerts of its transactions can go nowhere else.
+    peer: KafkaPeer,
+    /// By the number of the input: which partition it is.
+    partitions: Arc<Mutex<Vec<Option<Partition>>>>,
+}
+
+impl TopicState {
+    /// Takes the state over, if an input names a topic for it, and gives what is there.
+    pub fn open(inputs: &[Input], settings: &Settings) -> Result<Option<(Self, Option<Recovered>)>, Stop> {
+        let mut named = inputs.iter().filter_map(|input| {
+            let (kafka, _) = input.partition()?;
+            Some((kafka, kafka.state_topic.as_ref()?, kafka.group.as_ref()?))
+        });
+        let Some((kafka, topic, group)) = named.next() else { return Ok(None) };
+        if named.any(|(other, ..)| other != kafka) {
+            return Err(Stop::usage("two inputs name a `state_topic`: the state of a run is in one place"));
+        }
+        let connection = options(kafka, settings, false)?.connection;
+        let options = ChangelogOptions { connection, topic: topic.clone(), group: group.clone() };
+        let opened = Changelog::open(options);
+        let (changelog, found) = opened.map_err(|problem| Stop::failed(format!("topic {topic}: {problem}")))?;
+        let state = Self {
+            changelog: Arc::new(Mutex::new(changelog)),
+            topic: topic.clone(),
+            peer: kafka.peer.clone(),
+            partitions: Arc::default(),
+        };
+        Ok(Some((state, found)))
+    }
+
+    fn changelog(&self) -> MutexGuard<'_, Changelog> {
+        self.changelog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, problem: &ChangelogError) -> StateDirError {
+        StateDirError::Topic { topic: self.topic.clone(), problem: problem.to_string() }
+    }
+
+    /// Says which partitions inputs are.
+    pub fn set_inputs(&self, inputs: &[Placed]) {
+        let partition = |placed: &Placed| Some(placed.input.as_ref()?.partition()?.1.clone());
+        *self.partitions.lock().unwrap_or_else(PoisonError::into_inner) = inputs.iter().map(partition).collect();
+    }
+
+    /// Commits a checkpoint with the alerts before it.
+    pub fn commit(&self, commit: Commit, keys: &Changes) -> Result<(), StateDirError> {
+        let partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let placed = partitions.iter().zip(&commit.inputs).filter_map(|(partition, input)| {
+            let place = Some(&input.place).filter(|place| place.file.is_some())?;
+            Some((partition.clone()?, place.offset))
+        });
+        let places: Vec<(Partition, u64)> = placed.collect();
+        self.changelog().commit(commit, keys, &places).map_err(|problem| self.failed(&problem))
+    }
+
+    /// Adds alerts to what is committed next.
+    pub fn add(&self, letters: impl Iterator<Item = Letter>, records: &AlertRecords) -> Result<(), StateDirError> {
+        let mut changelog = self.changelog();
+        for letter in letters {
+            match changelog.add(&letter, records) {
+                Ok(true) => {}
+                Ok(false) => note(&format!(
+                    "warning: alert {} is too long for a record of {}, and is left out\n",
+                    letter.alert.id, records.topic
+                )),
+                Err(problem) => return Err(self.failed(&problem)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the transactions are those of another cluster.
+    pub fn is_elsewhere(&self, peer: &KafkaPeer) -> bool {
+        self.peer.brokers != peer.brokers
+    }
 }
 
 /// Topics that are read.

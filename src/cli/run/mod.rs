@@ -42,7 +42,7 @@ use super::exit::{Exit, Stop};
 use super::machine;
 use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, style};
-use durable::{Checkpoints, Wanted};
+use durable::{Begin, Checkpoints, Wanted};
 use inputs::Placed;
 use outputs::{Outputs, Record};
 use progress::Progress;
@@ -54,6 +54,8 @@ use summary::Totals;
 const IDLE: Duration = Duration::from_secs(5);
 /// How long a checkpoint waits for outputs that are slower than the run.
 const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
+/// How far apart checkpoints may be whose state is kept in transactions.
+const LONGEST_TRANSACTION: std::time::Duration = std::time::Duration::from_secs(60);
 /// How far ahead of the wall clock a live event may be.
 const MAX_FUTURE: Duration = Duration::from_secs(300);
 
@@ -62,15 +64,15 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let Chosen { rules, inputs: chosen } = select::choose(args, settings)?;
     let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), terminal)?;
     let config = &settings.config;
-    let wanted = wanted_state(args, settings)?;
-    let mut begin = match &wanted.state {
-        Some(dir) => Some(durable::begin(dir, &ruleset, &chosen)?),
-        None => None,
-    };
+    let wanted = wanted_state(args, settings, &chosen)?;
+    let mut begin = durable::begin(wanted.state.as_deref(), &ruleset, &chosen, settings)?;
     let placed = match &begin {
         Some(begin) => begin.placed(&chosen),
         None => Placed::anew(chosen),
     };
+    if let Some(state) = begin.as_ref().and_then(Begin::topic) {
+        state.set_inputs(&placed);
+    }
     let names: Vec<String> = placed.iter().map(|placed| placed.name.clone()).collect();
     let (mut rejects, mut late) = (
         Record::open(file(args.rejects.as_deref(), config.rejects.as_deref(), settings).as_deref())?,
@@ -357,7 +359,7 @@ impl Handler for Writer<'_> {
 }
 
 /// What flags and configuration ask for that outlasts the process.
-fn wanted_state(args: &RunArgs, settings: &Settings) -> Result<Wanted, Stop> {
+fn wanted_state(args: &RunArgs, settings: &Settings, chosen: &[Input]) -> Result<Wanted, Stop> {
     let config = &settings.config;
     let configured = |path: &Option<String>| path.as_ref().map(|path| settings.path(path));
     let every = args.checkpoint_every.or(config.checkpoint_every);
@@ -374,12 +376,21 @@ fn wanted_state(args: &RunArgs, settings: &Settings) -> Result<Wanted, Stop> {
         return Err(Stop::usage("--retain says how long a journal is kept: add --journal DIR"));
     }
     let flush = args.at_end.or(config.at_end) == Some(AtEnd::Flush);
-    if wanted.state.is_some() && flush {
+    let in_topic = |input: &Input| input.partition().is_some_and(|(kafka, _)| kafka.state_topic.is_some());
+    let kept = wanted.state.is_some() || chosen.iter().any(in_topic);
+    let often = wanted.every.is_none_or(|every| every <= LONGEST_TRANSACTION);
+    if chosen.iter().any(in_topic) && !often {
+        return Err(Stop::usage(format!(
+            "a transaction lasts from checkpoint to checkpoint: with a state_topic one is taken every {} s at least",
+            LONGEST_TRANSACTION.as_secs()
+        )));
+    }
+    if kept && flush {
         return Err(Stop::usage(
             "--at-end flush decides everything as if time were over, and --state keeps it for a next run: choose one",
         ));
     }
-    if wanted.state.is_some() && (args.from.is_some() || args.to.is_some()) {
+    if kept && (args.from.is_some() || args.to.is_some()) {
         return Err(Stop::usage(
             "--from and --to pick a part of the past, and --state goes on with the whole: choose one",
         ));

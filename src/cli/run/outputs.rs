@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "secrets of outputs may stand in the environment")]
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,15 +12,17 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::flag;
 use tripline::alert::Alert;
 use tripline::alert::format::Formatter;
-use tripline::config::{self, Output, Target};
+use tripline::config::{self, KafkaPeer, Output, Target};
 use tripline::io::deliver::queue::Queue;
-use tripline::io::deliver::{DeadLetters, Fleet, Report, Route, Spool, SpoolOptions, Wanted};
+use tripline::io::deliver::{DeadLetters, Fleet, Letter, Report, Route, Spool, SpoolOptions, Wanted};
+use tripline::io::kafka::AlertRecords;
 use tripline::io::sink::{LineSink, SinkError};
 use tripline::io::state::SavedHeld;
 use tripline::plan::Ruleset;
 use tripline::session::Rejected;
 
 use super::durable::Begin;
+use super::kafka::TopicState;
 use crate::cli::exit::Stop;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::note;
@@ -33,6 +36,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// Where alerts go: some are written by the run itself, the others have couriers.
 pub struct Outputs {
     direct: Vec<Direct>,
+    /// Alerts that are committed with the state.
+    committed: Vec<InTransactions>,
     fleet: Option<Fleet>,
     drain: Duration,
     /// Set by SIGHUP.
@@ -44,6 +49,42 @@ struct Direct {
     sink: LineSink,
     formatter: Formatter,
     path: Option<PathBuf>,
+}
+
+/// An output whose alerts are part of the transactions that keep the state.
+struct InTransactions {
+    route: Route,
+    state: TopicState,
+    records: AlertRecords,
+    inputs: Arc<[String]>,
+}
+
+impl InTransactions {
+    fn deliver(&self, alerts: &[Alert]) -> Result<(), SinkError> {
+        let wanted = alerts.iter().filter(|alert| self.route.takes(alert));
+        let letters = wanted.map(|alert| Letter { alert: Arc::new(alert.clone()), inputs: Arc::clone(&self.inputs) });
+        self.state.add(letters, &self.records).map_err(|error| SinkError::queue(io::Error::other(error)))
+    }
+}
+
+/// The output as one of the transactions that keep the state.
+fn in_transactions(
+    output: &Output,
+    peer: &KafkaPeer,
+    begin: Option<&Begin>,
+    settings: &Settings,
+    inputs: &[String],
+) -> Result<InTransactions, Stop> {
+    let env = |name: &str| std::env::var(name).ok();
+    let wrong = |words: &str| Stop::usage(format!("output {}: {words}", output.name));
+    let state = begin.and_then(Begin::topic);
+    let state = state.ok_or_else(|| wrong("`exactly_once` needs an input with a `state_topic`"))?;
+    if state.is_elsewhere(peer) {
+        return Err(wrong("`exactly_once` needs the brokers of the input with the `state_topic`"));
+    }
+    let records = config::alert_records(output, settings.directory(), &env).map_err(Stop::usage)?;
+    let records = records.ok_or_else(|| wrong("it is no output of `kafka`"))?;
+    Ok(InTransactions { route: output.route.clone(), state: state.clone(), records, inputs: inputs.into() })
 }
 
 impl Direct {
@@ -68,8 +109,12 @@ impl Outputs {
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, Stop> {
         let env = |name: &str| std::env::var(name).ok();
-        let (mut direct, mut wanted) = (Vec::new(), Vec::new());
+        let (mut direct, mut wanted, mut committed) = (Vec::new(), Vec::new(), Vec::new());
         for output in outputs {
+            if let Target::Kafka { peer, exactly_once: true, .. } = &output.target {
+                committed.push(in_transactions(output, peer, begin.as_deref(), settings, inputs)?);
+                continue;
+            }
             if let Some(service) = &output.service {
                 let sink = config::open(output, settings.directory(), &env).map_err(Stop::usage)?;
                 let queue: Option<Box<dyn Queue>> = match &output.spool {
@@ -112,12 +157,13 @@ impl Outputs {
         let reopen = Arc::new(AtomicBool::new(false));
         flag::register(SIGHUP, reopen.clone())
             .map_err(|error| Stop::failed(format!("signals cannot be caught: {error}")))?;
-        Ok(Self { direct, fleet, drain, reopen })
+        Ok(Self { direct, committed, fleet, drain, reopen })
     }
 
     /// Writes alerts everywhere.
     pub fn deliver(&mut self, alerts: &[Alert]) -> Result<(), SinkError> {
         self.direct.iter_mut().try_for_each(|output| output.deliver(alerts))?;
+        self.committed.iter().try_for_each(|output| output.deliver(alerts))?;
         match &self.fleet {
             Some(fleet) => fleet.deliver(alerts).map_err(SinkError::queue),
             None => Ok(()),

@@ -4,14 +4,48 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tripline::config::{Input, Origin};
+use tripline::config::{Input, KafkaPeer, Origin};
 use tripline::engine::{Place, Source};
-use tripline::io::kafka::{NOT_BUILT, PartitionStanding};
+use tripline::io::deliver::Letter;
+use tripline::io::kafka::{AlertRecords, NOT_BUILT, PartitionStanding};
+use tripline::io::state::{Commit, Recovered, StateDirError};
+use tripline::matcher::saved::Changes;
 use tripline::plan::Ruleset;
 
 use super::inputs::Placed;
 use crate::cli::exit::Stop;
 use crate::cli::settings::Settings;
+
+/// There is no state in a topic.
+#[derive(Clone)]
+pub enum TopicState {}
+
+impl TopicState {
+    /// No input names a topic.
+    pub fn open(_: &[Input], _: &Settings) -> Result<Option<(Self, Option<Recovered>)>, Stop> {
+        Ok(None)
+    }
+
+    /// Says which partitions inputs are.
+    pub fn set_inputs(&self, _: &[Placed]) {
+        match *self {}
+    }
+
+    /// Commits a checkpoint.
+    pub fn commit(&self, _: Commit, _: &Changes) -> Result<(), StateDirError> {
+        match *self {}
+    }
+
+    /// Adds alerts to what is committed next.
+    pub fn add(&self, _: impl Iterator<Item = Letter>, _: &AlertRecords) -> Result<(), StateDirError> {
+        match *self {}
+    }
+
+    /// Whether the transactions are those of another cluster.
+    pub fn is_elsewhere(&self, _: &KafkaPeer) -> bool {
+        match *self {}
+    }
+}
 
 /// No topics are read.
 #[derive(Clone, Default)]

@@ -19,6 +19,7 @@ pub(super) const KEYS: &[&str] = &[
     "group",
     "start",
     "until",
+    "state_topic",
     "format",
     "tls",
     "mechanism",
@@ -47,6 +48,8 @@ pub struct KafkaInput {
     pub until_end: bool,
     /// What the values of records are.
     pub format: ValueFormat,
+    /// The topic that keeps the state of the run.
+    pub state_topic: Option<String>,
 }
 
 impl KafkaInput {
@@ -128,19 +131,24 @@ pub(super) fn word(text: &str) -> Result<Input, String> {
         start: Start::default(),
         until_end: false,
         format: ValueFormat::default(),
+        state_topic: None,
     };
     for part in query.split('&').filter(|part| !part.is_empty()) {
         match part.split_once('=').unwrap_or((part, "")) {
             ("group", group) if !group.is_empty() => kafka.group = Some(group.to_owned()),
             ("start", word) => kafka.start = start(word)?,
+            ("state_topic", name) if is_name(name) => kafka.state_topic = Some(name.to_owned()),
             ("until", "end") => kafka.until_end = true,
             ("format", word) => kafka.format = format(word).ok_or_else(|| format!("there is no format `{word}`"))?,
             _ => {
                 return Err(format!(
-                    "`{part}` is none of group, start, until=end and format; the rest is for `inputs`"
+                    "`{part}` is none of group, start, until=end, format and state_topic; the rest is for `inputs`"
                 ));
             }
         }
+    }
+    if kafka.state_topic.is_some() && kafka.group.is_none() {
+        return Err("a state_topic goes with a group, whose offsets are committed with it".to_owned());
     }
     let origin = Origin::Kafka { kafka: Box::new(kafka), partition: None };
     Ok(Input { name: "kafka".to_owned(), origin, reading: Reading::default() })
@@ -214,6 +222,17 @@ impl Item<'_, '_> {
             }
             format.unwrap_or_default()
         });
+        if let Some(name) = w.state_topic.as_ref().filter(|name| !is_name(name)) {
+            self.wrong(
+                "state_topic",
+                &format!("`{name}` is no name of a topic"),
+                "use letters, digits, `.`, `_` and `-`",
+            );
+        }
+        if w.state_topic.is_some() && w.group.is_none() {
+            let message = "a `state_topic` goes with a `group`, whose offsets are committed with it";
+            self.wrong("state_topic", message, "add `group: NAME`");
+        }
         let kafka = KafkaInput {
             peer: peer?,
             topics: topics.ok()?,
@@ -221,6 +240,7 @@ impl Item<'_, '_> {
             start: start.unwrap_or_default(),
             until_end: w.until.is_some(),
             format: format.unwrap_or_default(),
+            state_topic: w.state_topic.clone(),
         };
         Some(Origin::Kafka { kafka: Box::new(kafka), partition: None })
     }

@@ -60,6 +60,7 @@ pub(super) struct Written {
     pub(super) group: Option<String>,
     pub(super) start: Option<String>,
     pub(super) until: Option<String>,
+    pub(super) state_topic: Option<String>,
     pub(super) tls: Option<String>,
     pub(super) mechanism: Option<String>,
     pub(super) user: Option<String>,
@@ -94,7 +95,7 @@ impl Written {
             queue,
             timeout
         );
-        note!(topics, group, start, until, tls, mechanism, user, password, settings);
+        note!(topics, group, start, until, state_topic, tls, mechanism, user, password, settings);
         set
     }
 

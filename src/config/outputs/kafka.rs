@@ -50,7 +50,8 @@ impl Item<'_, '_> {
             headers.push((name.clone(), self.text("headers", value)?));
         }
         let place = peer.brokers.clone();
-        Some((Target::Kafka { peer, topic, key_by, headers }, place))
+        let exactly_once = w.exactly_once.unwrap_or(false);
+        Some((Target::Kafka { peer, topic, key_by, headers, exactly_once }, place))
     }
 }
 
@@ -63,10 +64,22 @@ impl Opener<'_> {
         headers: &[(String, Text)],
         format: Format,
     ) -> Result<Box<dyn Sink>, String> {
+        let records = self.alert_records(topic, key_by, headers, format)?;
+        kafka_sink(peer.connection(self.directory, self.env)?, records, peer.net.timeout)
+    }
+}
+
+impl Opener<'_> {
+    pub(super) fn alert_records(
+        &self,
+        topic: &str,
+        key_by: KeyBy,
+        headers: &[(String, Text)],
+        format: Format,
+    ) -> Result<AlertRecords, String> {
         let headers = headers.iter().map(|(name, value)| Ok((name.clone(), self.text(value)?)));
         let headers = headers.collect::<Result<_, String>>()?;
-        let records = AlertRecords { topic: topic.to_owned(), key_by, format, headers };
-        kafka_sink(peer.connection(self.directory, self.env)?, records, peer.net.timeout)
+        Ok(AlertRecords { topic: topic.to_owned(), key_by, format, headers })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::io::sink::secret::SecretPlace;
 use crate::io::sink::syslog::Transport;
 use crate::io::sink::wire::Peer;
 
-pub use open::open;
+pub use open::{alert_records, open};
 pub(super) use read::SECRET_HELP;
 pub(super) use written::{Written, WrittenText};
 
@@ -181,6 +181,8 @@ pub enum Target {
         key_by: KeyBy,
         /// Further headers.
         headers: Vec<(String, Text)>,
+        /// Alerts are written in the transactions of a `state_topic`.
+        exactly_once: bool,
     },
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{NetOptions, Output, Target, Text};
 use crate::alert::format::rfc5424::Speaker;
 use crate::io::deliver::Sink;
+use crate::io::kafka::AlertRecords;
 use crate::io::sink::elastic::{ElasticOptions, ElasticSink};
 use crate::io::sink::file::FileSink;
 use crate::io::sink::http::{HttpOptions, Url};
@@ -28,6 +29,16 @@ use crate::io::sink::webhook::{Body, WebhookOptions, WebhookSink};
 pub fn open(output: &Output, directory: &Path, env: Env<'_>) -> Result<Box<dyn Sink>, String> {
     let opener = Opener { directory, env };
     opener.open(output).map_err(|problem| format!("output {}: {problem}", output.name))
+}
+
+/// What alerts become in Kafka, if the output is of that kind.
+///
+/// # Errors
+/// Says in words what is missing. The words hold no secret.
+pub fn alert_records(output: &Output, directory: &Path, env: Env<'_>) -> Result<Option<AlertRecords>, String> {
+    let Target::Kafka { topic, key_by, headers, .. } = &output.target else { return Ok(None) };
+    let records = Opener { directory, env }.alert_records(topic, *key_by, headers, output.format.rendering(false));
+    records.map(Some).map_err(|problem| format!("output {}: {problem}", output.name))
 }
 
 pub(super) struct Opener<'a> {
@@ -120,7 +131,7 @@ impl Opener<'_> {
                     timeout: net.timeout,
                 })?)
             }
-            Target::Kafka { peer, topic, key_by, headers } => self.kafka(peer, topic, *key_by, headers, format)?,
+            Target::Kafka { peer, topic, key_by, headers, .. } => self.kafka(peer, topic, *key_by, headers, format)?,
         })
     }
 

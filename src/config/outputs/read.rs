@@ -48,6 +48,7 @@ fn known(kind: &str) -> Vec<&'static str> {
             "token",
             "tls",
             "settings",
+            "exactly_once",
         ],
         _ => &[],
     };
@@ -140,7 +141,13 @@ impl Item<'_, '_> {
             _ => OutputFormat::Json,
         });
         let asked = special.iter().any(|key| DELIVERY.contains(key) || matches!(*key, "rotate" | "batch"));
-        let direct = matches!(target, Target::Stdout | Target::File { .. }) && !asked;
+        let in_transactions = matches!(target, Target::Kafka { exactly_once: true, .. });
+        if in_transactions
+            && let Some(key) = special.iter().find(|k| DELIVERY.contains(k) || matches!(**k, "batch" | "tries"))
+        {
+            self.wrong(key, "alerts of transactions have no queue", "leave it out, or leave out `exactly_once`");
+        }
+        let direct = in_transactions || (matches!(target, Target::Stdout | Target::File { .. }) && !asked);
         let name = w.name.unwrap_or_else(|| if place.is_empty() { kind.to_owned() } else { format!("{kind} {place}") });
         (self.reader.problems.len() == problems).then_some(Output {
             name,

@@ -44,6 +44,7 @@ pub(in crate::config) struct Written {
     pub(super) subject: Option<String>,
     pub(super) topic: Option<String>,
     pub(super) key_by: Option<String>,
+    pub(super) exactly_once: Option<bool>,
     pub(super) mechanism: Option<String>,
     pub(super) settings: Option<BTreeMap<String, WrittenSetting>>,
     pub(super) facility: Option<String>,
@@ -152,8 +153,26 @@ impl Written {
             hostname
         );
         note!(
-            topic, key_by, mechanism, settings, app_name, tls, allow, ca, cert, key, timeout, queue, spool, when_full,
-            batch, tries, max_wait, group, rate_limit
+            topic,
+            key_by,
+            mechanism,
+            settings,
+            exactly_once,
+            app_name,
+            tls,
+            allow,
+            ca,
+            cert,
+            key,
+            timeout,
+            queue,
+            spool,
+            when_full,
+            batch,
+            tries,
+            max_wait,
+            group,
+            rate_limit
         );
         set
     }

@@ -19,6 +19,8 @@ mod records;
 mod topics;
 
 #[cfg(feature = "kafka")]
+pub mod changelog;
+#[cfg(feature = "kafka")]
 pub mod client;
 #[cfg(feature = "kafka")]
 mod find;
@@ -26,6 +28,8 @@ mod find;
 mod read;
 #[cfg(feature = "kafka")]
 mod reader;
+#[cfg(feature = "kafka")]
+mod transaction;
 
 pub use connection::{Connection, Mechanism, Sasl, unusable_setting};
 #[cfg(feature = "kafka")]

@@ -8,6 +8,14 @@ use thiserror::Error;
 /// A state directory cannot be used.
 #[derive(Debug, Error)]
 pub enum StateDirError {
+    /// The state is kept in a topic of Kafka, and that failed.
+    #[error("topic {topic}: {problem}")]
+    Topic {
+        /// The topic.
+        topic: String,
+        /// What went wrong, in words.
+        problem: String,
+    },
     /// Another run uses it.
     #[error("{}: another run uses this state directory; stop it, or give this run a directory of its own", path.display())]
     InUse {

@@ -77,12 +77,17 @@ pub struct SavedHeld {
 }
 
 impl Commit {
-    fn to_bytes(&self) -> Vec<u8> {
+    /// The commit as bytes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let commit = postcard::to_stdvec(self).expect("a commit is plain data");
         postcard::to_extend(&self.held, commit).expect("a commit is plain data")
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
+    /// Reads what [`Commit::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// The bytes are no commit.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
         let (mut commit, rest): (Self, _) = postcard::take_from_bytes(bytes)?;
         if !rest.is_empty() {
             commit.held = postcard::from_bytes(rest)?;
