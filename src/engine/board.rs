@@ -352,7 +352,7 @@ impl State {
             && let Some(open) = self.steps.pop_front()
         {
             self.first_step += 1;
-            self.portion.learn(open.drafts.len());
+            self.portion.learn(open.step.released.part().len(), open.drafts.len());
             self.open_steps();
             return Some(Task::Collect(open));
         }

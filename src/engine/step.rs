@@ -97,15 +97,16 @@ impl Portion {
         self.events
     }
 
-    /// A step gave so many alerts.
-    pub(super) fn learn(&mut self, alerts: usize) {
+    /// A step of so many events gave so many alerts. It may have been cut some time ago, so it is its own size that
+    /// says what the next may be.
+    pub(super) fn learn(&mut self, events: usize, alerts: usize) {
         if self.fixed {
             return;
         }
         if alerts > Self::MANY {
-            self.events = (self.events / 4).max(1);
+            self.events = self.events.min(events / 4).max(1);
         } else if alerts < Self::FEW {
-            self.events = (self.events * 2).min(Self::MOST);
+            self.events = self.events.max(2 * events).min(Self::MOST);
         }
     }
 }
