@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::choice::Choice;
-use super::outputs::{NetOptions, SECRET_HELP, Text, WrittenText};
+use super::item::{ListItem, SECRET_HELP};
+use super::outputs::{NetOptions, Text, WrittenText};
 use crate::io::kafka::{Connection, Mechanism, Sasl, unusable_setting};
 use crate::io::sink::secret::{Env, Secret, SecretPlace};
 use crate::io::sink::tls::TlsOptions;
@@ -48,16 +49,7 @@ pub(super) struct WrittenPeer<'w> {
 }
 
 /// One item of a list, of inputs or of outputs, that names a cluster.
-pub(super) trait NamesCluster {
-    /// Notes what is wrong about the value of a key.
-    fn wrong(&mut self, key: &str, message: &str, help: &str);
-
-    /// The same of a value that may be a secret: its line is not shown.
-    fn wrong_secret(&mut self, key: &str, message: &str, help: &str);
-
-    /// A secret, which never stands in the file.
-    fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace>;
-
+pub(super) trait NamesCluster<'a>: ListItem<'a> {
     /// How a cluster is reached.
     fn cluster(&mut self, w: &WrittenPeer<'_>, net: NetOptions) -> Option<KafkaPeer> {
         let is_place = |place: &str| place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
@@ -154,6 +146,8 @@ pub(super) trait NamesCluster {
         Some(settings)
     }
 }
+
+impl<'a, T: ListItem<'a>> NamesCluster<'a> for T {}
 
 impl KafkaPeer {
     /// The same with secrets read, and paths relative to `directory`.

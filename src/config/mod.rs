@@ -4,8 +4,17 @@
 //! over a default. An unknown key, a wrong kind or a value out of range is an error with its line; nothing is ignored.
 //! Relies on `diag` for the form of problems; reads no file itself.
 
+/// The names of the fields of `$of` that are set, of those that are listed, in that order.
+macro_rules! keys_set {
+    ($of:expr; $($name:ident),* $(,)?) => {{
+        let keys: &[(&'static str, bool)] = &[$((stringify!($name), $of.$name.is_some())),*];
+        keys.iter().filter(|(_, set)| *set).map(|(key, _)| *key).collect::<Vec<&'static str>>()
+    }};
+}
+
 mod choice;
 mod inputs;
+mod item;
 mod kafka;
 mod literal;
 mod outputs;

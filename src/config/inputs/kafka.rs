@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration as StdDuration;
 
+use super::super::item::ListItem;
 use super::super::kafka::{KafkaPeer, NamesCluster, WrittenPeer};
 use super::super::literal::timestamp;
-use super::super::outputs::{NetOptions, WrittenText};
+use super::super::outputs::NetOptions;
 use super::read::Item;
 use super::written::Written;
 use super::{Input, Origin, Reading};
 use crate::io::kafka::lines::ValueFormat;
 use crate::io::kafka::{Partition, Start, TopicOptions, Topics};
-use crate::io::sink::secret::{Env, SecretPlace};
+use crate::io::sink::secret::Env;
 
 /// The keys that only such inputs have, besides those of the cluster.
 pub(super) const KEYS: &[&str] = &[
@@ -163,20 +164,6 @@ fn format(word: &str) -> Option<ValueFormat> {
     }
 }
 
-impl NamesCluster for Item<'_, '_> {
-    fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        Item::wrong(self, key, message, help);
-    }
-
-    fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        Item::wrong_secret(self, key, message, help);
-    }
-
-    fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
-        Item::secret(self, key, text)
-    }
-}
-
 impl Item<'_, '_> {
     pub(super) fn kafka(&mut self, w: &Written) -> Option<Origin> {
         let written = WrittenPeer {
@@ -188,10 +175,7 @@ impl Item<'_, '_> {
             token: w.token.as_ref(),
             settings: w.settings.as_ref(),
         };
-        if w.cert.is_some() != w.key.is_some() {
-            let set = if w.cert.is_some() { "cert" } else { "key" };
-            self.wrong(set, "a certificate and its key go together", "set both `cert` and `key`");
-        }
+        self.key_pair(w.cert.as_ref(), w.key.as_ref());
         let timeout = self.duration("timeout", w.timeout.as_deref());
         let timeout = timeout.map_or(10_000_000_000, |timeout| u64::try_from(timeout.0).unwrap_or(0));
         let net = NetOptions {

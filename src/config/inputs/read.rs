@@ -3,19 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration as StdDuration;
 
+use super::super::Reader;
 use super::super::choice::{Choice, FileFormat};
+use super::super::item::ListItem;
 use super::super::literal::{bytes, duration};
-use super::super::outputs::{SECRET_HELP, WrittenText};
-use super::super::{Reader, WRONG_VALUE};
 use super::written::{Written, WrittenAddress, WrittenInput, WrittenInputs};
 use super::{Input, NetBounds, Origin, Reading, ReadingPreset, ServerTls};
 use crate::base::Duration;
 use crate::decode::timefield::TimeFormat;
-use crate::diag::Diagnostic;
 use crate::io::form::csv::{CsvForm, Kind};
 use crate::io::form::syslog::SyslogForm;
 use crate::io::listen::Endpoint;
-use crate::io::sink::secret::SecretPlace;
 use crate::io::source::Form;
 
 /// What everything that listens has.
@@ -128,21 +126,19 @@ pub(super) struct Item<'r, 'a> {
     n: usize,
 }
 
+impl<'a> ListItem<'a> for Item<'_, 'a> {
+    const LIST: &'static str = "inputs";
+
+    fn reader(&mut self) -> &mut Reader<'a> {
+        self.reader
+    }
+
+    fn place(&self) -> usize {
+        self.n
+    }
+}
+
 impl Item<'_, '_> {
-    pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        let span = self.reader.tree.in_item("inputs", self.n, key);
-        self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
-    }
-
-    /// The same of a value that may be a secret: its line is not shown.
-    pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        let span = self.reader.tree.in_item("inputs", self.n, key);
-        let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
-        let hidden = crate::syntax::source::Span::new(self.reader.source, 0, 0);
-        let message = format!("line {line}: `{key}`: {message}");
-        self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, hidden, "").help(help));
-    }
-
     fn input(&mut self, w: &Written) -> Option<Input> {
         let origins = w.origins();
         let Some(kind) = origins.first().copied() else {
@@ -360,21 +356,5 @@ impl Item<'_, '_> {
             self.wrong(key, &format!("`{text}` cannot stand for `{key}`"), &format!("it is one of {words}"));
         }
         value
-    }
-
-    pub(super) fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
-        match text? {
-            WrittenText::Plain(_) => {
-                self.wrong_secret(key, "a secret does not stand in the file", SECRET_HELP);
-                None
-            }
-            WrittenText::Place(place) => {
-                let place = place.place();
-                if place.is_none() {
-                    self.wrong(key, "this does not name one place", SECRET_HELP);
-                }
-                place
-            }
-        }
     }
 }

@@ -71,46 +71,16 @@ pub(super) struct Written {
 impl Written {
     /// The keys that are set, of those that only some inputs have.
     pub(super) fn special(&self) -> Vec<&'static str> {
-        let mut set = Vec::new();
-        macro_rules! note {
-            ($($name:ident),*) => {$(
-                if self.$name.is_some() {
-                    set.push(stringify!($name));
-                }
-            )*};
-        }
-        note!(
-            format,
-            columns,
-            delimiter,
-            token,
-            max_body,
-            mode,
-            open_json,
-            zone,
-            cert,
-            key,
-            ca,
-            connections,
-            queue,
-            timeout
-        );
-        note!(topics, group, start, until, state_topic, tls, mechanism, user, password, settings);
-        set
+        keys_set!(self;
+            format, columns, delimiter, token, max_body, mode, open_json, zone, cert, key, ca, connections,
+            queue, timeout, topics, group, start, until, state_topic, tls, mechanism, user, password,
+            settings
+        )
     }
 
     /// The keys that are set, of those that say where from.
     pub(super) fn origins(&self) -> Vec<&'static str> {
-        let mut set = Vec::new();
-        macro_rules! note {
-            ($($name:ident),*) => {$(
-                if self.$name.is_some() {
-                    set.push(stringify!($name));
-                }
-            )*};
-        }
-        note!(file, http, tcp, unix, syslog, kafka);
-        set
+        keys_set!(self; file, http, tcp, unix, syslog, kafka)
     }
 }
 

@@ -1,28 +1,14 @@
 //! What alerts become in Kafka: the keys of an output, and its sink.
 
+use super::super::item::ListItem;
 use super::super::kafka::{NamesCluster, WrittenPeer};
 use super::open::Opener;
 use super::read::Item;
-use super::written::{Written, WrittenText};
+use super::written::Written;
 use super::{KafkaPeer, NetOptions, Target, Text};
 use crate::alert::format::Format;
 use crate::io::deliver::Sink;
 use crate::io::kafka::{AlertRecords, Connection, KeyBy, is_topic};
-use crate::io::sink::secret::SecretPlace;
-
-impl NamesCluster for Item<'_, '_> {
-    fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        Item::wrong(self, key, message, help);
-    }
-
-    fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        Item::wrong_secret(self, key, message, help);
-    }
-
-    fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
-        Item::secret(self, key, text)
-    }
-}
 
 impl Item<'_, '_> {
     pub(super) fn kafka(&mut self, w: &Written, net: NetOptions) -> Option<(Target, String)> {
@@ -67,9 +53,7 @@ impl Opener<'_> {
         let records = self.alert_records(topic, key_by, headers, format)?;
         kafka_sink(peer.connection(self.directory, self.env)?, records, peer.net.timeout)
     }
-}
 
-impl Opener<'_> {
     pub(super) fn alert_records(
         &self,
         topic: &str,

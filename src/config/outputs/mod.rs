@@ -24,8 +24,7 @@ use crate::io::sink::syslog::Transport;
 use crate::io::sink::wire::Peer;
 
 pub use open::{alert_records, open};
-pub(super) use read::SECRET_HELP;
-pub(super) use written::{Written, WrittenText};
+pub(super) use written::{Written, WrittenPlace, WrittenText};
 
 /// One output.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
+use super::super::Reader;
 use super::super::choice::{Choice, OutputFormat};
+use super::super::item::{ListItem, SECRET_HELP};
 use super::super::literal::{bytes, duration};
-use super::super::{Reader, WRONG_VALUE};
-use super::written::{Written, WrittenPlace, WrittenText};
+use super::written::{Written, WrittenText};
 use super::{NetOptions, Output, Spool, Target, Text};
-use crate::diag::Diagnostic;
 use crate::io::deliver::{By, Gathering, Pattern, Route, Service};
 use crate::io::sink::file::Rotation;
 use crate::io::sink::guard::Net;
 use crate::io::sink::http::Url;
 use crate::io::sink::nats::is_subject;
 use crate::io::sink::row::is_table_name;
-use crate::io::sink::secret::{Secret, SecretPlace};
+use crate::io::sink::secret::Secret;
 use crate::io::sink::syslog::Transport;
 use crate::io::sink::template::Template;
 use crate::io::sink::wire::Peer;
-use crate::syntax::source::Span;
 
 /// What turns standard output and files into outputs with a courier of their own.
 const DELIVERY: &[&str] = &["queue", "spool", "when_full", "max_wait", "group", "rate_limit"];
@@ -99,21 +98,19 @@ pub(super) struct Item<'r, 'a> {
     n: usize,
 }
 
+impl<'a> ListItem<'a> for Item<'_, 'a> {
+    const LIST: &'static str = "outputs";
+
+    fn reader(&mut self) -> &mut Reader<'a> {
+        self.reader
+    }
+
+    fn place(&self) -> usize {
+        self.n
+    }
+}
+
 impl Item<'_, '_> {
-    pub(super) fn wrong(&mut self, key: &str, message: &str, help: &str) {
-        let span = self.reader.tree.in_item("outputs", self.n, key);
-        self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
-    }
-
-    /// The same of a value that may be a secret: its line is not shown.
-    pub(super) fn wrong_secret(&mut self, key: &str, message: &str, help: &str) {
-        let span = self.reader.tree.in_item("outputs", self.n, key);
-        let line = self.reader.text[..span.start as usize].matches('\n').count() + 1;
-        let hidden = Span::new(self.reader.source, 0, 0);
-        let message = format!("line {line}: `{key}`: {message}");
-        self.reader.problems.push(Diagnostic::error(WRONG_VALUE, message, hidden, "").help(help));
-    }
-
     fn output(&mut self, w: Written) -> Option<Output> {
         let targets = w.targets();
         let kind = targets.first().copied().unwrap_or("stdout");
@@ -345,10 +342,7 @@ impl Item<'_, '_> {
                 Err(problem) => self.wrong("allow", &problem, "`allow` lists networks that are not public"),
             }
         }
-        if w.cert.is_some() != w.key.is_some() {
-            let set = if w.cert.is_some() { "cert" } else { "key" };
-            self.wrong(set, "a certificate and its key go together", "set both `cert` and `key`");
-        }
+        self.key_pair(w.cert.as_ref(), w.key.as_ref());
         let timeout = self.duration("timeout", w.timeout.as_deref()).unwrap_or(Duration::from_secs(10));
         NetOptions { allow, ca: w.ca.clone(), cert: w.cert.clone(), key: w.key.clone(), timeout }
     }
@@ -474,27 +468,8 @@ impl Item<'_, '_> {
     pub(super) fn text(&mut self, key: &str, text: &WrittenText) -> Option<Text> {
         match text {
             WrittenText::Plain(text) => Some(Text::Plain(text.clone())),
-            WrittenText::Place(place) => self.place(key, place).map(Text::Secret),
+            WrittenText::Place(place) => self.secret_place(key, place).map(Text::Secret),
         }
-    }
-
-    /// A secret, which never stands in the file.
-    pub(super) fn secret(&mut self, key: &str, text: Option<&WrittenText>) -> Option<SecretPlace> {
-        match text? {
-            WrittenText::Plain(_) => {
-                self.wrong_secret(key, "a secret does not stand in the file", SECRET_HELP);
-                None
-            }
-            WrittenText::Place(place) => self.place(key, place),
-        }
-    }
-
-    fn place(&mut self, key: &str, place: &WrittenPlace) -> Option<SecretPlace> {
-        let place = place.place();
-        if place.is_none() {
-            self.wrong(key, "this does not name one place", SECRET_HELP);
-        }
-        place
     }
 
     /// An address and its host. One that is a secret is checked when it is read.
@@ -513,9 +488,6 @@ impl Item<'_, '_> {
         }
     }
 }
-
-/// What to write for a secret.
-pub(in crate::config) const SECRET_HELP: &str = "write `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`";
 
 /// The facilities of RFC 5424, by their numbers.
 const FACILITIES: &[&str] = &[

@@ -127,67 +127,16 @@ pub(super) struct WrittenLimit {
 impl Written {
     /// The keys that are set, of those that only some outputs have.
     pub(super) fn special(&self) -> Vec<&'static str> {
-        let mut set = Vec::new();
-        macro_rules! note {
-            ($($name:ident),*) => {$(
-                if self.$name.is_some() {
-                    set.push(stringify!($name));
-                }
-            )*};
-        }
-        note!(
-            rotate,
-            table,
-            preset,
-            body,
-            headers,
-            token,
-            sign,
-            user,
-            password,
-            index,
-            acknowledge,
-            concurrency,
-            subject,
-            facility,
-            hostname
-        );
-        note!(
-            topic,
-            key_by,
-            mechanism,
-            settings,
-            exactly_once,
-            app_name,
-            tls,
-            allow,
-            ca,
-            cert,
-            key,
-            timeout,
-            queue,
-            spool,
-            when_full,
-            batch,
-            tries,
-            max_wait,
-            group,
-            rate_limit
-        );
-        set
+        keys_set!(self;
+            rotate, table, preset, body, headers, token, sign, user, password, index, acknowledge,
+            concurrency, subject, facility, hostname, topic, key_by, mechanism, settings, exactly_once,
+            app_name, tls, allow, ca, cert, key, timeout, queue, spool, when_full, batch, tries, max_wait,
+            group, rate_limit
+        )
     }
 
     /// The keys that are set, of those that say where to.
     pub(super) fn targets(&self) -> Vec<&'static str> {
-        let mut set = Vec::new();
-        macro_rules! note {
-            ($($name:ident),*) => {$(
-                if self.$name.is_some() {
-                    set.push(stringify!($name));
-                }
-            )*};
-        }
-        note!(file, sqlite, postgres, webhook, elasticsearch, splunk, syslog, nats, kafka);
-        set
+        keys_set!(self; file, sqlite, postgres, webhook, elasticsearch, splunk, syslog, nats, kafka)
     }
 }
