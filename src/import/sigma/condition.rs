@@ -5,6 +5,7 @@
 use super::lower::Lowerer;
 use super::model::{Detection, Selection, Text};
 use super::tree::{at_least, chain, not};
+use crate::base::wildcard::fits;
 use crate::diag::codes::sigma as codes;
 use crate::syntax::ast::{BinaryOp, Expr};
 use crate::syntax::source::Span;
@@ -241,22 +242,7 @@ fn is_meant(selection: &Selection, pattern: &str) -> bool {
     if pattern.eq_ignore_ascii_case("them") {
         return !name.starts_with('_');
     }
-    (pattern.starts_with('_') || !name.starts_with('_')) && glob(pattern, name)
-}
-
-/// `*` is any run of characters.
-fn glob(pattern: &str, name: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = name.strip_prefix(pieces.next().unwrap_or("")) else { return false };
-    let mut pieces: Vec<&str> = pieces.collect();
-    let Some(last) = pieces.pop() else { return rest.is_empty() };
-    for piece in pieces {
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
+    (pattern.starts_with('_') || !name.starts_with('_')) && fits(pattern, name)
 }
 
 #[cfg(test)]
@@ -274,7 +260,7 @@ mod tests {
             ("sel", "selection", false),
             ("a*a", "a", false),
         ] {
-            assert_eq!(glob(pattern, name), expected, "{pattern} {name}");
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         }
     }
 
