@@ -479,16 +479,11 @@ impl State {
     fn open_steps(&mut self) {
         while let Some(step) = self.waiting.front_mut() {
             let portion = self.portion.events();
-            if self.steps.len() > 2 * self.shards.len() && portion < usize::MAX {
+            if portion.is_some() && self.steps.len() > 2 * self.shards.len() {
                 return;
             }
-            match step.take_first(portion) {
-                Some(first) => self.open_step(first),
-                None => {
-                    let last = self.waiting.pop_front().expect("there is one in front");
-                    self.open_step(last);
-                }
-            }
+            let next = portion.and_then(|events| step.take_first(events)).or_else(|| self.waiting.pop_front());
+            self.open_step(next.expect("there is one in front"));
         }
     }
 

@@ -73,10 +73,7 @@ impl Step {
 /// may give thousands: then it is a few events, fewer if there were many alerts, so that memory stays flat however many
 /// there are (language.md §3.13).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Portion {
-    events: usize,
-    fixed: bool,
-}
+pub(super) struct Portion(Option<usize>);
 
 impl Portion {
     /// Alerts of one step that are many, and that are few.
@@ -88,25 +85,22 @@ impl Portion {
     /// For some rules.
     pub(super) fn of(rules: &Ruleset) -> Self {
         let multiplies = |rule: &Rule| matches!(rule.pick, Pick::All | Pick::Each);
-        let fixed = !rules.rules.iter().any(multiplies);
-        Self { events: if fixed { usize::MAX } else { Self::FIRST }, fixed }
+        Self(rules.rules.iter().any(multiplies).then_some(Self::FIRST))
     }
 
-    /// Events of the next step.
-    pub(super) fn events(self) -> usize {
-        self.events
+    /// Events of the next step; `None` if steps are not cut.
+    pub(super) fn events(self) -> Option<usize> {
+        self.0
     }
 
     /// A step of so many events gave so many alerts. It may have been cut some time ago, so it is its own size that
     /// says what the next may be.
     pub(super) fn learn(&mut self, events: usize, alerts: usize) {
-        if self.fixed {
-            return;
-        }
+        let Some(portion) = &mut self.0 else { return };
         if alerts > Self::MANY {
-            self.events = self.events.min(events / 4).max(1);
+            *portion = (*portion).min(events / 4).max(1);
         } else if alerts < Self::FEW {
-            self.events = self.events.max(2 * events).min(Self::MOST);
+            *portion = (*portion).max(2 * events).min(Self::MOST);
         }
     }
 }
