@@ -36,22 +36,12 @@ impl Source for Blocks {
     }
 }
 
-/// Notes how far reading is ahead of each alert.
-struct Slow {
-    given: Arc<AtomicU64>,
-    taken: u64,
-    ahead: u64,
-}
+/// Takes alerts, and nothing else may come.
+struct AlertsOnly<F>(F);
 
-impl Handler for Slow {
+impl<F: FnMut(&[Alert]) -> ControlFlow<()>> Handler for AlertsOnly<F> {
     fn alerts(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
-        // Whoever can read on does so meanwhile.
-        for _ in 0..100 {
-            std::thread::yield_now();
-        }
-        self.ahead = self.ahead.max(self.given.load(Ordering::SeqCst) - self.taken);
-        self.taken += alerts.len() as u64;
-        ControlFlow::Continue(())
+        (self.0)(alerts)
     }
     fn late(&mut self, _: u16, line: &str) -> ControlFlow<()> {
         panic!("nothing is late: {line}")
@@ -65,13 +55,32 @@ impl Handler for Slow {
     fn progress(&mut self, _: Progress) {}
 }
 
+/// Notes how far reading is ahead of each alert.
+struct Slow {
+    given: Arc<AtomicU64>,
+    taken: u64,
+    ahead: u64,
+}
+
+impl Slow {
+    fn take(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
+        // Whoever can read on does so meanwhile.
+        for _ in 0..100 {
+            std::thread::yield_now();
+        }
+        self.ahead = self.ahead.max(self.given.load(Ordering::SeqCst) - self.taken);
+        self.taken += alerts.len() as u64;
+        ControlFlow::Continue(())
+    }
+}
+
 fn run(threads: usize, waits: bool, breaks_at: Option<u64>) -> Slow {
     let rules = compile_str("rule r { by k match { x: a } }").expect("the rule has no errors");
     let given = Arc::new(AtomicU64::new(0));
     let source = Blocks { given: Arc::clone(&given), most: 2000, waits, breaks_at };
     let mut slow = Slow { given, taken: 0, ahead: 0 };
     let config = EngineConfig { threads, ..EngineConfig::default() };
-    engine::run(&rules, &config, vec![Box::new(source)], &mut slow);
+    engine::run(&rules, &config, vec![Box::new(source)], &mut AlertsOnly(|alerts: &[Alert]| slow.take(alerts)));
     slow
 }
 
@@ -114,22 +123,12 @@ struct Portions {
     enough: usize,
 }
 
-impl Handler for Portions {
-    fn alerts(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
+impl Portions {
+    fn take(&mut self, alerts: &[Alert]) -> ControlFlow<()> {
         self.most = self.most.max(alerts.len());
         self.ids.extend(alerts.iter().map(|alert| alert.id.to_string()));
         if self.ids.len() < self.enough { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
-    fn late(&mut self, _: u16, line: &str) -> ControlFlow<()> {
-        panic!("nothing is late: {line}")
-    }
-    fn rejected(&mut self, rejected: &Rejected) -> ControlFlow<()> {
-        panic!("{rejected:?}")
-    }
-    fn failed(&mut self, _: usize, failure: &SourceFailure) {
-        panic!("{failure}");
-    }
-    fn progress(&mut self, _: Progress) {}
 }
 
 /// Regression: all alerts of a block were held until it was matched to its end, tens of gigabytes for this rule.
@@ -145,7 +144,8 @@ fn alerts_of_pick_all_are_sent_before_more_are_found() {
         let mut config = EngineConfig { threads, ..EngineConfig::default() };
         config.session.limits.matches_per_completion = 100;
         let source = OneBlock(Some(block.clone().into_bytes()));
-        engine::run(&rules, &config, vec![Box::new(source)], &mut portions);
+        let mut handler = AlertsOnly(|alerts: &[Alert]| portions.take(alerts));
+        engine::run(&rules, &config, vec![Box::new(source)], &mut handler);
         portions
     };
     let one = run(1);
