@@ -64,8 +64,11 @@ pub mod decode;
 pub mod diag;
 pub mod engine;
 pub mod generate;
+pub mod host;
 pub mod import;
 pub mod io;
+#[cfg(feature = "jni")]
+pub mod jni;
 pub mod matcher;
 pub mod plan;
 pub mod session;

@@ -17,8 +17,8 @@ const LAYERS: &[&[&str]] = &[
     &["compile", "decode"],
     &["matcher", "time", "alert"],
     &["session"],
-    &["generate"],
-    &["engine"],
+    &["generate", "host"],
+    &["engine", "jni"],
     &["io"],
     &["config"],
 ];

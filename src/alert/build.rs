@@ -95,6 +95,12 @@ pub struct Draft {
 
 impl Draft {
     /// The draft of the same rule in another rule set.
+    pub fn moved(mut self, rule: RuleId) -> Self {
+        self.renumber(rule);
+        self
+    }
+
+    /// As [`Draft::moved`], in place.
     pub(super) fn renumber(&mut self, rule: RuleId) {
         self.alert.rule = rule;
         self.order.renumbered(rule);

@@ -392,44 +392,9 @@ impl Collector {
     }
 
     fn send(&mut self, draft: Draft, out: &mut Vec<Alert>) {
-        let rule = &self.rules.rules[draft.alert.rule.index()];
-        let counters = &mut self.counters[rule.id.index()];
-        let mut alert = draft.alert;
-        if let Some(Notice::Resolved(_)) = alert.notice {
-            if draft.verdict == Some(true) && !rule.shadow && (!rule.internal || self.show_internal) {
-                counters.resolved += 1;
-                out.push(alert);
-            }
-            return;
-        }
-        if let Some(admitted) = draft.verdict {
-            if !admitted {
-                counters.suppressed += 1;
-                return;
-            }
-        } else if let (Some(suppress), Some(key)) = (&rule.suppress, &draft.suppress) {
-            match self.suppressor.admit(rule.id.0, key, suppress.period, alert.time) {
-                Some(dropped) => alert.suppressed = dropped,
-                None => {
-                    counters.suppressed += 1;
-                    return;
-                }
-            }
-        }
-        if rule.shadow {
-            counters.shadowed += 1;
-            return;
-        }
-        if rule.internal {
-            counters.internal += 1;
-            if !self.show_internal {
-                return;
-            }
-        } else {
-            counters.sent += 1;
-            counters.repeated += u64::from(alert.notice.is_some());
-        }
-        out.push(alert);
+        let gate = Gate { rules: &self.rules, suppressor: &mut self.suppressor, show_internal: self.show_internal };
+        let rule = draft.alert.rule;
+        out.extend(gate.send(draft, &mut self.counters[rule.index()]));
     }
 
     /// The matchers of rules on alerts, to save their keys.
@@ -478,6 +443,55 @@ impl Collector {
         for (at, level) in self.levels.iter_mut().enumerate() {
             level.seen = if same { saved.seen[at] } else { most };
         }
+    }
+}
+
+/// What decides whether an alert that is final is sent.
+#[derive(Debug)]
+pub struct Gate<'a> {
+    /// The rule set.
+    pub rules: &'a Ruleset,
+    /// What was sent before.
+    pub suppressor: &'a mut Suppressor,
+    /// Alerts of internal rules are sent too.
+    pub show_internal: bool,
+}
+
+impl Gate<'_> {
+    /// The alert of a draft if it is sent. Drafts of one rule and suppression key come in order.
+    pub fn send(self, draft: Draft, counters: &mut SentCounters) -> Option<Alert> {
+        let rule = &self.rules.rules[draft.alert.rule.index()];
+        let mut alert = draft.alert;
+        if let Some(Notice::Resolved(_)) = alert.notice {
+            let sent = draft.verdict == Some(true) && !rule.shadow && (!rule.internal || self.show_internal);
+            counters.resolved += u64::from(sent);
+            return sent.then_some(alert);
+        }
+        if let Some(admitted) = draft.verdict {
+            if !admitted {
+                counters.suppressed += 1;
+                return None;
+            }
+        } else if let (Some(suppress), Some(key)) = (&rule.suppress, &draft.suppress) {
+            match self.suppressor.admit(rule.id.0, key, suppress.period, alert.time) {
+                Some(dropped) => alert.suppressed = dropped,
+                None => {
+                    counters.suppressed += 1;
+                    return None;
+                }
+            }
+        }
+        if rule.shadow {
+            counters.shadowed += 1;
+            return None;
+        }
+        if rule.internal {
+            counters.internal += 1;
+            return self.show_internal.then_some(alert);
+        }
+        counters.sent += 1;
+        counters.repeated += u64::from(alert.notice.is_some());
+        Some(alert)
     }
 }
 

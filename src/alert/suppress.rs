@@ -13,8 +13,9 @@ pub struct Suppressor {
     sweep_at: usize,
 }
 
+/// The last alert that was sent, and what was dropped since.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Sent {
+pub struct Sent {
     at: Timestamp,
     period: Duration,
     dropped: u64,
@@ -25,6 +26,33 @@ impl Suppressor {
     pub fn renumbered(self, rule: impl Fn(RuleId) -> Option<RuleId>) -> Self {
         let sent = self.sent.into_iter().filter_map(|((of, key), sent)| Some(((rule(RuleId(of))?.0, key), sent)));
         Self { sent: sent.collect(), sweep_at: self.sweep_at }
+    }
+
+    /// Puts back what [`Suppressor::sorted`] gave.
+    pub fn put_back(&mut self, rule: RuleId, key: &[u8], sent: Sent) {
+        self.sent.insert((rule.0, key.into()), sent);
+    }
+
+    /// Forgets what makes no difference from `now` on. What was dropped must still be told.
+    pub fn forget_before(&mut self, now: Timestamp) {
+        self.sent.retain(|_, sent| sent.dropped > 0 || now - sent.at < sent.period);
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// When the first of what is remembered, other than dropped alerts, makes no difference any more.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.sent.values().filter(|sent| sent.dropped == 0).map(|sent| sent.at + sent.period).min()
+    }
+
+    /// What is remembered, in the order of rules and keys.
+    pub fn sorted(&self) -> Vec<(RuleId, &[u8], Sent)> {
+        let mut all: Vec<_> = self.sent.iter().map(|((rule, key), sent)| (RuleId(*rule), &**key, *sent)).collect();
+        all.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        all
     }
 
     /// Whether an alert is sent, and if so how many were dropped since the last one.

@@ -88,6 +88,8 @@ pub enum Command {
     Attack(AttackArgs),
     /// Count what rules would have said of the past, per day and key, and hold two versions of them side by side
     Backtest(BacktestArgs),
+    /// Make a job of Apache Flink of rules
+    Flink(FlinkArgs),
     /// Look at the state directory of a run, and mend it
     State(StateArgs),
     /// Explain a diagnostic code, such as E0201
@@ -125,6 +127,81 @@ pub struct BacktestArgs {
     /// How counts are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: StateFormat,
+}
+
+/// `tripline flink`
+#[derive(Debug, Args)]
+pub struct FlinkArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: FlinkWhat,
+}
+
+/// What to do for Flink.
+#[derive(Debug, Subcommand)]
+pub enum FlinkWhat {
+    /// Put rules, the native library and the operators into one jar
+    Package(PackageArgs),
+}
+
+/// `tripline flink package`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tripline flink package rules/ --lateness 30s -o job.jar
+  flink run job.jar --files events.ndjson --alerts alerts/")]
+pub struct PackageArgs {
+    /// Rule files and directories of rule files
+    #[arg(value_name = "RULES", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The jar to write; with the ending .json the rules alone, for a job that runs
+    #[arg(long, short, value_name = "FILE", default_value = "job.jar")]
+    pub output: PathBuf,
+    /// The jar of the operators, as Maven makes it
+    #[arg(long, value_name = "FILE", default_value = "flink/target/tripline-flink-0.1.0.jar")]
+    pub operators: PathBuf,
+    /// The native library, for the machines that Flink runs on
+    #[arg(long, value_name = "FILE", default_value = "target/release/libtripline.so")]
+    pub library: PathBuf,
+    #[command(flatten)]
+    pub time: TimeArgs,
+    /// How much an event may be out of order by event time, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub lateness: Option<Duration>,
+    /// What happens to undecided absences at the end of the input
+    #[arg(long, value_name = "HOW", value_parser = one_of::<AtEnd>())]
+    pub at_end: Option<AtEnd>,
+    /// How much of the bound events an alert carries
+    #[arg(long, value_name = "HOW MUCH", value_parser = one_of::<Evidence>())]
+    pub evidence: Option<Evidence>,
+    /// How alerts are written
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: HostFormat,
+    /// The name of an input, in the order in which the job names its inputs; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub input_name: Vec<String>,
+}
+
+/// How a job of Flink writes alerts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HostFormat {
+    /// JSON
+    Json,
+    /// JSON in the Elastic Common Schema
+    Ecs,
+    /// An OCSF Detection Finding
+    Ocsf,
+}
+
+impl HostFormat {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ecs => "ecs",
+            Self::Ocsf => "ocsf",
+        }
+    }
 }
 
 /// `tripline state`

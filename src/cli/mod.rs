@@ -13,6 +13,7 @@ mod cost;
 mod exit;
 mod explain;
 mod filter;
+mod flink;
 mod fmt;
 mod generate;
 mod graph;
@@ -73,6 +74,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
         Command::Backtest(args) => backtest::run(args, &settings()?, terminal),
         Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
         Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
+        Command::Flink(args) => flink::run(args, &settings()?, terminal),
         Command::Fmt(args) => fmt::run(args, terminal),
         Command::Generate(args) => {
             let (settings, none) = (settings()?, TimeArgs::default());

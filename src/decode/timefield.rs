@@ -92,6 +92,19 @@ impl TimeFormat {
         })
     }
 
+    /// The text that [`TimeFormat::parse`] reads it from.
+    pub fn as_text(&self) -> &str {
+        match self {
+            Self::Auto => "auto",
+            Self::Rfc3339 => "rfc3339",
+            Self::EpochS => "epoch_s",
+            Self::EpochMs => "epoch_ms",
+            Self::EpochUs => "epoch_us",
+            Self::EpochNs => "epoch_ns",
+            Self::Custom(pattern) => pattern,
+        }
+    }
+
     /// The time that a value means, if it is usable.
     pub fn read(&self, value: ValueRef<'_>) -> Option<Timestamp> {
         match (self, value) {

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use super::changed::Changed;
 use super::chunks::Chunks;
+use super::key::KeyState;
 use super::ledger::{Entry, Ledger, Weight, Worth};
 use super::past::Past;
 use super::saved::{Change, Changes, write_state};
@@ -35,10 +36,8 @@ const ZEROS: usize = 16;
 pub struct Live {
     /// Encoded key.
     pub key: SmallVec<[u8; 24]>,
-    /// Partial matches.
-    pub run: RunState,
-    /// Statistics and what guards look back at.
-    pub past: Option<Box<Past>>,
+    /// What it holds.
+    pub state: KeyState,
     /// Something came for it since it was last looked at for packing.
     used: bool,
     /// It is among the ledger's live keys.
@@ -48,15 +47,15 @@ pub struct Live {
 }
 
 impl Live {
-    fn new(key: SmallVec<[u8; 24]>, run: RunState, entry: Entry) -> Self {
+    fn new(key: SmallVec<[u8; 24]>, state: KeyState, entry: Entry) -> Self {
         let weight = Weight::unknown(entry.bytes);
-        Self { key, run, past: None, used: true, listed: false, weight, worth: entry.worth }
+        Self { key, state, used: true, listed: false, weight, worth: entry.worth }
     }
 
     fn bytes(&self) -> usize {
         let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
-        let past = self.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
-        block(size_of::<Self>()) + key + self.run.heap() + past
+        let past = self.state.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
+        block(size_of::<Self>()) + key + self.state.run.heap() + past
     }
 
     fn entry(&self) -> Entry {
@@ -100,7 +99,7 @@ pub struct KeyTable {
 }
 
 /// A key and its state as they are saved.
-pub type Held = (Box<[u8]>, RunState, Option<Box<Past>>);
+pub type Held = (Box<[u8]>, KeyState);
 
 /// The hash by which a key is found. A rule without a key has one, which is not spread over shards by its bytes.
 fn hash_of(key: &[u8], seed: u64) -> u64 {
@@ -111,11 +110,11 @@ fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
     let mut bytes = std::mem::take(scratch);
     bytes.clear();
     bytes.push(live.worth.to_byte());
-    bytes.push(u8::try_from(live.run.len()).unwrap_or(u8::MAX));
+    bytes.push(u8::try_from(live.state.run.len()).unwrap_or(u8::MAX));
     bytes = postcard::to_extend(&(live.key.len() as u32), bytes).expect("memory takes any bytes");
     bytes.extend_from_slice(&live.key);
     let state = bytes.len();
-    *scratch = postcard::to_extend(&live.run, bytes).expect("memory takes any bytes");
+    *scratch = postcard::to_extend(&live.state.run, bytes).expect("memory takes any bytes");
     let zeros = scratch[state..].iter().rev().take(ZEROS).take_while(|byte| **byte == 0).count();
     scratch.truncate(scratch.len() - zeros);
     // Copied, so that the block is no larger than what it holds.
@@ -135,7 +134,7 @@ fn unpack(packed: &[u8]) -> Option<Live> {
     let mut bytes: SmallVec<[u8; 256]> = run.into();
     bytes.extend_from_slice(&[0; ZEROS]);
     let run = postcard::from_bytes(&bytes).expect("these bytes were packed here");
-    Some(Live::new(key.into(), run, packed_entry(packed)))
+    Some(Live::new(key.into(), KeyState { run, past: None }, packed_entry(packed)))
 }
 
 /// What packed bytes are in the ledger with.
@@ -165,7 +164,7 @@ impl Slot {
     fn held(&self) -> usize {
         match &self.body {
             Body::Packed(bytes) => bytes.get(1).map_or(0, |held| usize::from(*held)),
-            Body::Live(live) => live.run.len(),
+            Body::Live(live) => live.state.run.len(),
         }
     }
 }
@@ -193,11 +192,11 @@ impl KeyTable {
 
     /// The slot of a key, made if there is none. `hash` is the [`key::seeded_hash`] of the key.
     #[inline]
-    pub fn find_or_insert(&mut self, key: &[u8], hash: u64, run: impl FnOnce() -> RunState) -> u32 {
+    pub fn find_or_insert(&mut self, key: &[u8], hash: u64, state: impl FnOnce() -> KeyState) -> u32 {
         if let Some(at) = self.find(key, hash) {
             return at;
         }
-        let live = Box::new(Live::new(key.into(), run(), Entry::default()));
+        let live = Box::new(Live::new(key.into(), state(), Entry::default()));
         let slot = Slot { body: Body::Live(live), armed: Timestamp::MAX };
         let at = match self.free.pop() {
             Some(at) => {
@@ -249,7 +248,7 @@ impl KeyTable {
         let slot = self.slots.get_mut(at as usize)?;
         if let Body::Packed(bytes) = &slot.body {
             let mut live = unpack(bytes)?;
-            ready(&mut live.run);
+            ready(&mut live.state.run);
             slot.body = Body::Live(Box::new(live));
         }
         match &mut slot.body {
@@ -293,8 +292,8 @@ impl KeyTable {
         }
         let was = live.entry();
         let mut weight = live.weight;
-        weight.update(added, live.run.len(), || live.bytes());
-        let is = ledger.entry(weight.bytes(), Worth::of(&live.run, live.past.is_some()));
+        weight.update(added, live.state.run.len(), || live.bytes());
+        let is = ledger.entry(weight.bytes(), Worth::of(&live.state.run, live.state.past.is_some()));
         (live.weight, live.worth) = (weight, is.worth);
         ledger.change(was, is);
     }
@@ -303,7 +302,7 @@ impl KeyTable {
     /// it stays live.
     pub(super) fn pack(&mut self, at: u32, ledger: &mut Ledger) -> bool {
         let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return true };
-        if std::mem::take(&mut live.used) || live.past.is_some() || live.run.len() > SMALL {
+        if std::mem::take(&mut live.used) || live.state.past.is_some() || live.state.run.len() > SMALL {
             return false;
         }
         let was = live.entry();
@@ -364,10 +363,10 @@ impl KeyTable {
             let mut state = std::mem::take(&mut self.scratch);
             state.clear();
             state = match &slot.body {
-                Body::Live(live) => write_state(&live.run, live.past.as_deref(), state),
+                Body::Live(live) => write_state(&live.state.run, live.state.past.as_deref(), state),
                 // What is packed has no past, and need not be in the form that is saved.
                 Body::Packed(packed) => match unpack(packed) {
-                    Some(live) => write_state(&live.run, None, state),
+                    Some(live) => write_state(&live.state.run, None, state),
                     None => continue,
                 },
             };
@@ -381,7 +380,7 @@ impl KeyTable {
     #[inline]
     pub fn oldest(&self, at: u32) -> i64 {
         match self.slots.get(at as usize).map(|slot| &slot.body) {
-            Some(Body::Live(live)) => live.run.oldest(),
+            Some(Body::Live(live)) => live.state.run.oldest(),
             Some(Body::Packed(bytes)) => bytes.first().map_or(0, |worth| i64::from(*worth)),
             None => 0,
         }
@@ -432,8 +431,8 @@ impl KeyTable {
         let used = self.slots.iter().filter(|slot| !slot.is_free());
         let mut held: Vec<Held> = used
             .filter_map(|slot| match &slot.body {
-                Body::Live(live) => Some((live.key.as_slice().into(), live.run.clone(), live.past.clone())),
-                Body::Packed(bytes) => unpack(bytes).map(|live| (live.key.as_slice().into(), live.run, live.past)),
+                Body::Live(live) => Some((live.key.as_slice().into(), live.state.clone())),
+                Body::Packed(bytes) => unpack(bytes).map(|live| (live.key.as_slice().into(), live.state)),
             })
             .collect();
         held.sort_by(|a, b| a.0.cmp(&b.0));
@@ -443,9 +442,9 @@ impl KeyTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::latest_run::LatestRun;
     use super::*;
     use crate::base::{Account, Budget};
+    use crate::plan::ruleset::StrategyKind;
 
     fn key(n: u32) -> Vec<u8> {
         format!("key {n}").into_bytes()
@@ -458,8 +457,7 @@ mod tests {
     fn table_of(keys: u32, ledger: &mut Ledger) -> KeyTable {
         let mut table = KeyTable::new(0);
         for n in 0..keys {
-            let at =
-                table.find_or_insert(&key(n), key::hash(&key(n)), || RunState::LatestRun(Box::<LatestRun>::default()));
+            let at = table.find_or_insert(&key(n), key::hash(&key(n)), || KeyState::new(StrategyKind::LatestRun));
             *table.armed(at).expect("just made") = Timestamp(i64::from(n));
             table.weigh(0, at, 0, ledger);
         }
@@ -490,7 +488,7 @@ mod tests {
             assert_eq!(table.armed(at).copied(), Some(Timestamp(i64::from(n))));
             let live = table.live(at, |_| {}).expect("it is in use");
             assert_eq!(live.key.as_slice(), key(n));
-            assert!(matches!(live.run, RunState::LatestRun(_)));
+            assert!(matches!(live.state.run, RunState::LatestRun(_)));
             table.weigh(0, at, 0, &mut ledger);
         }
         assert_eq!(ledger.slots(), live);
@@ -511,7 +509,7 @@ mod tests {
         assert_eq!((table.len(), table.slots.len()), (66, 100));
         assert_eq!(ledger.slots(), in_slots(&table));
         for n in 100..134 {
-            let at = table.find_or_insert(&key(n), key::hash(&key(n)), RunState::default);
+            let at = table.find_or_insert(&key(n), key::hash(&key(n)), KeyState::default);
             table.weigh(0, at, 0, &mut ledger);
         }
         assert_eq!((table.len(), table.slots.len()), (100, 100));
@@ -527,7 +525,7 @@ mod tests {
     #[test]
     fn a_rule_without_a_key_has_one_state() {
         let mut table = KeyTable::new(0);
-        let at = table.find_or_insert(&[], 77, RunState::default);
+        let at = table.find_or_insert(&[], 77, KeyState::default);
         assert_eq!(table.find(&[], 78), Some(at));
         table.remove(at, &mut ledger());
         assert!(table.is_empty());

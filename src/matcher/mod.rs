@@ -11,6 +11,7 @@ mod changed;
 mod chunks;
 pub mod counter;
 pub mod enumerate;
+pub mod key;
 pub mod keys;
 pub mod latest_run;
 mod ledger;

@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::key::KeyState;
 use super::past::Past;
 use super::shard::{Matcher, RuleCounters};
 use super::state::RunState;
@@ -120,16 +121,16 @@ pub fn read_chunk(chunk: &[u8]) -> Result<Vec<Change<'_>>, postcard::Error> {
 }
 
 /// Writes a state that is ready for events.
-pub(super) fn write_state(run: &RunState, past: Option<&Past>, out: Vec<u8>) -> Vec<u8> {
+pub fn write_state(run: &RunState, past: Option<&Past>, out: Vec<u8>) -> Vec<u8> {
     let out = postcard::to_extend(run, out).expect("memory takes any bytes");
     postcard::to_extend(&past, out).expect("memory takes any bytes")
 }
 
 /// Reads what [`write_state`] wrote.
-pub(super) fn read_state(bytes: &[u8]) -> Result<(RunState, Option<Box<Past>>), postcard::Error> {
+pub fn read_state(bytes: &[u8]) -> Result<KeyState, postcard::Error> {
     let (run, rest) = postcard::take_from_bytes(bytes)?;
     let (past, rest) = postcard::take_from_bytes(rest)?;
-    if rest.is_empty() { Ok((run, past)) } else { Err(postcard::Error::DeserializeBadEncoding) }
+    if rest.is_empty() { Ok(KeyState { run, past }) } else { Err(postcard::Error::DeserializeBadEncoding) }
 }
 
 impl Matcher {
@@ -143,9 +144,9 @@ impl Matcher {
         let mut changes = Changes::default();
         let mut state = Vec::new();
         for (rule, table) in self.tables().iter().enumerate() {
-            for (key, run, past) in table.sorted() {
+            for (key, held) in table.sorted() {
                 state.clear();
-                state = write_state(&run, past.as_deref(), state);
+                state = write_state(&held.run, held.past.as_deref(), state);
                 changes.push(Change { rule: rule as u32, key: &key, state: Some(&state) });
             }
         }

@@ -9,16 +9,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use super::key::{KeyState, stateless};
 use super::keys::{KeyTable, Live};
 use super::ledger::Ledger;
-use super::past::{Past, narrow};
 use super::saved::{RuleHead, read_state};
 use super::schedule::{Schedule, hash_of};
-use super::state::RunState;
-use crate::base::{Account, Budget, Limits, RuleId, Timestamp, Value};
-use crate::plan::eval::passes;
-use crate::plan::event::StoredView;
-use crate::plan::ruleset::{ElementKind, StrategyKind};
+use crate::base::{Account, Budget, Limits, RuleId, Timestamp};
+use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Ruleset, key};
 use crate::time::wheel::Wheel;
 
@@ -158,8 +155,8 @@ impl Matcher {
         let mut copy = Self::new(Arc::clone(&self.rules), self.limits.clone(), None);
         for rule in rules {
             copy.counters[rule.index()] = self.counters[rule.index()];
-            for (key, run, past) in self.tables[rule.index()].sorted() {
-                copy.put_back(rule, &key, hash_of(&self.rules, rule, &key), run, past);
+            for (key, state) in self.tables[rule.index()].sorted() {
+                copy.put_back(rule, &key, hash_of(&self.rules, rule, &key), state);
             }
         }
         copy
@@ -241,19 +238,12 @@ impl Matcher {
         let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { key: &values, ..ready };
         let counters = &mut self.counters[rule_at as usize];
-        match &mut slot.run {
-            RunState::LatestRun(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Runs(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Pending(run) => run.on_deadline(&env, time, &mut self.scratch),
-            RunState::Counter(_) | RunState::Enumerate(_) | RunState::Stateless => {}
-        }
+        slot.state.on_deadline(&env, time, &mut self.scratch);
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
             counters.limited += u64::from(matched.limited);
             out.push(Found { rule: RuleId(rule_at), key: slot.key.as_slice().into(), matched });
         }
-        // Everything after this is later than `time`: what ends there can go.
-        prune(&env, slot, Timestamp(time.0.saturating_add(1)));
         settle(&env, table, slot_at, &mut self.wheel, &mut self.ledger);
         self.make_room((rule_at, slot_at));
     }
@@ -293,40 +283,10 @@ impl Matcher {
                     sampled(counters, started, self.clock);
                     return;
                 }
-                None => table.find_or_insert(key_bytes, hash, || empty_state(rule.strategy)),
+                None => table.find_or_insert(key_bytes, hash, || KeyState::new(rule.strategy)),
             };
             if let Some(slot) = table.live(slot_at, |run| run.ready(&env)) {
-                let mut stats = Vec::new();
-                let mut roles = event.roles;
-                if needs_past {
-                    let past = slot.past.get_or_insert_default();
-                    stats = past.statistics(&env, event);
-                    roles = narrow(&env, event, &stats, Some(past));
-                } else if rule.hints.judged_on_arrival {
-                    roles = narrow(&env, event, &[], None);
-                }
-                let narrowed = Arrived { roles, ..*event };
-                let (out, evicted) = (&mut self.scratch, &mut counters.evicted);
-                match &mut slot.run {
-                    RunState::Stateless => stateless(&env, event, roles, &stats, out),
-                    RunState::Counter(run) => run.on_event(&env, &narrowed, &stats, out, evicted),
-                    RunState::LatestRun(run) => {
-                        run.prune(&env, event.ts);
-                        run.on_event(&env, &narrowed, &stats, out, evicted);
-                    }
-                    RunState::Pending(run) => {
-                        run.prune(&env, event.ts);
-                        run.on_event(&env, &narrowed, &stats, out, evicted);
-                    }
-                    RunState::Enumerate(run) => run.on_event(&env, &narrowed, &stats, out, evicted),
-                    RunState::Runs(run) => run.on_event(&env, &narrowed, roles, &stats, out, evicted),
-                }
-                if let Some(past) = &mut slot.past {
-                    if past.is_limited(event.ts) {
-                        self.scratch.iter_mut().for_each(|matched| matched.limited = true);
-                    }
-                    past.add(&env, event, &mut counters.evicted);
-                }
+                slot.state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
             }
             settle(&env, table, slot_at, &mut self.wheel, &mut self.ledger);
             free_overdue(&env, table, self.position, &mut self.wheel, &mut self.ledger);
@@ -384,21 +344,19 @@ impl Matcher {
     ) -> Result<(), postcard::Error> {
         let hash = hash_of(&self.rules, rule_id, key);
         if mine(hash) {
-            let (run, past) = read_state(state)?;
-            self.put_back(rule_id, key, hash, run, past);
+            self.put_back(rule_id, key, hash, read_state(state)?);
         }
         Ok(())
     }
 
-    fn put_back(&mut self, rule_id: RuleId, key: &[u8], hash: u64, mut run: RunState, past: Option<Box<Past>>) {
+    fn put_back(&mut self, rule_id: RuleId, key: &[u8], hash: u64, mut state: KeyState) {
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
-        run.ready(&env);
-        let slot_at = self.tables[at].find_or_insert(key, hash, RunState::default);
+        state.run.ready(&env);
+        let slot_at = self.tables[at].find_or_insert(key, hash, KeyState::default);
         if let Some(slot) = self.tables[at].live(slot_at, |_| {}) {
-            slot.run = run;
-            slot.past = past;
+            slot.state = state;
         }
         settle(&env, &mut self.tables[at], slot_at, &mut self.wheel, &mut self.ledger);
         self.make_room((rule_id.0, slot_at));
@@ -495,55 +453,6 @@ fn sampled(counters: &mut RuleCounters, started: Option<u64>, clock: Option<fn()
     }
 }
 
-fn empty_state(strategy: StrategyKind) -> RunState {
-    match strategy {
-        StrategyKind::Stateless => RunState::Stateless,
-        StrategyKind::Counter => RunState::Counter(Box::default()),
-        StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
-        StrategyKind::Enumerate => RunState::Enumerate(Box::default()),
-        StrategyKind::Runs => RunState::Runs(Box::default()),
-        StrategyKind::Pending => RunState::Pending(Box::default()),
-    }
-}
-
-/// A rule of one step: the event alone decides.
-fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Value], out: &mut Vec<Match>) {
-    let ElementKind::Single(step) = env.rule.elements[0].kind else { return };
-    if roles & (1 << env.rule.steps[step.index()].role) == 0 {
-        return;
-    }
-    let stored = event.store(env, stats);
-    if let Some(having) = &env.rule.having {
-        let mut bound = vec![Vec::new(); env.rule.steps.len()];
-        bound[step.index()].push(&*stored);
-        if !passes(having, &env.context::<StoredView<'_>>(None, &bound, None)) {
-            return;
-        }
-    }
-    out.push(Match {
-        time: event.ts,
-        at_deadline: false,
-        seq: event.seq,
-        bound: vec![(step, vec![stored])],
-        limited: false,
-    });
-}
-
-/// Drops what no event from `now` on can need.
-fn prune(env: &RuleEnv<'_>, live: &mut Live, now: Timestamp) {
-    match &mut live.run {
-        RunState::LatestRun(run) => run.prune(env, now),
-        RunState::Enumerate(run) => run.prune(env.rule, now),
-        RunState::Runs(run) => run.prune(env, now),
-        RunState::Counter(run) => run.prune(env, now),
-        RunState::Pending(run) => run.prune(env, now),
-        RunState::Stateless => {}
-    }
-    if live.past.as_ref().is_some_and(|p| p.expires(env).is_some_and(|at| at < now)) {
-        live.past = None;
-    }
-}
-
 /// Frees some slots of a rule that are over.
 #[inline]
 fn free_overdue(
@@ -561,7 +470,7 @@ fn free_overdue(
     let mut looks = LOOKS;
     while let Some(slot_at) = table.overdue(position, &mut looks) {
         if let Some(live) = table.live(slot_at, |run| run.ready(env)) {
-            prune(env, live, position);
+            live.state.prune(env, position);
         }
         settle(env, table, slot_at, wheel, ledger);
     }
@@ -570,22 +479,12 @@ fn free_overdue(
 /// After a change: frees the slot if it is empty, else sets its timer and weighs it.
 fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, wheel: &mut Wheel<Target>, ledger: &mut Ledger) {
     let rule = env.rule.id.0;
-    let Some(Live { run, past, .. }) = table.live(slot_at, |run| run.ready(env)) else { return };
-    if run.is_empty() && past.is_none() {
+    let Some(Live { state, .. }) = table.live(slot_at, |run| run.ready(env)) else { return };
+    if state.is_empty() {
         table.remove(slot_at, ledger);
         return;
     }
-    let wakes = match run {
-        RunState::Stateless => None,
-        RunState::Counter(run) => run.expires(env),
-        RunState::LatestRun(run) => run.wakes(env),
-        RunState::Enumerate(run) => run.expires(env.rule),
-        RunState::Runs(run) => run.wakes(env),
-        RunState::Pending(run) => run.wakes(env),
-    };
-    let forgets = past.as_ref().and_then(|p| p.expires(env));
-    // A key is looked at again when its partial matches ask for it, or else when its past is over.
-    let next = if run.is_empty() { forgets } else { wakes.into_iter().chain(forgets).min() };
+    let next = state.wakes(env);
     if let Some(armed) = table.armed(slot_at) {
         let next = next.unwrap_or(Timestamp::MAX);
         if !env.rule.hints.timed {

@@ -234,6 +234,11 @@ impl ClassIndex {
         matches!(self.preds[pred.index()].source, PredSource::Alert(_))
     }
 
+    /// Whether anything reads the alerts of a rule.
+    pub fn is_read(&self, rule: RuleId) -> bool {
+        self.alerts.contains_key(&rule.0)
+    }
+
     /// Whether some predicate reads alerts.
     pub fn reads_alerts(&self) -> bool {
         !self.alerts.is_empty()

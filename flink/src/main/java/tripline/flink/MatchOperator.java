@@ -1,0 +1,242 @@
+package tripline.flink;
+
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.api.java.tuple.Tuple3;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.runtime.state.CheckpointableKeyedStateBackend;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
+import org.apache.flink.streaming.api.operators.InternalTimerService;
+import org.apache.flink.streaming.api.operators.StreamOperatorParameters;
+import org.apache.flink.streaming.api.operators.Triggerable;
+import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Matches the events of keys: holds them back until the watermark has passed them, and then steps their keys.
+ *
+ * <p>Of each key it keeps one state as bytes, the events that wait, and one timer at the next time that concerns it. The
+ * timers that a watermark sets off say which keys are due; these cross the boundary together, in batches.
+ */
+final class MatchOperator extends AbstractStreamOperator<String>
+        implements TwoInputStreamOperator<Tuple3<String, Long, byte[]>, Tuple2<Byte, Long>, String>,
+                Triggerable<String, VoidNamespace> {
+    private static final long serialVersionUID = 1L;
+
+    /** Keys that cross the boundary together, and bytes at which a batch is full whatever their number. */
+    private static final int KEYS = 512;
+
+    private static final int BYTES = 1 << 20;
+    private static final byte[] NOTHING = new byte[0];
+
+    private final byte[] bundle;
+    private transient Task task;
+    private transient Told told;
+    private transient ValueState<byte[]> state;
+    private transient ListState<byte[]> waiting;
+    private transient ValueState<Long> timer;
+    private transient InternalTimerService<VoidNamespace> timers;
+    private transient long watermark;
+    private transient List<String> due;
+    private transient List<List<byte[]>> dueEvents;
+    private transient ByteArrayOutputStream call;
+    private transient Counter late;
+    private transient Counter dropped;
+    private transient Counter steps;
+    private transient Counter alerts;
+
+    MatchOperator(StreamOperatorParameters<String> parameters, byte[] bundle) {
+        super(parameters);
+        this.bundle = bundle;
+    }
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        told = new Told();
+        told.restore(context.getOperatorStateStore());
+        var bytes = PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
+        state = context.getKeyedStateStore().getState(new ValueStateDescriptor<>("state", bytes));
+        waiting = context.getKeyedStateStore().getListState(new ListStateDescriptor<>("waiting", bytes));
+        timer = context.getKeyedStateStore().getState(new ValueStateDescriptor<>("timer", Types.LONG));
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        task = new Task(bundle);
+        timers = getInternalTimerService("deadlines", VoidNamespaceSerializer.INSTANCE, this);
+        watermark = Long.MIN_VALUE;
+        due = new ArrayList<>();
+        dueEvents = new ArrayList<>();
+        call = new ByteArrayOutputStream();
+        var group = getMetricGroup().addGroup("tripline");
+        late = group.counter("lateEvents");
+        dropped = group.counter("droppedStates");
+        steps = group.counter("steps");
+        alerts = group.counter("alerts");
+        // Keys that are watched, seen or not, are stepped at the first watermark.
+        var mine = ((CheckpointableKeyedStateBackend<?>) getKeyedStateBackend()).getKeyGroupRange();
+        int groups = getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks();
+        for (String key : task.watched) {
+            if (mine.contains(KeyGroupRangeAssignment.assignToKeyGroup(key, groups))) {
+                setCurrentKey(key);
+                arm(Long.MIN_VALUE + 1);
+            }
+        }
+    }
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        told.save();
+    }
+
+    @Override
+    public void processElement1(StreamRecord<Tuple3<String, Long, byte[]>> record) throws Exception {
+        Tuple3<String, Long, byte[]> event = record.getValue();
+        long ms = Item.ms(event.f1);
+        if (ms <= watermark) {
+            // Of an input that was idle and lags behind the others. Behind its own watermark it would not be here.
+            late.inc();
+            return;
+        }
+        waiting.add(event.f2);
+        arm(ms);
+    }
+
+    @Override
+    public void processElement2(StreamRecord<Tuple2<Byte, Long>> record) {
+        told.tell(record.getValue());
+    }
+
+    /** Sets the timer of the current key to a time, unless an earlier one is set. */
+    private void arm(long ms) throws Exception {
+        Long armed = timer.value();
+        if (armed != null && armed <= ms) {
+            return;
+        }
+        if (armed != null) {
+            timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, armed);
+        }
+        timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
+        timer.update(ms);
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        watermark = mark.getTimestamp();
+        told.come(watermark);
+        if (getTimeServiceManager().isPresent()) {
+            getTimeServiceManager().get().advanceWatermark(mark);
+        }
+        step();
+        output.emitWatermark(mark);
+    }
+
+    @Override
+    public void onEventTime(InternalTimer<String, VoidNamespace> ring) throws Exception {
+        List<byte[]> events = new ArrayList<>();
+        Iterable<byte[]> held = waiting.get();
+        if (held != null) {
+            held.forEach(events::add);
+        }
+        byte[] before = state.value();
+        DataOutputStream out = new DataOutputStream(call);
+        put(Task.key(ring.getKey()), out);
+        put(before == null ? NOTHING : before, out);
+        out.writeInt(events.size());
+        for (byte[] event : events) {
+            put(event, out);
+        }
+        due.add(ring.getKey());
+        dueEvents.add(events);
+        if (due.size() == KEYS || call.size() >= BYTES) {
+            step();
+        }
+    }
+
+    @Override
+    public void onProcessingTime(InternalTimer<String, VoidNamespace> ring) {}
+
+    private static void put(byte[] bytes, DataOutputStream out) throws IOException {
+        out.writeInt(bytes.length);
+        out.write(bytes);
+    }
+
+    /** Steps the keys that are due. */
+    private void step() throws Exception {
+        if (due.isEmpty()) {
+            return;
+        }
+        long newest = watermark == Long.MAX_VALUE ? told.end() : Task.NEVER_YET;
+        ByteBuffer answer = task.step(told.start(), watermark, newest, call.toByteArray());
+        steps.inc(due.size());
+        for (int at = 0; at < due.size(); at++) {
+            setCurrentKey(due.get(at));
+            keep(dueEvents.get(at), answer);
+            for (int n = answer.getInt(); n > 0; n--) {
+                alerts.inc();
+                output.collect(new StreamRecord<>(Task.text(answer)));
+            }
+            for (int n = answer.getInt(); n > 0; n--) {
+                answer.getLong();
+                output.collect(Fan.GATHER, new StreamRecord<>(Tuple2.of((byte) 0, Task.bytes(answer))));
+            }
+            dropped.inc(answer.getInt());
+        }
+        due.clear();
+        dueEvents.clear();
+        call.reset();
+    }
+
+    /** Keeps what a step gave of the current key: its state, the events that still wait, its timer. */
+    private void keep(List<byte[]> events, ByteBuffer answer) throws Exception {
+        byte[] after = Task.bytes(answer);
+        if (after.length == 0) {
+            state.clear();
+        } else {
+            state.update(after);
+        }
+        long next = answer.getLong();
+        List<byte[]> rest = new ArrayList<>();
+        for (int n = answer.getInt(); n > 0; n--) {
+            rest.add(events.get(answer.getInt()));
+        }
+        if (rest.isEmpty()) {
+            waiting.clear();
+        } else {
+            waiting.update(rest);
+        }
+        timer.clear();
+        if (next != Long.MAX_VALUE && watermark != Long.MAX_VALUE) {
+            arm(next);
+        }
+    }
+
+    @Override
+    public void close() throws Exception {
+        super.close();
+        if (task != null) {
+            task.close();
+        }
+    }
+}

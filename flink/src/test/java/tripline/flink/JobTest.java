@@ -1,0 +1,194 @@
+package tripline.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.util.ExceptionUtils;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The job gives what one native process gives, line for line.
+ *
+ * <p>{@code tests/flink/run} makes the directory that the property {@code tripline.cases} names: in it each case has a
+ * directory with {@code rules.json}, {@code events.ndjson} and {@code alerts.ndjson}, which one process made of them.
+ */
+class JobTest {
+    private static final Path CASES = Path.of(System.getProperty("tripline.cases", ""));
+    private static Cluster cluster;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cluster = new Cluster(2, 4);
+    }
+
+    @AfterAll
+    static void stop() throws Exception {
+        cluster.close();
+    }
+
+    private record Case(String name, byte[] bundle, List<String> files, List<String> alerts) {
+        static Case of(String name) throws IOException {
+            Path directory = CASES.resolve(name);
+            List<String> files = new ArrayList<>();
+            for (int n = 0; Files.exists(directory.resolve("events" + n + ".ndjson")); n++) {
+                files.add(directory.resolve("events" + n + ".ndjson").toUri().toString());
+            }
+            List<String> alerts = new ArrayList<>(Files.readAllLines(directory.resolve("alerts.ndjson")));
+            Collections.sort(alerts);
+            assertTrue(alerts.size() > 5, name + " has alerts");
+            return new Case(name, Files.readAllBytes(directory.resolve("rules.json")), files, alerts);
+        }
+    }
+
+    private static Cluster.Setup setup(int parallelism) {
+        Cluster.Setup setup = new Cluster.Setup();
+        setup.parallelism = parallelism;
+        return setup;
+    }
+
+    private static void same(String what, List<String> expected, List<String> got) {
+        List<String> missing = new ArrayList<>(expected);
+        got.forEach(missing::remove);
+        List<String> more = new ArrayList<>(got);
+        expected.forEach(more::remove);
+        assertTrue(
+                missing.isEmpty() && more.isEmpty(),
+                () -> what + ": " + missing.size() + " missing, " + more.size() + " too many\n" + String.join("\n", missing)
+                        + "\n---\n" + String.join("\n", more));
+    }
+
+    /** Cases that are all run alike. */
+    private static List<String> cases() throws IOException {
+        try (var directories = Files.list(CASES)) {
+            return directories.map(path -> path.getFileName().toString())
+                    .filter(name -> !name.startsWith("edit-") && !name.startsWith("fail-"))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    @Test
+    void allCasesAtParallelismOneTwoAndFour() throws Exception {
+        assertTrue(cases().size() >= 3, "cases: " + cases());
+        for (String name : cases()) {
+            Case it = Case.of(name);
+            for (int parallelism : new int[] {1, 2, 4}) {
+                same(name + " at " + parallelism, it.alerts, cluster.run(it.bundle, it.files, setup(parallelism)));
+            }
+        }
+    }
+
+    @Test
+    void stateInRocksDb() throws Exception {
+        Case it = Case.of("packs-shuffled");
+        Cluster.Setup setup = setup(2);
+        setup.backend = "rocksdb";
+        same("with RocksDB", it.alerts, cluster.run(it.bundle, it.files, setup));
+    }
+
+    /** So slow that something can be done meanwhile. */
+    private static Cluster.Setup slow(int parallelism) {
+        Cluster.Setup setup = setup(parallelism);
+        setup.pauseMs = 100;
+        return setup;
+    }
+
+    @Test
+    void savepointsAndOtherParallelism() throws Exception {
+        Case it = Case.of("packs-inputs");
+        // Five files, so that every reader has one: Flink stops a job only while all its tasks run.
+        Path alerts = Files.createTempDirectory("tripline-alerts");
+        Path savepoints = Files.createTempDirectory("tripline-savepoints");
+        Cluster.Setup setup = slow(2);
+        setup.pauseMs = 1000;
+        int stops = 0;
+        for (int parallelism : new int[] {2, 4, 1}) {
+            setup.parallelism = parallelism;
+            JobID job = cluster.submit(it.bundle, it.files, alerts, setup);
+            cluster.awaitTasks(job);
+            if (parallelism != 1) {
+                Thread.sleep(1500);
+                setup.savepoint = cluster.stop(job, savepoints);
+                stops++;
+            } else {
+                setup.pauseMs = 0;
+                cluster.await(job);
+            }
+        }
+        assertEquals(2, stops);
+        same("2, then 4, then 1", it.alerts, Cluster.alerts(alerts));
+    }
+
+    @Test
+    void taskManagersThatEnd() throws Exception {
+        Case it = Case.of("packs-shuffled");
+        Random random = new Random(4);
+        int kills = Integer.getInteger("tripline.kills", 3);
+        try (Cluster own = new Cluster(2, 2)) {
+            Path alerts = Files.createTempDirectory("tripline-alerts");
+            Cluster.Setup setup = slow(2);
+            setup.restarts = 1000;
+            setup.checkpointMs = 100;
+            JobID job = own.submit(it.bundle, it.files, alerts, setup);
+            for (int n = 0; n < kills && !own.status(job).isTerminalState(); n++) {
+                Thread.sleep(300 + random.nextInt(500));
+                own.kill(n);
+            }
+            own.await(job);
+            same("with " + kills + " task managers that ended", it.alerts, Cluster.alerts(alerts));
+        }
+    }
+
+    @Test
+    void rulesThatAreEditedBetweenSavepoints() throws Exception {
+        // Before: the rule `first`. After: another in front of it, so that all numbers differ.
+        Case before = Case.of("edit-before");
+        Case after = Case.of("edit-after");
+        Path alerts = Files.createTempDirectory("tripline-alerts");
+        Path savepoints = Files.createTempDirectory("tripline-savepoints");
+        Cluster.Setup setup = slow(2);
+        JobID job = cluster.submit(before.bundle, before.files, alerts, setup);
+        cluster.awaitTasks(job);
+        Thread.sleep(500);
+        setup.savepoint = cluster.stop(job, savepoints);
+        setup.pauseMs = 0;
+        cluster.await(cluster.submit(after.bundle, before.files, alerts, setup));
+        List<String> kept = new ArrayList<>(Cluster.alerts(alerts));
+        kept.removeIf(line -> !line.contains("\"rule\":\"first\""));
+        same("the rule that stays", before.alerts, kept);
+    }
+
+    @Test
+    void aPanicFailsTheTaskAndNamesRuleAndKey() throws Exception {
+        Case it = Case.of("edit-before");
+        String failing = new String(it.bundle, StandardCharsets.UTF_8)
+                .replace("\"fail_in\":null", "\"fail_in\":\"first\"");
+        Exception error = assertThrows(
+                Exception.class,
+                () -> cluster.run(failing.getBytes(StandardCharsets.UTF_8), it.files, setup(1)));
+        String text = ExceptionUtils.stringifyException(error);
+        assertTrue(text.contains("rule `first`, key ["), text);
+        // This process, and its cluster, live on.
+        same("after a panic", it.alerts, cluster.run(it.bundle, it.files, setup(1)));
+    }
+
+    @Test
+    void rulesWithErrorsAreShown() {
+        byte[] wrong = "{\"version\":1,\"rules\":[{\"name\":\"a.trip\",\"text\":\"rule a { match { x: } }\"}],\"tables\":[],\"settings\":{}}"
+                .getBytes(StandardCharsets.UTF_8);
+        RuleException error = assertThrows(RuleException.class, () -> new Task(wrong));
+        assertTrue(error.getMessage().contains("a.trip:1"), error.getMessage());
+    }
+}

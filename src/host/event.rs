@@ -1,0 +1,133 @@
+//! One event on its way to one host key, as bytes: what the rules there read of it, and what it is to each of them.
+//!
+//! ```text
+//! version │ time │ position │ arrival │ rules: tag, roles, keyed │ fields: name, value │ the line, with full evidence
+//! ```
+//! Made by [`super::Router`] once the conditions on single events are decided, so nothing is parsed or asked again. Rules
+//! and fields go by names that hold across rule sets: an event that waits while rules are edited reaches those that stay.
+
+use super::bytes::{FormatError, Reader, put_bytes, put_number};
+use super::names::{HostRules, RuleTag};
+use crate::base::{FieldId, RuleId, Timestamp, Value};
+use crate::decode::batch::{Batch, Hit, Record};
+use crate::decode::slot::{Arena, Slot};
+use crate::decode::view::LineView;
+use crate::plan::event::{EventView, Seq};
+use crate::plan::expr::Attr;
+
+const VERSION: u8 = 1;
+const WHAT: &str = "an event";
+
+/// The fields that rules with a hit read, each once, in the order of [`FieldId`].
+fn fields_read(host: &HostRules, hits: &[Hit], fields: &mut Vec<FieldId>) {
+    fields.clear();
+    for hit in hits {
+        fields.extend_from_slice(&host.rules.rules[hit.rule.index()].kept);
+    }
+    fields.sort_unstable();
+    fields.dedup();
+}
+
+/// Appends the event of a record for the rules of these hits, which all lead to one host key.
+pub(super) fn write(
+    host: &HostRules,
+    batch: &Batch,
+    record: &Record,
+    hits: &[Hit],
+    fields: &mut Vec<FieldId>,
+    out: &mut Vec<u8>,
+) {
+    let view = batch.view(record);
+    out.push(VERSION);
+    out.extend_from_slice(&record.ts.0.to_le_bytes());
+    out.extend_from_slice(&view.seq.0.to_le_bytes());
+    let arrival = hits.iter().any(|hit| host.rules.rules[hit.rule.index()].keeps_arrival);
+    let arrival = if arrival { view.arrival } else { Timestamp(0) };
+    *out = postcard::to_extend(&arrival.0, std::mem::take(out)).expect("memory takes any bytes");
+    put_number(hits.len() as u64, out);
+    for hit in hits {
+        out.extend_from_slice(&host.tag(hit.rule).0.to_le_bytes());
+        put_number(hit.roles, out);
+    }
+    fields_read(host, hits, fields);
+    let there = |field: &&FieldId| !view.attr(Attr::Field(**field)).is_missing();
+    put_number(fields.iter().filter(there).count() as u64, out);
+    for field in fields.iter().filter(there) {
+        out.extend_from_slice(&host.field_name(*field).to_le_bytes());
+        let value = view.attr(Attr::Field(*field)).to_owned();
+        *out = postcard::to_extend(&value, std::mem::take(out)).expect("memory takes any bytes");
+    }
+    let raw = match host.config.evidence {
+        crate::alert::Evidence::Full => batch.line(record),
+        _ => "",
+    };
+    put_bytes(raw.as_bytes(), out);
+}
+
+/// Where an event stands among others; see [`Seq`].
+pub(super) fn place(bytes: &[u8]) -> Result<(Timestamp, Seq), FormatError> {
+    let mut reader = Reader::new(WHAT, bytes, VERSION)?;
+    Ok((Timestamp(reader.word()? as i64), Seq(reader.word()?)))
+}
+
+/// An event that was read back, in memory that the next one uses again.
+#[derive(Debug, Default)]
+pub(super) struct Event {
+    pub(super) ts: Timestamp,
+    pub(super) seq: Seq,
+    arrival: Timestamp,
+    /// Rules that are still there, with the roles the event has to them.
+    pub(super) hits: Vec<(RuleId, u64)>,
+    slots: Vec<Slot>,
+    filled: Vec<FieldId>,
+    arena: Arena,
+    raw: String,
+}
+
+impl Event {
+    /// Reads an event. Rules and fields that this rule set does not have are passed over.
+    pub(super) fn read(&mut self, host: &HostRules, bytes: &[u8]) -> Result<(), FormatError> {
+        let mut reader = Reader::new(WHAT, bytes, VERSION)?;
+        self.ts = Timestamp(reader.word()? as i64);
+        self.seq = Seq(reader.word()?);
+        self.arrival = Timestamp(reader.value::<i64>()?);
+        self.hits.clear();
+        for _ in 0..reader.number()? {
+            let (tag, roles) = (RuleTag(reader.word()?), reader.number()?);
+            self.hits.extend(host.rule(tag).map(|rule| (rule, roles)));
+        }
+        self.slots.resize(host.rules.fields.len(), Slot::Missing);
+        for field in self.filled.drain(..) {
+            self.slots[field.index()] = Slot::Missing;
+        }
+        self.arena.clear();
+        for _ in 0..reader.number()? {
+            let (name, value) = (reader.word()?, reader.value::<Value>()?);
+            if let Some(field) = host.field(name) {
+                self.slots[field.index()] = Slot::Complex(self.arena.values.len() as u32);
+                self.arena.values.push(value);
+                self.filled.push(field);
+            }
+        }
+        let raw = reader.bytes()?;
+        self.raw.clear();
+        self.raw.push_str(std::str::from_utf8(raw).map_err(|_| reader.damaged())?);
+        if reader.is_over() { Ok(()) } else { Err(reader.damaged()) }
+    }
+
+    pub(super) fn view(&self) -> LineView<'_> {
+        LineView {
+            slots: &self.slots,
+            text: "",
+            arena: &self.arena,
+            ts: self.ts,
+            arrival: self.arrival,
+            seq: self.seq,
+            lazy: None,
+        }
+    }
+
+    pub(super) fn raw(&self) -> Option<&str> {
+        (!self.raw.is_empty()).then_some(&*self.raw)
+    }
+}

@@ -1,0 +1,235 @@
+//! A step of one host key: `(state bytes, events | deadline) → (state bytes, alerts, next deadline)`.
+//!
+//! [`Cells`] holds the rule set and scratch memory and nothing of any key: what a key is, is in its bytes.
+
+use std::cell::{Cell as Shared, RefCell};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::bytes::FormatError;
+use super::cell::{Cell, Entry};
+use super::event::{self, Event};
+use super::names::HostRules;
+use super::walk::Walk;
+use crate::alert::Alert;
+use crate::alert::build::{Builder, Draft};
+use crate::alert::collect::{Gate, SentCounters};
+use crate::base::{RuleId, Timestamp, Value};
+use crate::matcher::arrived::Copies;
+use crate::plan::key;
+use crate::session::AtEnd;
+
+/// How far time has come for a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// No event before this comes any more. Events at or after it wait.
+    Watermark(Timestamp),
+    /// The input has ended, with the newest event at this time.
+    End(Timestamp, AtEnd),
+}
+
+/// What one step is given.
+#[derive(Clone, Debug)]
+pub struct Input<'a> {
+    /// The host key.
+    pub key: &'a [u8],
+    /// What the step before gave; empty if there was none.
+    pub state: &'a [u8],
+    /// Events as [`super::Router`] makes them, in any order.
+    pub events: Vec<&'a [u8]>,
+    /// Where time began; see [`crate::time::sequencer::Progress::start`].
+    pub start: Timestamp,
+}
+
+/// What one step gives.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// What is to be kept; empty if that is nothing.
+    pub state: Vec<u8>,
+    /// When the key is to be stepped again though no event comes: once the watermark is later than this.
+    pub next: Option<Timestamp>,
+    /// Events that still wait, by their place in [`Input::events`], and the time of the first.
+    pub waiting: Vec<usize>,
+    /// The time of the first event that waits.
+    pub first_waiting: Option<Timestamp>,
+    /// Alerts that are final, in order.
+    pub alerts: Vec<Alert>,
+    /// Alerts for the gatherer.
+    pub drafts: Vec<Draft>,
+    /// States that were dropped because their rule has gone or was changed.
+    pub dropped: usize,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StepError {
+    /// The state, or an event.
+    #[error("key {key}: {error}; the savepoint was made by another release, or is damaged")]
+    Format {
+        /// The key, for people.
+        key: String,
+        /// What is wrong.
+        error: FormatError,
+    },
+}
+
+/// Where a step is, for whoever has to say where it broke.
+#[derive(Debug, Default)]
+pub struct Place {
+    rule: Shared<Option<RuleId>>,
+    key: RefCell<Vec<u8>>,
+}
+
+impl Place {
+    pub(super) fn enter(&self, rule: RuleId, host_key: &[u8]) {
+        self.rule.set(Some(rule));
+        let mut key = self.key.borrow_mut();
+        key.clear();
+        key.extend_from_slice(host_key);
+    }
+
+    /// The rule and the key that were worked on last.
+    pub fn last(&self, host: &HostRules) -> Option<(String, String)> {
+        let rule = self.rule.get()?;
+        Some((host.rules.rules[rule.index()].name.to_string(), key_text(host, &self.key.borrow())))
+    }
+}
+
+/// A host key for people: its values as JSON, or the rule that it stands for.
+pub(super) fn key_text(host: &HostRules, host_key: &[u8]) -> String {
+    let bytes = HostRules::key_of(host_key);
+    if bytes.is_empty() {
+        let of = host.rules.rules.iter().find(|rule| host.host_key(rule.id, &[]) == host_key);
+        return of.map_or_else(|| "of a rule that has gone".to_owned(), |rule| format!("of all of `{}`", rule.name));
+    }
+    let most = host.rules.rules.iter().map(|rule| rule.components.len()).max().unwrap_or_default();
+    let mut values = key::decode(bytes, most);
+    while values.last() == Some(&Value::Missing) {
+        values.pop();
+    }
+    serde_json::Value::Array(values.iter().map(Value::to_json).collect()).to_string()
+}
+
+/// Steps host keys of one rule set. One a thread.
+#[derive(Debug)]
+pub struct Cells {
+    host: Arc<HostRules>,
+    builder: Builder,
+    event: Event,
+    copies: Copies,
+    counters: Vec<SentCounters>,
+    place: Place,
+}
+
+impl Cells {
+    /// For a rule set.
+    pub fn new(host: Arc<HostRules>) -> Self {
+        Self {
+            builder: Builder::new(Arc::clone(host.ruleset()), host.config.evidence),
+            event: Event::default(),
+            copies: Copies::default(),
+            counters: vec![SentCounters::default(); host.rules.rules.len()],
+            place: Place::default(),
+            host,
+        }
+    }
+
+    /// The rule set.
+    pub fn host(&self) -> &Arc<HostRules> {
+        &self.host
+    }
+
+    /// Where the last step is or was.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Steps one key.
+    ///
+    /// # Errors
+    /// The state or an event is not in a form that this release reads; nothing has changed then.
+    pub fn step(&mut self, input: &Input<'_>, until: Until) -> Result<Output, StepError> {
+        let wrong = |error| StepError::Format { key: key_text(&self.host, input.key), error };
+        let mut out = Output::default();
+        let cell = Cell::read(&self.host, input.state).map_err(wrong)?;
+        out.dropped = cell.dropped;
+        let limit = match until {
+            Until::Watermark(watermark) => watermark,
+            Until::End(..) => Timestamp::MAX,
+        };
+        let mut due = Vec::with_capacity(input.events.len());
+        for (at, bytes) in input.events.iter().enumerate() {
+            let place = event::place(bytes).map_err(wrong)?;
+            if place.0 < limit || limit == Timestamp::MAX {
+                due.push((place, at));
+            } else {
+                out.waiting.push(at);
+                out.first_waiting = Some(out.first_waiting.map_or(place.0, |first| first.min(place.0)));
+            }
+        }
+        due.sort_unstable();
+        let host = Arc::clone(&self.host);
+        let mut walk = Walk::new(&host, input.key, cell, &self.place);
+        walk.begin(input.start);
+        for (_, at) in due {
+            self.event.read(&host, input.events[at]).map_err(wrong)?;
+            walk.event(&self.event, &mut self.copies);
+        }
+        let now = match until {
+            Until::Watermark(watermark) => {
+                walk.advance(watermark);
+                watermark
+            }
+            Until::End(newest, at_end) => {
+                walk.advance(newest);
+                if at_end == AtEnd::Flush {
+                    flush(&mut walk);
+                }
+                newest
+            }
+        };
+        let next = walk.next();
+        let Walk { mut cell, found, .. } = walk;
+        let mut drafts: Vec<Draft> = found.into_iter().map(|found| self.builder.build(found)).collect();
+        drafts.sort_by(|a, b| a.order.cmp(&b.order));
+        for draft in drafts {
+            let rule = draft.alert.rule;
+            if host.gathers(rule) {
+                out.drafts.push(draft);
+                continue;
+            }
+            let gate = Gate { rules: &host.rules, suppressor: &mut cell.sent, show_internal: false };
+            out.alerts.extend(gate.send(draft, &mut self.counters[rule.index()]));
+        }
+        out.state = cell.write(&host, now);
+        out.next = next.into_iter().chain(cell.sent.expires()).min();
+        Ok(out)
+    }
+}
+
+/// The input has ended, and what is undecided is decided: deadlines go on for ever, ticks for each rule up to the last
+/// deadline that decides something.
+fn flush(walk: &mut Walk<'_>) {
+    if walk.next_tick().is_some() {
+        // When that is shows in a copy without ticks.
+        let copy = |entry: &Entry| Entry { rule: entry.rule, state: entry.state.clone(), wakes: entry.wakes };
+        let entries = walk.cell.entries.iter().filter(|e| walk.host.ticked.iter().any(|seen| seen.contains(&e.rule)));
+        let cell = Cell { entries: entries.map(copy).collect(), ..Cell::default() };
+        let mut ahead = Walk::new(walk.host, walk.host_key, cell, walk.place);
+        ahead.advance_ticking(Timestamp::MAX, Timestamp::MIN);
+        let mut last: Vec<(RuleId, Timestamp)> = Vec::new();
+        for found in &ahead.found {
+            match last.iter_mut().find(|(rule, _)| *rule == found.rule) {
+                Some((_, time)) => *time = found.matched.time.max(*time),
+                None => last.push((found.rule, found.matched.time)),
+            }
+        }
+        let until = last.iter().map(|(_, time)| *time).max();
+        walk.last_ticks = Some(last);
+        if let Some(until) = until {
+            walk.advance(Timestamp(until.0.saturating_add(1)));
+        }
+    }
+    walk.advance_ticking(Timestamp::MAX, Timestamp::MIN);
+}

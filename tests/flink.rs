@@ -1,0 +1,153 @@
+//! Rules as a job of Apache Flink give what one process gives: the same lines, ids included.
+//!
+//! Makes cases (rules, events, and the alerts of a session over them), builds the native library, and runs the tests of
+//! `flink/` over both: clusters in one process, at several degrees of parallelism, through savepoints, lost task managers
+//! and edits of rules. Needs Java 17, Maven, and what Maven fetches; without them it passes over the tests and says so,
+//! or fails if `TRIPLINE_FLINK=required`.
+
+#[allow(dead_code, reason = "only the generator of streams is asked for here")]
+#[path = "oracle/random.rs"]
+mod random;
+#[allow(dead_code, reason = "only the rule files are asked for")]
+#[path = "support/program.rs"]
+mod program;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use program::{root, rule_files};
+use random::Random;
+use tripline::alert::format::{Format, Formatter};
+use tripline::base::Duration;
+use tripline::host::bundle::{Bundle, RuleText, Settings};
+use tripline::session::{AtEnd, Session, SessionConfig};
+
+fn packs() -> (Vec<RuleText>, Vec<(usize, String, Vec<u8>)>) {
+    let (mut rules, mut tables) = (Vec::new(), Vec::new());
+    for (at, file) in rule_files().iter().enumerate() {
+        let text = fs::read_to_string(file).expect("a rule file");
+        for named in text.split('"').filter(|word| word.starts_with("tables/")) {
+            let bytes = fs::read(file.parent().expect("a pack").join(named)).expect("a table");
+            tables.push((at, named.to_owned(), bytes));
+        }
+        rules.push(RuleText { name: file.display().to_string(), text });
+    }
+    (rules, tables)
+}
+
+/// Writes a case: the rules, the events of each input, and what a session gives for them.
+fn write_case(dir: &Path, bundle: &Bundle, inputs: &[Vec<String>]) -> usize {
+    fs::create_dir_all(dir).expect("a folder for the case");
+    fs::write(dir.join("rules.json"), bundle.to_bytes()).expect("written");
+    let opened = bundle.open().unwrap_or_else(|error| panic!("{error}"));
+    let config = SessionConfig {
+        lateness: Duration::from_millis(bundle.settings.lateness_ms),
+        sources: inputs.len(),
+        ..SessionConfig::default()
+    };
+    let mut session = Session::new(opened.rules.ruleset().clone(), config);
+    let longest = inputs.iter().map(Vec::len).max().unwrap_or_default();
+    for at in 0..longest {
+        for (input, lines) in inputs.iter().enumerate() {
+            if let Some(line) = lines.get(at) {
+                session.push_block_from(input, format!("{line}\n").into_bytes());
+            }
+        }
+    }
+    session.finish(if bundle.settings.flush_at_end { AtEnd::Flush } else { AtEnd::Pending });
+    assert_eq!(session.take_late(), Vec::<String>::new(), "events of a case come in time");
+    let formatter = Formatter::new(Format::Json, bundle.settings.inputs.clone());
+    let (mut text, alerts) = (String::new(), session.drain());
+    alerts.iter().for_each(|alert| formatter.write(alert, &mut text));
+    fs::write(dir.join("alerts.ndjson"), text).expect("written");
+    for (input, lines) in inputs.iter().enumerate() {
+        fs::write(dir.join(format!("events{input}.ndjson")), lines.join("\n") + "\n").expect("written");
+    }
+    alerts.len()
+}
+
+fn millis(line: &str) -> i64 {
+    let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+    let ts = event["ts"].as_str().or(event["@timestamp"].as_str()).expect("a time");
+    ts.parse::<chrono::DateTime<chrono::Utc>>().expect("RFC 3339").timestamp_millis()
+}
+
+fn write_cases(dir: &Path) {
+    let (rules, tables) = packs();
+    let sample = fs::read_to_string(root().join("rules/samples/demo.ndjson")).expect("the sample");
+    let lines: Vec<String> = sample.lines().map(str::to_owned).collect();
+    let bundle = |settings: Settings| Bundle::new(rules.clone(), settings, &tables);
+    write_case(&dir.join("packs"), &bundle(Settings::default()), std::slice::from_ref(&lines));
+    let flush = Settings { flush_at_end: true, ..Settings::default() };
+    write_case(&dir.join("packs-flush"), &bundle(flush), std::slice::from_ref(&lines));
+    let late = Settings { lateness_ms: 90_000, ..Settings::default() };
+    let mut shuffled = lines.clone();
+    let mut r = Random::new(7);
+    shuffled.sort_by_cached_key(|line| millis(line) + i64::try_from(r.below(80_000)).expect("small"));
+    assert_ne!(shuffled, lines);
+    write_case(&dir.join("packs-shuffled"), &bundle(late.clone()), std::slice::from_ref(&shuffled));
+    // Five inputs, so that some reader has several.
+    let mut inputs = vec![Vec::new(); 5];
+    shuffled.into_iter().for_each(|line| inputs[r.below(5)].push(line));
+    let names = (0..inputs.len()).map(|n| format!("events{n}")).collect();
+    write_case(&dir.join("packs-inputs"), &bundle(Settings { inputs: names, ..late }), &inputs);
+    write_edit(dir);
+}
+
+/// A rule before and after another was put in front of it, so that numbers of rules and fields differ.
+fn write_edit(dir: &Path) {
+    let first = "rule first { by k match { a: A then b: B } within 1h alert { n = a.n } }\n";
+    let more = "rule zero { by z match { x: X where y > 3 then no A within 5s } }\n";
+    let mut r = Random::new(11);
+    let event = |at: i64| {
+        let class = *r.choose(&["A", "B", "C"]);
+        let ts = 1_700_000_000_000 + at * 1000;
+        format!(r#"{{"type":"{class}","k":"key {}","ts":{ts},"n":{at},"y":4,"z":1}}"#, r.below(50))
+    };
+    let lines: Vec<String> = (0..3000).map(event).collect();
+    for (name, text) in [("edit-before", first.to_owned()), ("edit-after", format!("{more}{first}"))] {
+        let rules = vec![RuleText { name: "edit.trip".to_owned(), text }];
+        let settings = Settings { lateness_ms: 10_000, ..Settings::default() };
+        write_case(&dir.join(name), &Bundle::new(rules, settings, &[]), std::slice::from_ref(&lines));
+    }
+}
+
+/// Whether a program can be run.
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("-version").output().is_ok_and(|output| output.status.success())
+}
+
+fn library(target: &Path) -> PathBuf {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "jni"]);
+    build.arg("--target-dir").arg(target).current_dir(root());
+    assert!(build.status().expect("cargo starts").success(), "the native library does not build");
+    target.join("debug/libtripline.so")
+}
+
+#[test]
+fn jobs_of_flink_give_what_one_process_gives() {
+    let required = std::env::var("TRIPLINE_FLINK").is_ok_and(|word| word == "required");
+    if !is_there("java") || !is_there("mvn") {
+        assert!(!required, "TRIPLINE_FLINK=required, but Java 17 or Maven is missing");
+        eprintln!("SKIPPED: Java 17 and Maven are needed to run jobs of Flink");
+        return;
+    }
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("flink");
+    let cases = dir.join("cases");
+    let _ = fs::remove_dir_all(&cases);
+    write_cases(&cases);
+    let library = match std::env::var_os("TRIPLINE_LIBRARY") {
+        Some(path) => PathBuf::from(path),
+        None => library(&dir.join("target")),
+    };
+    let mut maven = Command::new("mvn");
+    maven.args(["-q", "-B", "-f"]).arg(root().join("flink/pom.xml")).arg("test");
+    maven.arg(format!("-Dtripline.cases={}", cases.display()));
+    maven.arg(format!("-Dtripline.library={}", library.display()));
+    if let Ok(kills) = std::env::var("FLINK_KILLS") {
+        maven.arg(format!("-Dtripline.kills={kills}"));
+    }
+    assert!(maven.status().expect("Maven starts").success(), "tests of flink/ failed; they are listed above");
+}

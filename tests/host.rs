@@ -1,0 +1,283 @@
+//! Matching with the state kept elsewhere gives what a session gives: the same alerts, ids included.
+//!
+//! The host is a model ([`model`]): bytes by key, one timer a key, nothing else goes from one step to the next.
+//! `PROPTEST_CASES` and `PROPTEST_SEED` as in `tests/oracle.rs`; a hundredth of the cases is spent here.
+
+#[path = "determinism/cases.rs"]
+mod cases;
+#[path = "host/model.rs"]
+mod model;
+#[path = "oracle/mod.rs"]
+mod oracle;
+#[allow(dead_code, reason = "only the rule files are asked for")]
+#[path = "support/program.rs"]
+mod program;
+
+use std::fs;
+use std::sync::Arc;
+
+use cases::{case, number};
+use model::Host;
+use oracle::random::Random;
+use program::{root, rule_files};
+use tripline::alert::Alert;
+use tripline::base::{Duration, Timestamp};
+use tripline::compile::{CompileOptions, Compiled, compile, compile_str};
+use tripline::decode::TimeConfig;
+use tripline::generate::{EFFORT, Options, generate};
+use tripline::host::HostConfig;
+use tripline::plan::Ruleset;
+use tripline::session::{AtEnd, Session, SessionConfig};
+use tripline::syntax::source::SourceMap;
+
+fn config_of(session: &SessionConfig) -> HostConfig {
+    HostConfig {
+        time: session.time.clone(),
+        lateness: session.lateness,
+        evidence: session.evidence,
+        limits: session.limits.clone(),
+        fail_in: None,
+    }
+}
+
+/// How often time goes on: after so many lines.
+fn hosted(
+    rules: &Arc<Ruleset>,
+    lines: &[String],
+    session: &SessionConfig,
+    at_end: AtEnd,
+    every: &mut dyn FnMut() -> bool,
+) -> Host {
+    let mut host = Host::new(rules, &config_of(session), 1);
+    for (n, line) in lines.iter().enumerate() {
+        host.push(0, line.trim_end());
+        // The first watermark is where time begins.
+        if n == 0 || every() {
+            host.advance(host.reached());
+        }
+    }
+    host.finish(at_end);
+    host
+}
+
+fn native(rules: &Arc<Ruleset>, lines: &[String], config: &SessionConfig, at_end: AtEnd) -> (Vec<Alert>, u64) {
+    let mut session = Session::new(Arc::clone(rules), config.clone());
+    lines.iter().for_each(|line| session.push_line(line.trim_end()));
+    session.finish(at_end);
+    (session.drain(), session.summary().late)
+}
+
+fn sorted(mut alerts: Vec<Alert>) -> Vec<Alert> {
+    alerts.sort_by_cached_key(|alert| (alert.time, format!("{alert:?}")));
+    alerts
+}
+
+fn shown(alerts: &[Alert]) -> String {
+    let one = |a: &Alert| {
+        let bound: Vec<String> = a.bound.iter().flat_map(|s| &s.events).map(|e| e.seq.line().to_string()).collect();
+        format!("{}@{}[{}] {:?} -{} {}\n", a.rule_name, a.time, bound.join(","), a.key, a.suppressed, &a.id[..6])
+    };
+    alerts.iter().map(one).collect()
+}
+
+#[track_caller]
+fn assert_same(what: &str, got: Vec<Alert>, expected: Vec<Alert>) {
+    let (got, expected) = (sorted(got), sorted(expected));
+    if got != expected {
+        panic!("{what}\nhosted:\n{}a session:\n{}", shown(&got), shown(&expected));
+    }
+}
+
+#[test]
+fn random_rules_give_what_a_session_gives() {
+    let first = number("PROPTEST_SEED", 1);
+    let (mut alerts, mut late) = (0, 0);
+    for seed in first..first + number("PROPTEST_CASES", 100_000) / 100 {
+        let mut r = Random::new(seed ^ (11 << 40));
+        let (text, lines, config, at_end) = case(&mut r);
+        let [lines] = &lines[..] else { continue };
+        if text.is_empty() {
+            continue;
+        }
+        let rules = compile_str(&text).unwrap_or_else(|d| panic!("{text}{d:?}"));
+        let (expected, expected_late) = native(&rules, lines, &config, at_end);
+        let percent = *r.choose(&[100, 100, 30, 5]);
+        let host = hosted(&rules, lines, &config, at_end, &mut || r.percent(percent));
+        let what = format!("PROPTEST_SEED={seed} {percent} % {at_end:?}\n{text}{}", lines.concat());
+        assert_eq!(host.late as u64, expected_late, "late events: {what}");
+        alerts += expected.len();
+        late += host.late;
+        assert_same(&what, host.alerts, expected);
+    }
+    println!("{alerts} alerts, {late} late events");
+    assert!(alerts > 0);
+}
+
+fn packs() -> Compiled {
+    let mut sources = SourceMap::new();
+    let files = rule_files();
+    for file in &files {
+        sources.add(file.display().to_string(), fs::read_to_string(file).expect("a rule file"));
+    }
+    let load = |written: &str, source: tripline::syntax::source::SourceId| {
+        let folder = files[source.0 as usize].parent().expect("a pack");
+        fs::read(folder.join(written)).map_err(|error| error.to_string())
+    };
+    compile(&sources, &CompileOptions::default(), &load)
+}
+
+#[test]
+fn the_sample_of_all_packs_gives_what_a_session_gives() {
+    let rules = packs().ruleset.expect("the packs have no errors");
+    let sample = fs::read_to_string(root().join("rules/samples/demo.ndjson")).expect("the sample");
+    let lines: Vec<String> = sample.lines().map(str::to_owned).collect();
+    for lateness in [0, 90] {
+        let lateness = Duration::from_secs(lateness);
+        let mut shuffled = lines.clone();
+        if lateness > Duration::ZERO {
+            // Within the lateness, but for ties of time, which positions decide.
+            let mut r = Random::new(7);
+            let at = |line: &String| {
+                let event: serde_json::Value = serde_json::from_str(line).expect("an event");
+                let ts = event["ts"].as_str().or(event["@timestamp"].as_str()).expect("a time");
+                ts.parse::<chrono::DateTime<chrono::Utc>>().expect("RFC 3339").timestamp_millis()
+            };
+            shuffled.sort_by_cached_key(|line| at(line) + i64::try_from(r.below(80_000)).expect("small"));
+        }
+        let config = SessionConfig { lateness, ..SessionConfig::default() };
+        for at_end in [AtEnd::Pending, AtEnd::Flush] {
+            let (expected, late) = native(&rules, &shuffled, &config, at_end);
+            assert_eq!(late, 0);
+            assert!(expected.len() > 30, "only {} alerts", expected.len());
+            let mut n = 0;
+            let host = hosted(&rules, &shuffled, &config, at_end, &mut || {
+                n += 1;
+                n % 10 == 0
+            });
+            assert_same(&format!("{lateness:?} {at_end:?}"), host.alerts, expected);
+        }
+    }
+}
+
+#[test]
+fn streams_made_for_every_rule_of_the_packs_give_what_a_session_gives() {
+    let compiled = packs();
+    let rules = compiled.ruleset.as_ref().expect("the packs have no errors");
+    let mut seen = 0;
+    for rule in &rules.rules {
+        let options = Options {
+            seed: 3,
+            count: 1,
+            near_misses: true,
+            type_field: vec!["type".to_owned()],
+            time: TimeConfig::default(),
+            effort: EFFORT / 10,
+        };
+        // Some need more effort than there is time for here.
+        let Ok(made) = generate(&compiled.files, rules, &rule.name, &options) else { continue };
+        let config = SessionConfig::default();
+        let (expected, _) = native(rules, &made.lines, &config, AtEnd::Flush);
+        let host = hosted(rules, &made.lines, &config, AtEnd::Flush, &mut || true);
+        assert_same(&rule.name, host.alerts, expected);
+        seen += 1;
+    }
+    assert!(seen > 40, "only {seen} rules");
+}
+
+const TWO: &str = r#"
+rule pair { by k match { a: A then b: B } within 10s }
+rule quiet { by k match { a: A then no C within 5s } suppress 1m }
+"#;
+
+fn event(class: &str, key: &str, ms: i64) -> String {
+    format!(r#"{{"type":"{class}","k":"{key}","ts":{},"n":1}}"#, 1_700_000_000_000 + ms)
+}
+
+#[test]
+fn rules_that_stay_keep_their_state_when_others_are_edited() {
+    let config = HostConfig::default();
+    let before = compile_str(TWO).expect("no errors");
+    // A rule in front, so that numbers of rules and fields differ; one changed; one as it was.
+    let text = r#"
+rule first { by z match { x: X where y > 3 } }
+rule quiet { by k match { a: A then no C within 6s } suppress 1m }
+rule pair { by k match { a: A then b: B } within 10s }
+"#;
+    let after = compile_str(text).expect("no errors");
+    let mut host = Host::new(&before, &config, 1);
+    host.push(0, &event("A", "one", 0));
+    host.advance(host.reached());
+    host.push(0, &event("A", "two", 1));
+    host.advance(host.reached());
+    let mut host = host.with_rules(&after, &config);
+    host.push(0, &event("B", "one", 2000));
+    host.push(0, &event("B", "two", 2001));
+    host.push(0, &event("D", "two", 60_000));
+    host.advance(host.reached());
+    host.finish(AtEnd::Flush);
+    let mut names: Vec<&str> = host.alerts.iter().map(|alert| &*alert.rule_name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["pair", "pair"]);
+    // Key two had no state yet: its event waited.
+    assert_eq!(host.dropped, 1, "the state of the rule that was changed");
+    // The last events wait for the watermark while rules are edited.
+    let mut host = Host::new(&before, &config, 1);
+    host.push(0, &event("A", "one", 0));
+    host.push(0, &event("B", "one", 2000));
+    let mut host = host.with_rules(&after, &config);
+    host.finish(AtEnd::Pending);
+    assert_eq!(host.alerts.len(), 1);
+}
+
+#[test]
+fn nothing_is_kept_of_a_key_that_is_over() {
+    let rules = compile_str(TWO).expect("no errors");
+    let mut host = Host::new(&rules, &HostConfig::default(), 1);
+    for n in 0..100 {
+        host.push(0, &event("A", &format!("key {n}"), n));
+    }
+    host.advance(host.reached());
+    assert!(host.kept().0 >= 99, "{:?}", host.kept());
+    host.advance(Timestamp::from_millis(1_700_000_200_000));
+    assert_eq!(host.kept(), (0, 0));
+    assert_eq!(host.alerts.len(), 100);
+}
+
+#[test]
+fn damaged_bytes_are_errors_not_panics() {
+    use tripline::decode::batch::BlockOrigin;
+    use tripline::host::{Cells, Gatherer, HostRules, Input, Item, Router, Until};
+    let rules = compile_str(TWO).expect("no errors");
+    let host = Arc::new(HostRules::new(rules, HostConfig::default()));
+    let mut router = Router::new(Arc::clone(&host));
+    let mut cells = Cells::new(Arc::clone(&host));
+    let origin = BlockOrigin { input: 0, first_line: 1, offset: 0, arrival: Timestamp(0) };
+    let mut event_bytes = Vec::new();
+    router.route(event("A", "one", 0).as_bytes(), origin, Timestamp::MIN, |item| {
+        if let Item::Event { event, .. } = item {
+            event_bytes = event.to_vec();
+        }
+    });
+    let key = b"\x06\x03\0\0\0one";
+    let mut step = |state: &[u8], event: Option<&[u8]>| {
+        let input = Input { key, state, events: event.into_iter().collect(), start: Timestamp::MIN };
+        cells.step(&input, Until::Watermark(Timestamp::from_millis(1_700_000_001_000)))
+    };
+    let state = step(&[], Some(&event_bytes)).expect("sound").state;
+    assert!(!state.is_empty());
+    let mut r = Random::new(5);
+    for _ in 0..20_000 {
+        let mut bytes = if r.percent(50) { state.clone() } else { event_bytes.clone() };
+        let at = r.below(bytes.len());
+        bytes[at] ^= 1 << r.below(8);
+        bytes.truncate(if r.percent(20) { at } else { bytes.len() });
+        let _ = step(&bytes, None);
+        let _ = step(&state, Some(&bytes));
+    }
+    let wrong = step(&[9, 1], None).expect_err("of another form").to_string();
+    assert!(wrong.contains("[\"one\"]") && wrong.contains("form 9"), "{wrong}");
+    let saved = Gatherer::new(Arc::clone(&host)).save();
+    for at in 0..saved.len() {
+        let _ = Gatherer::restore(Arc::clone(&host), &saved[..at]);
+    }
+}
