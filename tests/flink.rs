@@ -5,12 +5,12 @@
 //! and edits of rules. Needs Java 17, Maven, and what Maven fetches; without them it passes over the tests and says so,
 //! or fails if `TRIPLINE_FLINK=required`.
 
-#[allow(dead_code, reason = "only the generator of streams is asked for here")]
-#[path = "oracle/random.rs"]
-mod random;
 #[allow(dead_code, reason = "only the rule files are asked for")]
 #[path = "support/program.rs"]
 mod program;
+#[allow(dead_code, reason = "only the generator of streams is asked for here")]
+#[path = "oracle/random.rs"]
+mod random;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
@@ -90,18 +91,28 @@ final class Cluster implements AutoCloseable {
 
     /** Stops a running job with a savepoint, and says where that is. */
     String stop(JobID job, Path directory) throws Exception {
-        return cluster.stopWithSavepoint(job, directory.toUri().toString(), false, SavepointFormatType.CANONICAL)
-                .get(60, TimeUnit.SECONDS);
+        try {
+            return cluster.stopWithSavepoint(job, directory.toUri().toString(), false, SavepointFormatType.CANONICAL)
+                    .get(60, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            // If the job has failed, its own error says more.
+            if (status(job).isGloballyTerminalState()) {
+                await(job);
+            }
+            throw e;
+        }
     }
 
     /** Waits until all tasks of a job run. */
     void awaitTasks(JobID job) throws Exception {
         while (true) {
+            boolean any = false;
             boolean all = true;
             for (var vertex : cluster.getExecutionGraph(job).get(60, TimeUnit.SECONDS).getAllExecutionVertices()) {
+                any = true;
                 all &= vertex.getExecutionState() == ExecutionState.RUNNING;
             }
-            if (all) {
+            if (any && all) {
                 return;
             }
             Thread.sleep(20);
