@@ -13,12 +13,9 @@ mod oracle;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use oracle::engine::BASE;
-use oracle::event::Event;
+use cases::{case, number};
 use oracle::random::Random;
-use oracle::{gen_rule, gen_stream, render, shrink};
 use tripline::alert::Alert;
-use tripline::base::Duration;
 use tripline::compile::compile_str;
 use tripline::engine::{EngineConfig, Handler, Place, Progress, Source, SourceBlock, SourceFailure};
 use tripline::plan::Ruleset;
