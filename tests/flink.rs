@@ -2,7 +2,7 @@
 //!
 //! Makes cases (rules, events, and the alerts of a session over them), builds the native library, and runs the tests of
 //! `flink/` over both: clusters in one process, at several degrees of parallelism, through savepoints, lost task managers
-//! and edits of rules. Needs Java 17, Maven, and what Maven fetches; without them it passes over the tests and says so,
+//! and edits of rules. Needs a compiler of Java 17, Maven, and what Maven fetches; without them it passes over the tests and says so,
 //! or fails if `TRIPLINE_FLINK=required`.
 
 #[allow(dead_code, reason = "only the rule files are asked for")]
@@ -129,9 +129,9 @@ fn library(target: &Path) -> PathBuf {
 #[test]
 fn jobs_of_flink_give_what_one_process_gives() {
     let required = std::env::var("TRIPLINE_FLINK").is_ok_and(|word| word == "required");
-    if !is_there("java") || !is_there("mvn") {
-        assert!(!required, "TRIPLINE_FLINK=required, but Java 17 or Maven is missing");
-        eprintln!("SKIPPED: Java 17 and Maven are needed to run jobs of Flink");
+    if !is_there("javac") || !is_there("mvn") {
+        assert!(!required, "TRIPLINE_FLINK=required, but a compiler of Java 17 or Maven is missing");
+        eprintln!("SKIPPED: a compiler of Java 17 and Maven are needed to run jobs of Flink");
         return;
     }
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("flink");
