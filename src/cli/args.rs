@@ -396,6 +396,10 @@ pub struct CheckArgs {
     /// Events to hold the rules against: unknown fields, kinds that never compare, classes never seen
     #[arg(long, value_name = "FILE")]
     pub sample: Option<PathBuf>,
+    /// Say which rules processes can share where a topic is partitioned by these fields [default: `partition_by` of the
+    /// configured input]
+    #[arg(long, value_name = "FIELDS", num_args = 0..=1, require_equals = true, value_delimiter = ',')]
+    pub topology: Option<Vec<String>>,
     /// How findings are written
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: CheckFormat,

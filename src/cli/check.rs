@@ -16,10 +16,13 @@ use super::number::counted;
 use super::paths::rule_files;
 use super::rules::{RuleTexts, compile_texts, declared_rules};
 use super::sample;
+use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, print, style};
+use super::topology;
 
 /// Runs the command.
-pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
+pub fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
+    let options = &settings.compile_options(&args.time);
     let files = rule_files(&args.paths)?;
     let texts = RuleTexts::read(&files)?;
     let compiled = compile_texts(&texts, options);
@@ -33,6 +36,13 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
         let read = read_sample(events, &own, &imported, options)?;
         found.extend(read.0.diagnostics.iter().cloned());
         report = Some(read);
+    }
+    let mut topology = None;
+    if let (Some(named), Some(ruleset)) = (&args.topology, &compiled.ruleset) {
+        let by = topology::fields(named, settings)?;
+        let problems = topology::problems(ruleset, &compiled.files, &by);
+        topology = Some(topology::verdict(ruleset, problems.len(), &by));
+        found.extend(problems);
     }
     let count = |level: Level| found.iter().filter(|d| d.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
@@ -50,6 +60,7 @@ pub fn run(args: &CheckArgs, options: &CompileOptions, terminal: Terminal) -> Re
             if let Some(report) = &report {
                 text.push_str(&sample::text(&report.0, &report.1, terminal.color_out));
             }
+            text.push_str(topology.as_deref().unwrap_or_default());
             let rules = declared_rules(&compiled.files).count();
             text.push_str(&verdict(files.len(), rules, errors, warnings, terminal.color_out));
             print(&text)?;

@@ -28,6 +28,7 @@ mod settings;
 mod state;
 mod terminal;
 mod test;
+mod topology;
 mod wording;
 
 use std::process::ExitCode;
@@ -72,7 +73,7 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Attack(args) => attack::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Backtest(args) => backtest::run(args, &settings()?, terminal),
-        Command::Check(args) => check::run(args, &settings()?.compile_options(&args.time), terminal),
+        Command::Check(args) => check::run(args, &settings()?, terminal),
         Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Flink(args) => flink::run(args, &settings()?, terminal),
         Command::Fmt(args) => fmt::run(args, terminal),

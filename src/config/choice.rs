@@ -6,7 +6,7 @@ use crate::alert::{Evidence, Severity};
 use crate::decode::timefield::OnMissing;
 use crate::io::deliver::WhenFull;
 use crate::io::form::csv::Kind;
-use crate::io::kafka::{KeyBy, Mechanism};
+use crate::io::kafka::{KeyBy, Mechanism, Protocol};
 use crate::io::sink::preset::Preset;
 use crate::session::AtEnd;
 
@@ -144,4 +144,8 @@ impl Choice for Mechanism {
         ("SCRAM-SHA-512", Self::Scram512),
         ("OAUTHBEARER", Self::OauthBearer),
     ];
+}
+
+impl Choice for Protocol {
+    const WORDS: &'static [(&'static str, Self)] = &[("classic", Self::Classic), ("consumer", Self::Consumer)];
 }

@@ -33,7 +33,7 @@ use tree::Tree;
 
 pub use choice::{Choice, OutputFormat};
 pub use inputs::{
-    Input, KafkaInput, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, field_path,
+    Input, KafkaInput, NetBounds, OpenInput, Opened, Origin, Reading, ReadingPreset, ServerTls, Sharing, field_path,
 };
 pub use kafka::KafkaPeer;
 use literal::bytes;

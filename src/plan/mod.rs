@@ -32,6 +32,7 @@ pub mod ruleset;
 pub mod sliding;
 pub mod strategy;
 pub mod table;
+pub mod topology;
 
 pub use expr::Expr;
 pub use ruleset::{Rule, Ruleset};

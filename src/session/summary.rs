@@ -51,6 +51,32 @@ pub struct RuleSummary {
     pub nanos: u64,
 }
 
+impl RuleSummary {
+    /// Adds the counts of the same rule over other input.
+    fn add(&mut self, other: &Self) {
+        let Self { name: _, events, matches, sent, suppressed, shadowed, internal, resolved, repeated, .. } = other;
+        self.events += events;
+        self.matches += matches;
+        self.sent += sent;
+        self.suppressed += suppressed;
+        self.shadowed += shadowed;
+        self.internal += internal;
+        self.resolved += resolved;
+        self.repeated += repeated;
+        let Self { forgotten, open, keys, pending, no_key, late, evicted, dropped, limited, nanos, .. } = other;
+        self.forgotten += forgotten;
+        self.open += open;
+        self.keys += keys;
+        self.pending += pending;
+        self.no_key += no_key;
+        self.late += late;
+        self.evicted += evicted;
+        self.dropped += dropped;
+        self.limited += limited;
+        self.nanos += nanos;
+    }
+}
+
 /// What one source of a run has given, without what earlier runs had of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceSummary {
@@ -112,6 +138,29 @@ impl Summary {
     pub fn new(rules: &Ruleset) -> Self {
         let rules = rules.rules.iter().map(|r| RuleSummary { name: r.name.to_string(), ..RuleSummary::default() });
         Self { rules: rules.collect(), ..Self::default() }
+    }
+
+    /// Adds the counts of another run of the same rules over other input. Sources stay as they are.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.rules.iter_mut().zip(&other.rules) {
+            mine.add(theirs);
+        }
+        self.events += other.events;
+        self.bytes += other.bytes;
+        for (reason, count) in &other.rejects {
+            match self.rejects.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, sum)) => *sum += count,
+                None => self.rejects.push((reason, *count)),
+            }
+        }
+        self.untimed += other.untimed;
+        self.duplicate_keys += other.duplicate_keys;
+        self.cut_keys += other.cut_keys;
+        self.late += other.late;
+        self.needed_lateness = self.needed_lateness.max(other.needed_lateness);
+        self.quarantined += other.quarantined;
+        self.outside += other.outside;
+        self.hurried += other.hurried;
     }
 
     /// Adds what was read.

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
@@ -146,6 +146,19 @@ impl Broker {
         made.expect("the broker answers").into_iter().for_each(|topic| {
             topic.expect("the topic is made");
         });
+    }
+
+    /// Gives a topic more partitions.
+    pub fn add_partitions(&self, name: &str, count: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("an admin");
+        let more = [NewPartitions::new(name, count)];
+        let made = futures_executor::block_on(admin.create_partitions(&more, &AdminOptions::new()));
+        made.expect("the broker answers").into_iter().for_each(|topic| {
+            topic.expect("it has them");
+        });
+        let count =
+            || self.consumer("probe").fetch_metadata(Some(name), PATIENCE).map(|m| m.topics()[0].partitions().len());
+        wait_for(&|| "more partitions".to_owned(), || matches!(count(), Ok(found) if found > 6));
     }
 
     /// A producer that keys as Java does.

@@ -1,4 +1,5 @@
 //! A stream of events by partition, in which all rules fire, and what a run over plain files makes of it.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::fs;
 use std::path::Path;

@@ -37,7 +37,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::note;
 
 /// How often a checkpoint is taken if nothing else is said.
-const EVERY: Duration = Duration::from_secs(1);
+pub(super) const EVERY: Duration = Duration::from_secs(1);
 /// How often a run that must wait for a checkpoint looks again.
 const LOOK: Duration = Duration::from_millis(5);
 

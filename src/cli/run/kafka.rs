@@ -23,7 +23,8 @@ use crate::cli::terminal::note;
 /// How long the end of a run waits for its last offsets to be committed.
 const LAST_COMMIT: Duration = Duration::from_secs(5);
 
-fn options(kafka: &KafkaInput, settings: &Settings, provenance: bool) -> Result<TopicOptions, Stop> {
+/// What is read, with secrets. `provenance`: events say where they come from.
+pub fn options(kafka: &KafkaInput, settings: &Settings, provenance: bool) -> Result<TopicOptions, Stop> {
     let env = |name: &str| std::env::var(name).ok();
     kafka.options(settings.directory(), &env, provenance).map_err(Stop::usage)
 }
@@ -44,7 +45,7 @@ pub fn expand(inputs: Vec<Input>, settings: &Settings) -> Result<Vec<Input>, Sto
 }
 
 /// Whether rules, or what says the time, read where events come from.
-fn reads_provenance(rules: &Ruleset, input: &Input, settings: &Settings) -> bool {
+pub fn reads_provenance(rules: &Ruleset, input: &Input, settings: &Settings) -> bool {
     let is_ours = |path: &[String]| path.is_empty() || path.first().is_some_and(|name| name == "kafka");
     let named = |field: &String| field == "kafka" || field.starts_with("kafka.");
     let times = input.reading.time_fields.as_ref().or(settings.config.time_fields.as_ref());

@@ -7,6 +7,8 @@
 #![expect(clippy::disallowed_methods, reason = "the length of a run is wall-clock time, and inputs are files")]
 
 mod durable;
+#[cfg(feature = "kafka")]
+mod group;
 mod inputs;
 #[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
 mod kafka;
@@ -44,7 +46,7 @@ use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, style};
 use durable::{Begin, Checkpoints, Wanted};
 use inputs::Placed;
-use outputs::{Outputs, Record};
+use outputs::{Keeper, Outputs, Record};
 use progress::Progress;
 use reload::Reload;
 use select::Chosen;
@@ -62,7 +64,13 @@ const MAX_FUTURE: Duration = Duration::from_secs(300);
 /// Runs the command.
 pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
     let Chosen { rules, inputs: chosen } = select::choose(args, settings)?;
-    let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), terminal)?;
+    #[cfg(feature = "kafka")]
+    if let Some(shared) = group::wanted(&chosen)? {
+        let options = settings.compile_options(&args.time);
+        let ruleset = select::compile(args, &rules, &options, Some(shared.fields()), terminal)?;
+        return group::run(args, settings, terminal, (&rules, &ruleset), chosen, &shared);
+    }
+    let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), None, terminal)?;
     let config = &settings.config;
     let wanted = wanted_state(args, settings, &chosen)?;
     let mut begin = durable::begin(wanted.state.as_deref(), &ruleset, &chosen, settings)?;
@@ -85,7 +93,10 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     };
     let places = wanted_outputs(args, settings);
     outputs::check_routes(&places, &ruleset);
-    let mut outputs = Outputs::open(&places, settings, terminal.color_out, &names, begin.as_mut(), &stop)?;
+    let mut outputs = {
+        let keeper = Keeper::Run(begin.as_mut());
+        Outputs::open(&places, settings, terminal.color_out, &names, keeper, &stop)?
+    };
     let open = || inputs::open(&placed, &ruleset, settings, &wanted, args.follow, &stop);
     let (opened, saved, checkpoints) = match begin {
         None => (open()?, None, None),
@@ -117,7 +128,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         error: None,
         state_failed: None,
         reload: Reload::on_hangup(&ruleset, || {
-            select::compile(args, &rules, &settings.compile_options(&args.time), terminal)
+            select::compile(args, &rules, &settings.compile_options(&args.time), None, terminal)
         })?,
     };
     catch_signals(&stop)?;

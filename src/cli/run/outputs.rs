@@ -51,19 +51,32 @@ struct Direct {
     path: Option<PathBuf>,
 }
 
+/// What keeps the state of a run, and with it alerts that are committed with the state.
+pub enum Keeper<'b> {
+    /// Nothing is kept, or in this process.
+    Run(Option<&'b mut Begin>),
+    /// The transactions of a process that shares a topic of this cluster.
+    Group(&'b KafkaPeer),
+}
+
 /// An output whose alerts are part of the transactions that keep the state.
 struct InTransactions {
     route: Route,
-    state: TopicState,
+    /// `None`: whoever makes the transactions asks for the alerts.
+    state: Option<TopicState>,
     records: AlertRecords,
     inputs: Arc<[String]>,
 }
 
 impl InTransactions {
-    fn deliver(&self, alerts: &[Alert]) -> Result<(), SinkError> {
+    fn letters<'a>(&'a self, alerts: &'a [Alert]) -> impl Iterator<Item = Letter> + 'a {
         let wanted = alerts.iter().filter(|alert| self.route.takes(alert));
-        let letters = wanted.map(|alert| Letter { alert: Arc::new(alert.clone()), inputs: Arc::clone(&self.inputs) });
-        self.state.add(letters, &self.records).map_err(|error| SinkError::queue(io::Error::other(error)))
+        wanted.map(|alert| Letter { alert: Arc::new(alert.clone()), inputs: Arc::clone(&self.inputs) })
+    }
+
+    fn deliver(&self, alerts: &[Alert]) -> Result<(), SinkError> {
+        let Some(state) = &self.state else { return Ok(()) };
+        state.add(self.letters(alerts), &self.records).map_err(|error| SinkError::queue(io::Error::other(error)))
     }
 }
 
@@ -71,20 +84,26 @@ impl InTransactions {
 fn in_transactions(
     output: &Output,
     peer: &KafkaPeer,
-    begin: Option<&Begin>,
+    keeper: &Keeper<'_>,
     settings: &Settings,
     inputs: &[String],
 ) -> Result<InTransactions, Stop> {
     let env = |name: &str| std::env::var(name).ok();
     let wrong = |words: &str| Stop::usage(format!("output {}: {words}", output.name));
-    let state = begin.and_then(Begin::topic);
-    let state = state.ok_or_else(|| wrong("`exactly_once` needs an input with a `state_topic`"))?;
-    if state.is_elsewhere(peer) {
+    let (state, elsewhere) = match keeper {
+        Keeper::Group(of) => (None, of.brokers != peer.brokers),
+        Keeper::Run(begin) => {
+            let state = begin.as_ref().and_then(|begin| begin.topic());
+            let state = state.ok_or_else(|| wrong("`exactly_once` needs an input with a `state_topic`"))?;
+            (Some(state.clone()), state.is_elsewhere(peer))
+        }
+    };
+    if elsewhere {
         return Err(wrong("`exactly_once` needs the brokers of the input with the `state_topic`"));
     }
     let records = config::alert_records(output, settings.directory(), &env).map_err(Stop::usage)?;
     let records = records.ok_or_else(|| wrong("it is no output of `kafka`"))?;
-    Ok(InTransactions { route: output.route.clone(), state: state.clone(), records, inputs: inputs.into() })
+    Ok(InTransactions { route: output.route.clone(), state, records, inputs: inputs.into() })
 }
 
 impl Direct {
@@ -98,21 +117,21 @@ impl Direct {
 }
 
 impl Outputs {
-    /// Opens the outputs. `inputs` are the names that alerts give for the places of events; `begin` is what an earlier
+    /// Opens the outputs. `inputs` are the names that alerts give for the places of events; `keeper` has what an earlier
     /// run left; `stop` ends waiting.
     pub fn open(
         outputs: &[Output],
         settings: &Settings,
         color: bool,
         inputs: &[String],
-        mut begin: Option<&mut Begin>,
+        mut keeper: Keeper<'_>,
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, Stop> {
         let env = |name: &str| std::env::var(name).ok();
         let (mut direct, mut wanted, mut committed) = (Vec::new(), Vec::new(), Vec::new());
         for output in outputs {
             if let Target::Kafka { peer, exactly_once: true, .. } = &output.target {
-                committed.push(in_transactions(output, peer, begin.as_deref(), settings, inputs)?);
+                committed.push(in_transactions(output, peer, &keeper, settings, inputs)?);
                 continue;
             }
             if let Some(service) = &output.service {
@@ -131,7 +150,10 @@ impl Outputs {
                     service: service.clone(),
                     sink,
                     queue,
-                    held: begin.as_mut().map(|begin| begin.take_held(&output.name)).unwrap_or_default(),
+                    held: match &mut keeper {
+                        Keeper::Run(Some(begin)) => begin.take_held(&output.name),
+                        _ => Vec::new(),
+                    },
                 });
                 continue;
             }
@@ -168,6 +190,12 @@ impl Outputs {
             Some(fleet) => fleet.deliver(alerts).map_err(SinkError::queue),
             None => Ok(()),
         }
+    }
+
+    /// The alerts that whoever makes the transactions is to commit, each as the record that it becomes.
+    pub fn committed<'a>(&'a self, alerts: &'a [Alert]) -> impl Iterator<Item = (Letter, &'a AlertRecords)> {
+        let outputs = self.committed.iter().filter(|output| output.state.is_none());
+        outputs.flat_map(|output| output.letters(alerts).map(|letter| (letter, &output.records)))
     }
 
     /// Opens files anew if that was asked for, since somebody may have moved them away.

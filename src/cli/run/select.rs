@@ -12,9 +12,10 @@ use super::kafka;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
 use crate::cli::paths::{rule_files, rules_and_inputs};
-use crate::cli::rules::{RuleTexts, accept, compile_texts};
+use crate::cli::rules::{RuleTexts, accept, compile_texts, show};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Terminal;
+use crate::cli::topology;
 
 /// Rules and inputs, from the command line or else the configuration.
 pub struct Chosen {
@@ -73,11 +74,13 @@ pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
     Ok(Chosen { rules, inputs })
 }
 
-/// Compiles the rules; with filters, those that they leave and the rules whose alerts these read.
+/// Compiles the rules; with filters, those that they leave and the rules whose alerts these read. If processes share a
+/// topic that is partitioned by some fields, rules that need several partitions are refused.
 pub fn compile(
     args: &RunArgs,
     paths: &[PathBuf],
     options: &CompileOptions,
+    by: Option<&[Vec<String>]>,
     terminal: Terminal,
 ) -> Result<Arc<Ruleset>, Stop> {
     let mut texts = RuleTexts::read(&rule_files(paths)?)?;
@@ -89,8 +92,17 @@ pub fn compile(
     if ruleset.rules.is_empty() {
         return Err(Stop::usage("no rules: the files declare none"));
     }
-    let Some(chosen) = args.filter.choose(&compiled.files)? else { return Ok(ruleset) };
-    let options = CompileOptions { only: Some(chosen.names), silent: chosen.silent, ..options.clone() };
-    let narrowed = compile_texts(&texts, &options);
-    narrowed.ruleset.ok_or_else(Stop::shown)
+    let ruleset = match args.filter.choose(&compiled.files)? {
+        None => ruleset,
+        Some(chosen) => {
+            let options = CompileOptions { only: Some(chosen.names), silent: chosen.silent, ..options.clone() };
+            compile_texts(&texts, &options).ruleset.ok_or_else(Stop::shown)?
+        }
+    };
+    let problems = by.map(|by| topology::problems(&ruleset, &compiled.files, by)).unwrap_or_default();
+    if problems.is_empty() {
+        return Ok(ruleset);
+    }
+    show(&problems, &texts.sources, terminal);
+    Err(Stop::shown())
 }

@@ -9,9 +9,9 @@ use super::super::literal::timestamp;
 use super::super::outputs::NetOptions;
 use super::read::Item;
 use super::written::Written;
-use super::{Input, Origin, Reading};
+use super::{Input, Origin, Reading, field_path};
 use crate::io::kafka::lines::ValueFormat;
-use crate::io::kafka::{Partition, Start, TopicOptions, Topics};
+use crate::io::kafka::{Membership, Partition, Protocol, Start, TopicOptions, Topics};
 use crate::io::sink::secret::Env;
 
 /// The keys that only such inputs have, besides those of the cluster.
@@ -21,6 +21,9 @@ pub(super) const KEYS: &[&str] = &[
     "start",
     "until",
     "state_topic",
+    "partition_by",
+    "instance",
+    "protocol",
     "format",
     "tls",
     "mechanism",
@@ -51,6 +54,17 @@ pub struct KafkaInput {
     pub format: ValueFormat,
     /// The topic that keeps the state of the run.
     pub state_topic: Option<String>,
+    /// Processes of the group share the partitions.
+    pub sharing: Option<Sharing>,
+}
+
+/// How processes of a group share the partitions of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// The fields by which the topic is partitioned: events that agree on them are in one partition. Never empty.
+    pub fields: Vec<Vec<String>>,
+    /// How membership is kept.
+    pub membership: Membership,
 }
 
 impl KafkaInput {
@@ -133,17 +147,23 @@ pub(super) fn word(text: &str) -> Result<Input, String> {
         until_end: false,
         format: ValueFormat::default(),
         state_topic: None,
+        sharing: None,
     };
     for part in query.split('&').filter(|part| !part.is_empty()) {
         match part.split_once('=').unwrap_or((part, "")) {
             ("group", group) if !group.is_empty() => kafka.group = Some(group.to_owned()),
             ("start", word) => kafka.start = start(word)?,
             ("state_topic", name) if is_name(name) => kafka.state_topic = Some(name.to_owned()),
+            ("partition_by", names) if !names.is_empty() => {
+                let fields = names.split(',').map(field_path).collect();
+                kafka.sharing = Some(Sharing { fields, membership: Membership::default() });
+            }
             ("until", "end") => kafka.until_end = true,
             ("format", word) => kafka.format = format(word).ok_or_else(|| format!("there is no format `{word}`"))?,
             _ => {
                 return Err(format!(
-                    "`{part}` is none of group, start, until=end, format and state_topic; the rest is for `inputs`"
+                    "`{part}` is none of group, start, until=end, format, state_topic and partition_by; the rest is for \
+                     `inputs`"
                 ));
             }
         }
@@ -151,8 +171,20 @@ pub(super) fn word(text: &str) -> Result<Input, String> {
     if kafka.state_topic.is_some() && kafka.group.is_none() {
         return Err("a state_topic goes with a group, whose offsets are committed with it".to_owned());
     }
+    if let Some(problem) = kafka.sharing.as_ref().and_then(|_| unshared(&kafka.topics, kafka.state_topic.as_ref())) {
+        return Err(format!("with partition_by, {problem}"));
+    }
     let origin = Origin::Kafka { kafka: Box::new(kafka), partition: None };
     Ok(Input { name: "kafka".to_owned(), origin, reading: Reading::default() })
+}
+
+/// What is missing for processes to share a topic.
+fn unshared(topics: &Topics, state_topic: Option<&String>) -> Option<&'static str> {
+    match topics {
+        Topics::Named(names) if names.len() == 1 => {}
+        _ => return Some("one topic is read, by its name"),
+    }
+    state_topic.is_none().then_some("a `state_topic` hands on what rules hold, and offsets are committed with it")
 }
 
 fn format(word: &str) -> Option<ValueFormat> {
@@ -217,9 +249,11 @@ impl Item<'_, '_> {
             let message = "a `state_topic` goes with a `group`, whose offsets are committed with it";
             self.wrong("state_topic", message, "add `group: NAME`");
         }
+        let topics = topics.ok()?;
         let kafka = KafkaInput {
             peer: peer?,
-            topics: topics.ok()?,
+            sharing: self.sharing(w, &topics),
+            topics,
             group: w.group.clone(),
             start: start.unwrap_or_default(),
             until_end: w.until.is_some(),
@@ -227,5 +261,29 @@ impl Item<'_, '_> {
             state_topic: w.state_topic.clone(),
         };
         Some(Origin::Kafka { kafka: Box::new(kafka), partition: None })
+    }
+
+    /// How processes share the topic, if they do.
+    fn sharing(&mut self, w: &Written, topics: &Topics) -> Option<Sharing> {
+        let names = w.partition_by.as_ref().map(|names| names.as_slice().to_vec()).unwrap_or_default();
+        if names.is_empty() {
+            for (key, set) in [("instance", w.instance.is_some()), ("protocol", w.protocol.is_some())] {
+                if set {
+                    let help = "add `partition_by`, or leave it out";
+                    self.wrong(key, &format!("`{key}` is for processes that share a topic"), help);
+                }
+            }
+            if w.partition_by.is_some() {
+                self.wrong("partition_by", "no field is named", "name those by which the topic is partitioned");
+            }
+            return None;
+        }
+        if let Some(problem) = unshared(topics, w.state_topic.as_ref()) {
+            let help = "name one topic, and add `state_topic: NAME`";
+            self.wrong("partition_by", &format!("where processes share a topic, {problem}"), help);
+        }
+        let protocol = self.choice::<Protocol>("protocol", w.protocol.as_deref()).unwrap_or_default();
+        let membership = Membership { instance: w.instance.clone(), protocol };
+        Some(Sharing { fields: names.iter().map(|name| field_path(name)).collect(), membership })
     }
 }

@@ -23,7 +23,7 @@ use crate::io::sink::secret::SecretPlace;
 use crate::io::source::{Files, Form, STDIN};
 use crate::session::OwnSettings;
 
-pub use kafka::KafkaInput;
+pub use kafka::{KafkaInput, Sharing};
 pub use open::{OpenInput, Opened};
 pub(super) use written::WrittenInputs;
 

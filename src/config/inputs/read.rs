@@ -348,7 +348,7 @@ impl Item<'_, '_> {
         duration(text?).map_err(|message| self.wrong(key, &message, help)).ok()
     }
 
-    fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
+    pub(super) fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
         let text = text?;
         let value = T::from_word(text);
         if value.is_none() {

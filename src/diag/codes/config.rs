@@ -1,6 +1,10 @@
 //! Codes of tables and configuration: E04xx.
 
+use crate::diag::Code;
 use crate::diag::code::CodeInfo;
+
+/// A rule needs events of several partitions of a topic that a group of processes shares.
+pub const NOT_BY_PARTITION: Code = Code("E0413");
 
 /// The table, sorted by code.
 pub const CODES: &[CodeInfo] = &[
@@ -37,5 +41,15 @@ pub const CODES: &[CodeInfo] = &[
         title: "a setting has a value that cannot be",
         explanation: "The value is of another kind than the setting, is not one of its words, or lies out of range.\n\n\
             Wrong:\n```yaml\nlateness: 30\nat_end: maybe\n```\nRight:\n```yaml\nlateness: 30s\nat_end: flush\n```\n",
+    },
+    CodeInfo {
+        code: "E0413",
+        title: "a rule does not follow the partitions of a topic",
+        explanation: "Processes of a group share the partitions of a topic, and each matches its own ones. That finds \
+            everything only if all events that a match looks at lie in one partition: the rule's key must have the \
+            fields by which the topic is partitioned, as they are. A rule without a key, with a key that is handed \
+            over, on alerts, or with expected keys does not fit.\n\n\
+            Wrong, with `partition_by: source.ip`:\n```trip\nrule r {\n  by user.name\n  match { a: login }\n}\n```\n\
+            Right:\n```trip\nrule r {\n  by source.ip, user.name\n  match { a: login }\n}\n```\n",
     },
 ];

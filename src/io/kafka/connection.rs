@@ -66,6 +66,8 @@ const OWN: &[(&str, &str)] = &[
     ("metadata.broker.list", "the address stands after `kafka`"),
     ("group.id", "set `group`"),
     ("group.instance.id", "set `instance`"),
+    ("group.protocol", "set `protocol`"),
+    ("partition.assignment.strategy", "members give up only what moves"),
     ("transactional.id", "it is set where output is `exactly_once`"),
     ("security.protocol", "set `tls` and `mechanism`"),
     ("sasl.mechanism", "set `mechanism`"),

@@ -25,11 +25,13 @@ pub mod client;
 #[cfg(feature = "kafka")]
 mod find;
 #[cfg(feature = "kafka")]
+pub mod member;
+#[cfg(feature = "kafka")]
 mod read;
 #[cfg(feature = "kafka")]
 mod reader;
 #[cfg(feature = "kafka")]
-mod transaction;
+mod shared;
 
 pub use connection::{Connection, Mechanism, Sasl, unusable_setting};
 #[cfg(feature = "kafka")]
@@ -37,7 +39,9 @@ pub use find::partitions;
 #[cfg(feature = "kafka")]
 pub use read::{Opened, PartitionSource, Reading, open};
 pub use records::{AlertRecords, KeyBy, LONGEST_TOPIC, is_topic};
-pub use topics::{Partition, PartitionStanding, Start, TopicOptions, Topics};
+#[cfg(feature = "kafka")]
+pub use shared::SharedReading;
+pub use topics::{Membership, Partition, PartitionStanding, Protocol, Start, TopicOptions, Topics};
 
 /// What a program says that was built without the feature.
 pub const NOT_BUILT: &str = "this program was built without Kafka: build it with `--features kafka`";

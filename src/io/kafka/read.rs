@@ -23,7 +23,7 @@ use super::{Partition, PartitionStanding, Start, TopicOptions};
 use crate::engine::{FileMark, Place, Source, SourceBlock, SourceFailure};
 
 /// Blocks of a partition that may wait for the engine.
-const QUEUE: usize = 4;
+pub(super) const QUEUE: usize = 4;
 /// How often a source that has nothing to give looks whether the run was stopped.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -103,17 +103,8 @@ pub fn open(
     for (at, (partition, _)) in partitions.iter().enumerate() {
         by_topic.entry(&partition.topic).or_default().push(at);
     }
-    let standing: Vec<PartitionStanding> = partitions
-        .iter()
-        .map(|(partition, _)| PartitionStanding {
-            partition: partition.clone(),
-            next: 0,
-            end: 0,
-            counts: Default::default(),
-            pauses: 0,
-        })
-        .collect();
-    let standing = Arc::new(Mutex::new(standing));
+    let standing = partitions.iter().map(|(partition, _)| PartitionStanding::nowhere(partition.clone()));
+    let standing = Arc::new(Mutex::new(standing.collect()));
     let (mut clients, mut notices) = (Vec::new(), Vec::new());
     let mut sources: Vec<Option<PartitionSource>> = partitions.iter().map(|_| None).collect();
     let mut readers = Vec::new();
@@ -121,7 +112,8 @@ pub fn open(
         let client = Arc::new(client(options)?);
         let list: Vec<(&Partition, &Place)> =
             members.iter().map(|at| (&partitions[*at].0, &partitions[*at].1)).collect();
-        let begins = begins(&client, options, topic, &list, &mut notices)?;
+        let wrong = |error: &_| complaint(&client, error);
+        let begins = begins(&client, options, topic, &list, &wrong, &mut notices)?;
         let mut feeds = Vec::with_capacity(members.len());
         for (at, Begin { offset, end, mark }) in members.into_iter().zip(begins) {
             let (to, blocks) = bounded(QUEUE);
@@ -136,7 +128,7 @@ pub fn open(
             let until = options.until_end.then_some(end);
             let writer = LineWriter::new(form);
             feeds.push(Feed::new((partition.number, at), writer, to, place.clone(), (end, until)));
-            sources[at] = Some(PartitionSource { blocks, stop: Arc::clone(stop), place });
+            sources[at] = Some(PartitionSource::new(blocks, stop, place));
         }
         clients.push((topic.to_owned(), Arc::clone(&client)));
         readers.push((topic.to_owned(), Reader::new(client, topic, feeds, Arc::clone(&standing), Arc::clone(stop))?));
@@ -151,7 +143,7 @@ pub fn open(
     Ok(Opened { sources, reading: Reading { clients, standing, commits }, notices })
 }
 
-fn client(options: &TopicOptions) -> Result<Client, String> {
+pub(super) fn client(options: &TopicOptions) -> Result<Client, String> {
     let mut settings = config(&options.connection);
     if let Some(group) = &options.group {
         settings.set("group.id", group);
@@ -177,20 +169,21 @@ fn client(options: &TopicOptions) -> Result<Client, String> {
 }
 
 /// Where a partition begins, and where it ends now.
-struct Begin {
-    offset: u64,
-    end: u64,
-    mark: FileMark,
+pub(super) struct Begin {
+    pub(super) offset: u64,
+    pub(super) end: u64,
+    pub(super) mark: FileMark,
 }
 
-fn begins(
+/// Where partitions of a topic begin; `wrong` says what went wrong.
+pub(super) fn begins(
     client: &Client,
     options: &TopicOptions,
     topic: &str,
     partitions: &[(&Partition, &Place)],
+    wrong: &dyn Fn(&KafkaError) -> String,
     notices: &mut Vec<String>,
 ) -> Result<Vec<Begin>, String> {
-    let wrong = |error: &KafkaError| complaint(client, error);
     let metadata = client.fetch_metadata(Some(topic), PATIENCE).map_err(|error| wrong(&error))?;
     let count =
         metadata.topics().iter().find(|found| found.name() == topic).map_or(0, |found| found.partitions().len());
@@ -266,8 +259,13 @@ fn starts(client: &Client, start: Start, partitions: &[&Partition]) -> Result<BT
 }
 
 /// What went wrong: what the client complained about meanwhile says more than the call.
-pub(super) fn complaint(client: &Client, error: &KafkaError) -> String {
+fn complaint(client: &Client, error: &KafkaError) -> String {
     while client.poll(Duration::ZERO).is_some() {}
+    self::words(client, error)
+}
+
+/// The same where somebody else polls.
+pub(super) fn words(client: &Client, error: &KafkaError) -> String {
     let words = || explain(error.rdkafka_error_code(), &error.to_string());
     client.context().complaints.take().unwrap_or_else(words)
 }
@@ -278,6 +276,17 @@ pub struct PartitionSource {
     blocks: Receiver<Given>,
     stop: Arc<AtomicBool>,
     place: Place,
+}
+
+impl PartitionSource {
+    pub(super) fn new(blocks: Receiver<Given>, stop: &Arc<AtomicBool>, place: Place) -> Self {
+        Self { blocks, stop: Arc::clone(stop), place }
+    }
+
+    /// Where it goes on after what it has given.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
 }
 
 impl Source for PartitionSource {

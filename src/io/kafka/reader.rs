@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -254,6 +254,14 @@ impl Feed {
     }
 }
 
+/// What a reader is told while it reads.
+pub(super) enum Order {
+    /// Read a partition too.
+    Add(Box<Feed>),
+    /// Read it no further.
+    Remove(i32),
+}
+
 /// Reads one topic.
 pub(super) struct Reader {
     client: Arc<Client>,
@@ -263,6 +271,8 @@ pub(super) struct Reader {
     standing: Arc<Mutex<Vec<PartitionStanding>>>,
     stop: Arc<AtomicBool>,
     looked: Instant,
+    /// If partitions come and go: it then ends when nobody gives orders any more.
+    orders: Option<Receiver<Order>>,
 }
 
 impl Reader {
@@ -282,14 +292,72 @@ impl Reader {
         }
         client.assign(&list).map_err(|error| format!("{topic} cannot be read: {error}"))?;
         let by_number = feeds.iter().enumerate().map(|(at, feed)| (feed.number, at)).collect();
-        Ok(Self { client, topic: topic.to_owned(), feeds, by_number, standing, stop, looked: Instant::now() })
+        let (topic, looked) = (topic.to_owned(), Instant::now());
+        Ok(Self { client, topic, feeds, by_number, standing, stop, looked, orders: None })
+    }
+
+    /// Reads nothing yet, and what it is told to.
+    pub(super) fn on_orders(
+        client: Arc<Client>,
+        topic: &str,
+        orders: Receiver<Order>,
+        standing: Arc<Mutex<Vec<PartitionStanding>>>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let (topic, looked, orders) = (topic.to_owned(), Instant::now(), Some(orders));
+        Self { client, topic, feeds: Vec::new(), by_number: BTreeMap::new(), standing, stop, looked, orders }
+    }
+
+    /// Does what it is told. False if nobody will tell it anything any more.
+    fn follow_orders(&mut self) -> bool {
+        loop {
+            match self.orders.as_ref().map(Receiver::try_recv) {
+                Some(Ok(Order::Add(feed))) => self.add(*feed),
+                Some(Ok(Order::Remove(number))) => self.remove(number),
+                Some(Err(TryRecvError::Empty)) => return true,
+                Some(Err(TryRecvError::Disconnected)) | None => return false,
+            }
+        }
+    }
+
+    fn add(&mut self, feed: Feed) {
+        let offset = i64::try_from(feed.place.offset).unwrap_or(i64::MAX);
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(&self.topic, feed.number, Offset::Offset(offset));
+        match added.and_then(|()| self.client.incremental_assign(&list)) {
+            Ok(()) => {
+                self.feeds.push(feed);
+                self.number_feeds();
+            }
+            Err(error) => {
+                if let Some(to) = feed.to {
+                    let words = format!("{}/{} cannot be read: {error}", self.topic, feed.number);
+                    let _ = to.send(Err(SourceFailure(words)));
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, number: i32) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, number);
+        if let Err(error) = self.client.incremental_unassign(&list) {
+            tracing::debug!(topic = self.topic, number, %error, "a partition cannot be given up");
+        }
+        self.feeds.retain(|feed| feed.number != number);
+        self.number_feeds();
+    }
+
+    fn number_feeds(&mut self) {
+        self.by_number = self.feeds.iter().enumerate().map(|(at, feed)| (feed.number, at)).collect();
     }
 
     /// Reads until the run is stopped, or all partitions have come to where they are over.
     pub(super) fn run(mut self) {
         self.look();
         let mut records = 0;
-        while !self.stop.load(Ordering::Relaxed) && self.feeds.iter().any(|feed| feed.to.is_some()) {
+        let is_wanted = |reader: &Self| reader.orders.is_some() || reader.feeds.iter().any(|feed| feed.to.is_some());
+        while !self.stop.load(Ordering::Relaxed) && is_wanted(&self) {
             let client = Arc::clone(&self.client);
             let wait = if records == 0 { WAIT } else { Duration::ZERO };
             match client.poll(wait) {
@@ -315,7 +383,8 @@ impl Reader {
                 None => {}
             }
             records = 0;
-            if !self.look() {
+            let ordered = self.follow_orders();
+            if !self.look() && !ordered {
                 return;
             }
         }

@@ -79,8 +79,32 @@ pub struct PartitionStanding {
 }
 
 impl PartitionStanding {
+    /// Nothing read yet.
+    pub fn nowhere(partition: Partition) -> Self {
+        Self { partition, next: 0, end: 0, counts: super::lines::RecordCounts::default(), pauses: 0 }
+    }
+
     /// Records that are there and have not been read.
     pub fn lag(&self) -> u64 {
         self.end.saturating_sub(self.next)
     }
+}
+
+/// How a process is a member of its group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// A name that stays when the process ends and begins anew: its partitions wait for it a while.
+    pub instance: Option<String>,
+    /// By which protocol partitions are given out.
+    pub protocol: Protocol,
+}
+
+/// By which protocol a group gives out partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Members agree among themselves, and give up only what moves.
+    #[default]
+    Classic,
+    /// The brokers decide, from Kafka 4.0 on.
+    Consumer,
 }

@@ -6,8 +6,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
-use super::Connection;
-use super::client::Complaints;
+use crate::io::kafka::Connection;
+use crate::io::kafka::client::Complaints;
 
 /// The context of a producer of transactions. What becomes of single records says the commit.
 #[derive(Debug)]
