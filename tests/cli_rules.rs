@@ -36,6 +36,63 @@ fn check_counts_what_it_finds() {
 }
 
 #[test]
+fn check_says_which_rules_follow_a_partitioned_topic() {
+    let place = Place::new("topology");
+    let rules = r#"table hosts from "hosts.csv" key host, user
+rule valued { by user match { a: a } alert { user = user } }
+rule fits "a" { by user match { a: a then b: b } within 1m suppress 1h }
+rule fits_too { by host, user match { a: at least 3 of a } within 1m suppress 1h by user }
+rule off { enabled false match { a: a } }
+rule no_key { match { a: a } }
+rule other_key { by host match { a: a } }
+rule computed { by u = lower(user) match { a: a } }
+rule optional { by user? match { a: a } }
+rule handed { match { a: a by user then b: b by user, host } within 1m }
+rule guarded { by user, host match { a: a unless b by host in last 1h } }
+rule measured { by user match { a: a where mean(x, 1h by host) > 1 } }
+rule told { by user match { a: alert.valued } }
+rule expected { by host, user match { a: a then no b within 1h } expect host, user from @hosts }
+rule hushed { by host, user match { a: a } suppress 1h by host }
+"#;
+    place.file("hosts.csv", "host,user\nh1,u1\n").file("r.trip", rules);
+    let found = place.run(&["check", "r.trip", "--topology=user", "--color", "never"]);
+    let found = found.expect(2);
+    let unfit = [
+        ("no_key", "it has no key"),
+        ("other_key", "its key does not have `user` as it is"),
+        ("computed", "its key does not have `user` as it is"),
+        ("optional", "`user?` in its key may be missing"),
+        ("handed", "its key is handed over"),
+        ("guarded", "a guard or statistic has one of its own"),
+        ("measured", "a guard or statistic has one of its own"),
+        ("told", "it reads alerts"),
+        ("expected", "it expects keys"),
+        ("hushed", "its `suppress` counts without `user`"),
+    ];
+    for (rule, why) in unfit {
+        let words = format!("rule {rule} does not follow the partitions of a topic by `user`: ");
+        let said = found.out.lines().find(|line| line.contains(&words)).unwrap_or_else(|| panic!("{rule}: {}", found.out));
+        assert!(said.contains(why), "{said}");
+    }
+    for rule in ["valued", "fits", "fits_too", "off"] {
+        assert!(!found.out.contains(&format!("rule {rule} does not follow")), "{rule}: {}", found.out);
+    }
+    assert!(found.out.contains("3 of 13 rules follow a topic that is partitioned by `user`"), "{}", found.out);
+    let named = place.run(&["check", "r.trip", "--topology"]);
+    assert!(named.expect(2).err.contains("--topology=source.ip"), "{}", named.err);
+    place.file("one.trip", "rule fits { by user match { a: a } }");
+    let config =
+        "inputs:\n  - kafka: 127.0.0.1:9092\n    topics: t\n    group: g\n    state_topic: s\n    partition_by: user\n";
+    place.file("tripline.yaml", config);
+    let fits = place.run(&["check", "one.trip", "--topology"]);
+    assert!(
+        fits.expect(0).out.starts_with("1 of 1 rule follows a topic that is partitioned by `user`"),
+        "{}",
+        fits.out
+    );
+}
+
+#[test]
 fn check_writes_for_tools() {
     let place = Place::new("check-formats");
     place.file("bad.trip", "rule r {\n  sevrity high\n  match { a: A }\n}\n");

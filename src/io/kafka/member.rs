@@ -63,7 +63,6 @@ impl ClientContext for Watch {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
-        if std::env::var("DBG").is_ok() { eprintln!("{:?} {facility} {words}", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap()); }
         self.complaints.log(level, facility, words);
     }
 
@@ -105,7 +104,6 @@ impl Member {
         let mut settings = config(connection);
         settings.set("group.id", group).set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         settings.set("auto.offset.reset", "latest");
-        if std::env::var("DBG").is_ok() { settings.set("debug", "cgrp"); settings.set_log_level(rdkafka::config::RDKafkaLogLevel::Debug); }
         if let Some(instance) = &how.instance {
             settings.set("group.instance.id", instance);
         }
