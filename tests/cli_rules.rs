@@ -71,7 +71,8 @@ rule hushed { by host, user match { a: a } suppress 1h by host }
     ];
     for (rule, why) in unfit {
         let words = format!("rule {rule} does not follow the partitions of a topic by `user`: ");
-        let said = found.out.lines().find(|line| line.contains(&words)).unwrap_or_else(|| panic!("{rule}: {}", found.out));
+        let said =
+            found.out.lines().find(|line| line.contains(&words)).unwrap_or_else(|| panic!("{rule}: {}", found.out));
         assert!(said.contains(why), "{said}");
     }
     for rule in ["valued", "fits", "fits_too", "off"] {

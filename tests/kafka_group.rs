@@ -84,7 +84,9 @@ fn nothing_is_lost_or_doubled_whoever_is_killed_joins_leaves_or_stands_still() {
             thread::sleep(Duration::from_millis(random.u64(4000..7000)));
             running[victim].signal("CONT");
         } else if at % 7 == 4 {
-            assert_eq!(running.remove(victim).leave(), Some(130), "{}", said(&broker, "log"));
+            // One that has begun just now does not know the signal yet.
+            let code = running.remove(victim).leave();
+            assert!(matches!(code, Some(130) | None), "{code:?}: {}", said(&broker, "log"));
         } else {
             running.remove(victim).kill();
             killed += 1;

@@ -128,14 +128,11 @@ impl Member {
     /// # Errors
     /// The group does not let the process in, or has another one of its name: in words that name the setting.
     pub fn poll(&self) -> Result<Option<Change>, String> {
-        match self.client.poll(Duration::ZERO) {
-            Some(Err(error)) => {
-                if let Some(words) = refused(&error) {
-                    return Err(words);
-                }
-            }
-            // Nothing of what is paused is of interest.
-            Some(Ok(_)) | None => {}
+        // Nothing of what is paused is of interest.
+        if let Some(Err(error)) = self.client.poll(Duration::ZERO)
+            && let Some(words) = refused(&error)
+        {
+            return Err(words);
         }
         if let Some((code, words)) = self.client.client().fatal_error() {
             return Err(refusal(code).map_or_else(|| explain(Some(code), &words), |why| format!("{why}: {words}")));

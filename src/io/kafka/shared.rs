@@ -2,7 +2,6 @@
 //!
 //! One client reads all that this process has; [`super::member::Member`] says which these are. What a partition is
 //! read by is the same as where one run reads all of them: a [`PartitionSource`] each.
-#![expect(clippy::disallowed_methods, reason = "reading has a thread of its own")]
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -27,6 +27,8 @@ const TURN: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_millis(20);
 /// How long the group waits for a partition that it has asked for. Then what is not committed is done again elsewhere.
 const DRAIN: Duration = Duration::from_secs(60);
+/// How long brokers may be away when the process goes on from what is committed.
+const AWAY: Duration = Duration::from_secs(120);
 /// How often the group is asked whether everything has been read to its end.
 const ASK: Duration = Duration::from_millis(500);
 
@@ -301,8 +303,13 @@ impl Process {
         note(&format!("warning: {problem}; goes on from what is committed\n"));
         let numbers: Vec<i32> = self.partitions.keys().copied().collect();
         self.let_go(&numbers);
-        let topic = &self.common.state.topic;
-        self.changelog.reopen().map_err(|problem| Stop::failed(format!("topic {topic}: {problem}")))?;
+        let until = Instant::now() + AWAY;
+        while let Err(problem) = self.changelog.reopen() {
+            if Instant::now() > until {
+                return Err(Stop::failed(format!("topic {}: {problem}", self.common.state.topic)));
+            }
+            std::thread::sleep(TURN);
+        }
         numbers.into_iter().try_for_each(|number| self.start(number))
     }
 
