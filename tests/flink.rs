@@ -5,6 +5,8 @@
 //! and edits of rules. Needs a compiler of Java 17, Maven, and what Maven fetches; without them it passes over the tests and says so,
 //! or fails if `TRIPLINE_FLINK=required`.
 
+#[path = "flink/library.rs"]
+mod library;
 #[allow(dead_code, reason = "only the rule files are asked for")]
 #[path = "support/program.rs"]
 mod program;
@@ -13,9 +15,10 @@ mod program;
 mod random;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use library::native_library;
 use program::{root, rule_files};
 use random::Random;
 use tripline::alert::format::{Format, Formatter};
@@ -118,14 +121,6 @@ fn is_there(program: &str) -> bool {
     Command::new(program).arg("-version").output().is_ok_and(|output| output.status.success())
 }
 
-fn library(target: &Path) -> PathBuf {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["rustc", "--locked", "--lib", "--crate-type", "cdylib", "--no-default-features", "--features", "jni"]);
-    build.arg("--target-dir").arg(target).current_dir(root());
-    assert!(build.status().expect("cargo starts").success(), "the native library does not build");
-    target.join("debug/libtripline.so")
-}
-
 #[test]
 fn jobs_of_flink_give_what_one_process_gives() {
     let required = std::env::var("TRIPLINE_FLINK").is_ok_and(|word| word == "required");
@@ -138,10 +133,7 @@ fn jobs_of_flink_give_what_one_process_gives() {
     let cases = dir.join("cases");
     let _ = fs::remove_dir_all(&cases);
     write_cases(&cases);
-    let library = match std::env::var_os("TRIPLINE_LIBRARY") {
-        Some(path) => PathBuf::from(path),
-        None => library(&dir.join("target")),
-    };
+    let library = native_library();
     let mut maven = Command::new("mvn");
     maven.args(["-q", "-B", "-f"]).arg(root().join("flink/pom.xml")).arg("test");
     maven.arg(format!("-Dtripline.cases={}", cases.display()));
