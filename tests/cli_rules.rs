@@ -149,6 +149,31 @@ fn explain_says_what_a_rule_does() {
 }
 
 #[test]
+fn explain_draws_the_job_with_what_takes_each_way() {
+    let place = Place::new("explain-topology");
+    let rules = "rule pair { by k match { a: A then b: B where n > 3 } within 10s }\n\
+                 rule many { by k match { a: at least 2 of A } within 10s suppress 1m by last(a).n }\n\
+                 rule all { match { x: at least 3 of B } within 1m }\n";
+    place.file("r.trip", rules);
+    let drawn = place.run(&["explain", "r.trip", "--topology"]).expect(0).out.clone();
+    assert!(drawn.contains("by k\n") && drawn.contains("2 rules: pair, many"), "{drawn}");
+    assert!(drawn.contains("by nothing: one state, one task") && drawn.contains("1 rule: many"), "{drawn}");
+    assert!(!drawn.contains("an event"), "{drawn}");
+    // Of four events one is of no use; each A goes to one key, the B to a key and to the rule without one.
+    let event = |class: &str, second: u32| {
+        format!("{{\"type\":\"{class}\",\"k\":\"x\",\"n\":5,\"unread\":\"much\",\"ts\":{}}}\n", 1_700_000_000 + second)
+    };
+    place.file("s.ndjson", &[event("A", 1), event("A", 2), event("B", 3), event("Z", 4)].concat());
+    let seen = place.run(&["explain", "r.trip", "--topology", "--sample", "s.ndjson"]).expect(0).out.clone();
+    let by_key = seen.lines().find(|line| line.ends_with("by k")).expect("the group");
+    assert!(by_key.contains("0.750 records"), "{seen}");
+    let by_nothing =
+        seen.lines().find(|line| line.ends_with("one task") && line.contains("nothing")).expect("the group");
+    assert!(by_nothing.contains("0.250 records"), "{seen}");
+    assert!(seen.contains("4 events of") && seen.contains("2 keys") && seen.contains("2 alerts"), "{seen}");
+}
+
+#[test]
 fn explain_says_what_each_clause_costs() {
     let place = Place::new("explain-costs");
     let cases = [

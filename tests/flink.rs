@@ -15,6 +15,7 @@ mod program;
 mod random;
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
 
@@ -45,6 +46,7 @@ fn write_case(dir: &Path, bundle: &Bundle, inputs: &[Vec<String>]) -> usize {
     fs::write(dir.join("rules.json"), bundle.to_bytes()).expect("written");
     let opened = bundle.open().unwrap_or_else(|error| panic!("{error}"));
     let config = SessionConfig {
+        time: opened.rules.config().time.clone(),
         lateness: Duration::from_millis(bundle.settings.lateness_ms),
         sources: inputs.len(),
         ..SessionConfig::default()
@@ -96,6 +98,69 @@ fn write_cases(dir: &Path) {
     let names = (0..inputs.len()).map(|n| format!("events{n}")).collect();
     write_case(&dir.join("packs-inputs"), &bundle(Settings { inputs: names, ..late }), &inputs);
     write_edit(dir);
+    write_generated(dir);
+    write_known(dir);
+}
+
+/// Many events, out of order, for rules of every strategy that is common, with alerts that other rules read.
+fn write_generated(dir: &Path) {
+    let text = r#"
+rule break_in {
+  by user
+  match { bad: at least 3 of login where ok == false then good: login where ok == true } within 5m
+  suppress 10m by good.host
+}
+rule silent { by host match { last: beat then no beat within 30s } }
+rule sum { by user match { x: at least 5 of pay where amount > 50 } within 2m alert { total = sum(x.amount) } suppress 1m }
+rule odd { by user match { x: pay where amount > mean(amount, 1h) * 1.9 } }
+rule moved { by user match { a: login where ok then b: pay where amount > a.level } within 10s after match no skip }
+rule twice { match { a: at least 2 of alert.silent } within 1m }
+"#
+    .to_owned();
+    let count = std::env::var("FLINK_EVENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(100_000_i64);
+    let mut r = Random::new(13);
+    let mut time = 1_700_000_000_000;
+    let event = |_| {
+        time += i64::try_from(r.below(20)).expect("small");
+        let at = time - i64::try_from(r.below(1500)).expect("small");
+        let (user, host, amount) = (r.below(20_000), r.below(200), r.below(100));
+        match r.below(10) {
+            0..=4 => {
+                let (ok, level) = (r.below(4) == 0, r.below(100));
+                format!(r#"{{"ts":{at},"type":"login","user":"u{user}","host":"h{host}","ok":{ok},"level":{level}}}"#)
+            }
+            5..=7 => format!(r#"{{"ts":{at},"type":"pay","user":"u{user}","amount":{amount}}}"#),
+            _ => format!(r#"{{"ts":{at},"type":"beat","host":"h{host}"}}"#),
+        }
+    };
+    let lines: Vec<String> = (0..count).map(event).collect();
+    let rules = vec![RuleText { name: "generated.trip".to_owned(), text }];
+    let settings = Settings { lateness_ms: 2000, ..Settings::default() };
+    write_case(&dir.join("once-generated"), &Bundle::new(rules, settings, &[]), std::slice::from_ref(&lines));
+}
+
+/// Rules with known answers over real events, if they are at hand.
+fn write_known(dir: &Path) {
+    let Some(data) = ["../shared/data", "../../shared/data"].map(|f| root().join(f)).into_iter().find(|f| f.exists())
+    else {
+        eprintln!("SKIPPED: no ../shared/data beside the repository: no real data for jobs of Flink");
+        return;
+    };
+    let answers = fs::read_to_string(data.join("answers.json")).expect("answers.json");
+    let answers: Vec<serde_json::Value> = serde_json::from_str(&answers).expect("a list of answers");
+    for answer in answers {
+        let text = |name: &str| answer[name].as_str().expect("a text").to_owned();
+        let packed = fs::read(data.join(text("file"))).expect("events");
+        let mut events = String::new();
+        flate2::read::MultiGzDecoder::new(&packed[..]).read_to_string(&mut events).expect("gzip of UTF-8");
+        let settings =
+            Settings { time_fields: vec![vec![text("time_field")]], flush_at_end: false, ..Settings::default() };
+        let rules = vec![RuleText { name: "known.trip".to_owned(), text: text("rule") }];
+        let lines: Vec<String> = events.lines().map(str::to_owned).collect();
+        let name = format!("once-{}", text("id"));
+        let found = write_case(&dir.join(name), &Bundle::new(rules, settings, &[]), std::slice::from_ref(&lines));
+        assert!(found > 0, "{}", text("id"));
+    }
 }
 
 /// A rule before and after another was put in front of it, so that numbers of rules and fields differ.

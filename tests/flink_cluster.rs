@@ -167,4 +167,28 @@ fn no_alert_is_lost_or_doubled_when_task_managers_are_killed() {
     times.retain(|_, times| *times != 0);
     assert!(times.is_empty(), "more (above 0) or fewer than one process gives: {times:?}");
     println!("{kills} task managers were killed; every alert is there, each once");
+    a_silent_partition_holds_nobody_back(&broker, &flink, jar);
+}
+
+/// One of two partitions never has an event: it is idle, and deadlines of the other pass.
+fn a_silent_partition_holds_nobody_back(broker: &Broker, flink: &Flink, jar: &str) {
+    broker.topic("half", 2);
+    broker.topic("half.alerts", 1);
+    let mut stream = Stream::new(6, 2000, 1);
+    stream.events.push((0, r#"{"ts":1767999999000,"type":"end"}"#.to_owned()));
+    let expected = stream.expected(&broker.place().path("half"), RULES);
+    assert!(expected.iter().any(|alert| alert.rule == "silent"), "an absence is among the alerts");
+    let address = broker.address();
+    let job =
+        ["--kafka", &address, "--topics", "half", "--alerts-topic", "half.alerts", "--idle", "1", "--group", "half"];
+    let run: Vec<&str> = ["run", "-d", jar].into_iter().chain(job).collect();
+    flink.flink(&run);
+    broker.write_to("half", stream.records());
+    let found = || broker.read("half.alerts").into_iter().filter_map(|record| record.value).collect::<Vec<String>>();
+    let progress = || format!("{} of {} alerts are there", found().len(), expected.len());
+    wait_for(&progress, || found().len() >= expected.len());
+    let (mut got, mut expected): (Vec<_>, Vec<_>) = (found().iter().map(|line| alert(line)).collect(), expected);
+    got.sort();
+    expected.sort();
+    assert_eq!(got, expected);
 }

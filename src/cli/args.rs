@@ -453,6 +453,14 @@ pub struct ExplainArgs {
     /// Also show how the rule is executed: strategy, predicates, fields read
     #[arg(long)]
     pub plan: bool,
+    /// Draw instead what a job of Flink would be: which rules share keys, and what goes where
+    #[arg(long)]
+    pub topology: bool,
+    /// Events to say with --topology how many, and how many bytes, take each way
+    #[arg(long, value_name = "FILE", requires = "topology")]
+    pub sample: Option<PathBuf>,
+    #[command(flatten)]
+    pub time: TimeArgs,
 }
 
 /// `tripline graph`

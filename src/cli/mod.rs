@@ -18,6 +18,7 @@ mod fmt;
 mod generate;
 mod graph;
 mod import;
+mod job;
 mod machine;
 mod number;
 mod paths;
@@ -74,7 +75,8 @@ fn dispatch(cli: &Cli, terminal: Terminal) -> Result<Exit, Stop> {
         Command::Attack(args) => attack::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
         Command::Backtest(args) => backtest::run(args, &settings()?, terminal),
         Command::Check(args) => check::run(args, &settings()?, terminal),
-        Command::Explain(args) => explain::run(args, &settings()?.compile_options(&TimeArgs::default()), terminal),
+        Command::Explain(args) if args.topology => job::run(args, &settings()?, terminal),
+        Command::Explain(args) => explain::run(args, &settings()?.compile_options(&args.time), terminal),
         Command::Flink(args) => flink::run(args, &settings()?, terminal),
         Command::Fmt(args) => fmt::run(args, terminal),
         Command::Generate(args) => {

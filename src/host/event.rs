@@ -70,6 +70,20 @@ pub(super) fn place(bytes: &[u8]) -> Result<(Timestamp, Seq), FormatError> {
     Ok((Timestamp(reader.word()? as i64), Seq(reader.word()?)))
 }
 
+/// The rules that an event is for.
+pub(super) fn tags(bytes: &[u8]) -> Result<Vec<RuleTag>, FormatError> {
+    let mut reader = Reader::new(WHAT, bytes, VERSION)?;
+    reader.word()?;
+    reader.word()?;
+    reader.value::<i64>()?;
+    let mut tags = Vec::new();
+    for _ in 0..reader.number()? {
+        tags.push(RuleTag(reader.word()?));
+        reader.number()?;
+    }
+    Ok(tags)
+}
+
 /// An event that was read back, in memory that the next one uses again.
 #[derive(Debug, Default)]
 pub(super) struct Event {

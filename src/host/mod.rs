@@ -20,6 +20,7 @@ mod bytes;
 mod cell;
 mod event;
 mod gather;
+mod groups;
 mod names;
 mod route;
 mod step;
@@ -28,6 +29,7 @@ mod walk;
 
 pub use bytes::FormatError;
 pub use gather::{Gatherer, write_draft};
+pub use groups::KeyGroup;
 pub use names::{HostConfig, HostRules, RuleTag};
 pub use route::{Item, Routed, Router};
 pub use step::{Cells, Input, Output, Place, StepError, Until};
