@@ -111,7 +111,9 @@ fn memory_and_open_files_stay_flat() {
     let (slope, error) = slope(&rss[warm..]);
     let (grows, error, high) = (slope * 60.0, error * 60.0, rss.iter().copied().fold(0.0, f64::max));
     let (least, most) = (files[warm..].iter().min().copied(), files[warm..].iter().max().copied());
-    println!("{seconds} s: {grows:+.2} ± {error:.2} MiB a minute, {high:.0} MiB at most, {least:?} to {most:?} open files");
+    println!(
+        "{seconds} s: {grows:+.2} ± {error:.2} MiB a minute, {high:.0} MiB at most, {least:?} to {most:?} open files"
+    );
     assert!(!log.contains("warning"), "{log}");
     // Files of checkpoints and journals come and go.
     assert!(most.zip(least).is_some_and(|(most, least)| most <= least + 4), "open files: {files:?}");

@@ -15,7 +15,7 @@
 use super::key_index::Fingerprint;
 use super::path::{PathTrie, ROOT};
 use super::reject::{JsonError, Reject};
-use super::scan::{Number, Scan, Scanner, Span, unescape};
+use super::scan::{Number, Quoted, Scan, Scanner, Span, unescape};
 use super::slot::{Arena, Scratch, Slot};
 use super::tree::{Met, tree};
 use crate::base::{FieldId, Value};
@@ -150,10 +150,7 @@ impl Walk<'_, '_> {
         let at = self.trie.node(node);
         let wanted = !at.ends.is_empty();
         let slot = match self.scan.peek() {
-            Some(b'"') if wanted => {
-                let span = self.scan.string()?;
-                self.string(span)
-            }
+            Some(b'"') if wanted => self.string()?,
             Some(b'-' | b'0'..=b'9') if wanted => number(self.scan.number()?),
             Some(b't') => {
                 self.scan.literal("true")?;
@@ -193,13 +190,19 @@ impl Walk<'_, '_> {
     }
 
     #[inline]
-    fn string(&mut self, span: Span) -> Slot {
-        if !span.escaped {
-            return Slot::Str { start: self.base + span.start, len: span.end - span.start };
-        }
+    fn string(&mut self) -> Scan<Slot> {
         let start = self.text.len();
-        self.met.lone_surrogates += unescape(self.scan.text(span), self.text);
-        Slot::Text { start: start as u32, len: (self.text.len() - start) as u32 }
+        match self.scan.quoted(&mut self.scratch.text)? {
+            Quoted::Written(span) if !span.escaped => {
+                return Ok(Slot::Str { start: self.base + span.start, len: span.end - span.start });
+            }
+            Quoted::Written(span) => self.met.lone_surrogates += unescape(self.scan.text(span), self.text),
+            Quoted::Made(length) => {
+                let made = std::str::from_utf8(&self.scratch.text[..length]);
+                self.text.push_str(made.expect("UTF-8 with ASCII in the place of ASCII"));
+            }
+        }
+        Ok(Slot::Text { start: start as u32, len: (self.text.len() - start) as u32 })
     }
 
     #[inline]

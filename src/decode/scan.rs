@@ -23,6 +23,15 @@ pub(super) struct Span {
     pub(super) escaped: bool,
 }
 
+/// A string that is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Quoted {
+    /// It stands in the text as it is, or must go through [`unescape`].
+    Written(Span),
+    /// It had escapes of two characters only. So many bytes of the buffer are what it means.
+    Made(usize),
+}
+
 /// The scan cannot go on; [`Scanner::failure`] says why. It has no size, so that results stay in registers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stop;
@@ -69,6 +78,59 @@ fn next_mark(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// What an escape of two characters means, by the second; 0 for any other.
+const SIMPLE: [u8; 256] = {
+    let mut table = [0; 256];
+    (table[b'"' as usize], table[b'\\' as usize], table[b'/' as usize]) = (b'"', b'\\', b'/');
+    (table[b'b' as usize], table[b'f' as usize], table[b'n' as usize]) = (8, 12, b'\n');
+    (table[b'r' as usize], table[b't' as usize]) = (b'\r', b'\t');
+    table
+};
+
+/// What a string means that begins at `start` and has its first mark at `at`: the place of its closing quote, and the
+/// bytes that were written to the buffer, whatever was in it. `None` if it is more than plain text and simple escapes.
+#[inline(never)]
+fn simple_escapes(bytes: &[u8], start: usize, mut at: usize, buffer: &mut Vec<u8>) -> Option<(usize, usize)> {
+    const WORD: usize = 8;
+    let mut to = at - start;
+    // What is made is no longer than what is written, and words are copied whole.
+    let most = bytes.len() - start + WORD;
+    if buffer.len() < most {
+        buffer.resize(most, 0);
+    }
+    buffer[..to].copy_from_slice(&bytes[start..at]);
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => return Some((at, to)),
+            Some(b'\\') => {
+                let means = SIMPLE[usize::from(*bytes.get(at + 1)?)];
+                if means == 0 {
+                    return None;
+                }
+                buffer[to] = means;
+                (at, to) = (at + 2, to + 1);
+            }
+            _ => return None,
+        }
+        loop {
+            let Some(word) = bytes.get(at..at + WORD) else {
+                let rest = next_mark(bytes, at) - at;
+                buffer[to..to + rest].copy_from_slice(&bytes[at..at + rest]);
+                (at, to) = (at + rest, to + rest);
+                break;
+            };
+            buffer[to..to + WORD].copy_from_slice(word);
+            let found = marks(u64::from_le_bytes(word.try_into().expect("the word has eight bytes")));
+            if found != 0 {
+                let before = (found.trailing_zeros() / 8) as usize;
+                (at, to) = (at + before, to + before);
+                break;
+            }
+            (at, to) = (at + WORD, to + WORD);
+        }
+    }
 }
 
 /// The first byte from `at` on that is no white space.
@@ -164,6 +226,25 @@ impl<'a> Scanner<'a> {
         }
         self.pos = end + 1;
         Ok(Span { start: start as u32, end: end as u32, escaped })
+    }
+
+    /// As [`Scanner::string`], for one that is read. Most escapes are those of two characters, and some texts are full of
+    /// them: such are made in the same pass.
+    #[inline(always)]
+    pub(super) fn quoted(&mut self, buffer: &mut Vec<u8>) -> Scan<Quoted> {
+        let start = self.pos + 1;
+        let end = next_mark(self.bytes, start);
+        if self.bytes.get(end) == Some(&b'"') {
+            self.pos = end + 1;
+            return Ok(Quoted::Written(Span { start: start as u32, end: end as u32, escaped: false }));
+        }
+        if let Some((end, made)) = simple_escapes(self.bytes, start, end, buffer) {
+            self.pos = end + 1;
+            return Ok(Quoted::Made(made));
+        }
+        let end = self.string_rest(end)?;
+        self.pos = end + 1;
+        Ok(Quoted::Written(Span { start: start as u32, end: end as u32, escaped: true }))
     }
 
     /// Past a string whose opening quote stands at `at`.

@@ -97,6 +97,8 @@ pub(super) struct Scratch {
     pub(super) objects: u64,
     /// A key that had escapes.
     pub(super) key: String,
+    /// A text that had escapes, in the making.
+    pub(super) text: Vec<u8>,
 }
 
 impl Scratch {

@@ -1,16 +1,16 @@
 //! Many patterns for one text: `like` with a list, and `contains`, `starts_with`, `ends_with` over constants.
 //!
-//! Any of the patterns will do. A few are tried one by one; of many the plain ones are looked up together, so that a
-//! list of thousands costs one pass over the text.
+//! Any of the patterns will do. A few are tried one by one; of many the plain ones are looked up together: by hash where
+//! it is known where they stand in the text, and in one pass over it where it is not.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::fold::fold_case;
 use super::glob::{Glob, GlobPart};
+use super::literals::Search;
 use crate::base::function::Function;
 
 /// Lists up to this long are tried one by one.
@@ -70,7 +70,7 @@ enum Shape {
     Whole(Box<str>),
     Start(Box<str>),
     End(Box<str>),
-    Inner(Box<memchr::memmem::Finder<'static>>),
+    Inner(Box<str>, Box<memchr::memmem::Finder<'static>>),
     Other(Glob),
 }
 
@@ -81,7 +81,7 @@ impl Shape {
             [GlobPart::Text(text), GlobPart::AnyRun] => Self::Start(text.clone()),
             [GlobPart::AnyRun, GlobPart::Text(text)] => Self::End(text.clone()),
             [GlobPart::AnyRun, GlobPart::Text(text), GlobPart::AnyRun] => {
-                Self::Inner(Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned()))
+                Self::Inner(text.clone(), Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned()))
             }
             _ => Self::Other(glob.clone()),
         }
@@ -92,7 +92,7 @@ impl Shape {
             Self::Whole(whole) => text == &**whole,
             Self::Start(start) => text.starts_with(&**start),
             Self::End(end) => text.ends_with(&**end),
-            Self::Inner(inner) => inner.find(text.as_bytes()).is_some(),
+            Self::Inner(_, inner) => inner.find(text.as_bytes()).is_some(),
             Self::Other(glob) => glob.is_match_folded(text),
         }
     }
@@ -101,21 +101,39 @@ impl Shape {
 #[derive(Clone)]
 struct Many {
     wholes: HashSet<Box<str>, foldhash::fast::FixedState>,
-    /// Literals of the patterns with a star at the start, the end, or both.
-    literals: Vec<Box<[u8]>>,
-    /// By literal: where it may stand.
-    places: Vec<Places>,
-    /// The literals' automaton, made when a text is first held against it: most lists never are. `None` if they are
-    /// too many for one.
-    automaton: OnceLock<Option<AhoCorasick>>,
+    starts: Vec<Affixes>,
+    ends: Vec<Affixes>,
+    /// Texts with a star on both sides.
+    inner: Vec<Box<str>>,
+    /// The search for those, made when a text is first held against it: most lists never are. `None` if they are too
+    /// many for one.
+    search: OnceLock<Option<Search>>,
     others: Vec<Glob>,
 }
 
-#[derive(Clone, Copy, Default)]
-struct Places {
-    start: bool,
-    end: bool,
-    inner: bool,
+/// Texts with a star on one side that are of one length and begin with the same byte: looking at this byte is enough
+/// for most.
+#[derive(Clone)]
+struct Affixes {
+    length: usize,
+    first: u8,
+    texts: HashSet<Box<[u8]>, foldhash::fast::FixedState>,
+}
+
+impl Affixes {
+    fn add(groups: &mut Vec<Self>, text: &str) {
+        let Some(first) = text.bytes().next() else { return };
+        let at = groups.iter().position(|g| g.length == text.len() && g.first == first).unwrap_or_else(|| {
+            groups.push(Self { length: text.len(), first, texts: HashSet::default() });
+            groups.len() - 1
+        });
+        groups[at].texts.insert(text.as_bytes().into());
+    }
+
+    #[inline]
+    fn are(&self, part: Option<&[u8]>) -> bool {
+        part.is_some_and(|part| part.first() == Some(&self.first) && self.texts.contains(part))
+    }
 }
 
 impl Matcher {
@@ -141,69 +159,50 @@ impl Many {
     fn new(shapes: Vec<Shape>) -> Self {
         let mut many = Self {
             wholes: HashSet::default(),
-            literals: Vec::new(),
-            places: Vec::new(),
-            automaton: OnceLock::new(),
+            starts: Vec::new(),
+            ends: Vec::new(),
+            inner: Vec::new(),
+            search: OnceLock::new(),
             others: Vec::new(),
         };
-        let mut known: HashMap<Box<[u8]>, usize, foldhash::fast::FixedState> = HashMap::default();
+        let mut inner: HashSet<Box<str>, foldhash::fast::FixedState> = HashSet::default();
         for shape in shapes {
-            let (literal, place): (Box<[u8]>, _) = match shape {
+            match shape {
                 Shape::Whole(text) => {
                     many.wholes.insert(text);
-                    continue;
                 }
-                Shape::Other(glob) => {
-                    many.others.push(glob);
-                    continue;
+                Shape::Start(text) => Affixes::add(&mut many.starts, &text),
+                Shape::End(text) => Affixes::add(&mut many.ends, &text),
+                Shape::Inner(text, _) => {
+                    if inner.insert(text.clone()) {
+                        many.inner.push(text);
+                    }
                 }
-                Shape::Start(text) => (text.as_bytes().into(), Places { start: true, ..Places::default() }),
-                Shape::End(text) => (text.as_bytes().into(), Places { end: true, ..Places::default() }),
-                Shape::Inner(finder) => (finder.needle().into(), Places { inner: true, ..Places::default() }),
-            };
-            let at = *known.entry(literal.clone()).or_insert(many.literals.len());
-            if at == many.literals.len() {
-                many.literals.push(literal);
-                many.places.push(Places::default());
+                Shape::Other(glob) => many.others.push(glob),
             }
-            let places = &mut many.places[at];
-            *places = Places {
-                start: places.start | place.start,
-                end: places.end | place.end,
-                inner: places.inner | place.inner,
-            };
         }
         many
     }
 
     fn is_match(&self, text: &str) -> bool {
-        if self.wholes.contains(text) {
+        let bytes = text.as_bytes();
+        if (!self.wholes.is_empty() && self.wholes.contains(text))
+            || self.starts.iter().any(|group| group.are(bytes.get(..group.length)))
+            || self.ends.iter().any(|group| group.are(bytes.len().checked_sub(group.length).map(|at| &bytes[at..])))
+            || self.others.iter().any(|glob| glob.is_match_folded(text))
+        {
             return true;
         }
-        if self.others.iter().any(|glob| glob.is_match_folded(text)) {
-            return true;
+        if self.inner.is_empty() {
+            return false;
         }
-        let automaton = self.automaton.get_or_init(|| {
-            let kind = Some(AhoCorasickKind::ContiguousNFA);
-            if self.literals.is_empty() {
-                return None;
-            }
-            AhoCorasick::builder().kind(kind).prefilter(false).build(&self.literals).ok()
+        let search = self.search.get_or_init(|| {
+            let literals: Vec<&str> = self.inner.iter().map(|text| &**text).collect();
+            Search::new(&literals).ok()
         });
-        let stands = |literal: usize, start: bool, end: bool| {
-            let places = self.places[literal];
-            places.inner || (places.start && start) || (places.end && end)
-        };
-        match automaton {
-            Some(automaton) => automaton
-                .find_overlapping_iter(text)
-                .any(|found| stands(found.pattern().as_usize(), found.start() == 0, found.end() == text.len())),
-            None => self.literals.iter().enumerate().any(|(at, literal)| {
-                let (places, text) = (self.places[at], text.as_bytes());
-                (places.start && text.starts_with(literal))
-                    || (places.end && text.ends_with(literal))
-                    || (places.inner && memchr::memmem::find(text, literal).is_some())
-            }),
+        match search {
+            Some(search) => search.any(text),
+            None => self.inner.iter().any(|literal| memchr::memmem::find(bytes, literal.as_bytes()).is_some()),
         }
     }
 }

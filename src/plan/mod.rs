@@ -16,6 +16,7 @@ pub mod fold;
 pub mod glob;
 pub mod glob_set;
 pub mod key;
+mod literals;
 pub mod lower;
 mod lower_absent;
 mod lower_clock;

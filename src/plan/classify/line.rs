@@ -2,15 +2,15 @@
 //! all the rest, and hardly any line has the words that such conditions look for.
 //!
 //! A text that a value holds stands in the line too, but for characters that JSON may write in another way. So a
-//! piece without such characters is looked for, in lines that are ASCII and have no `\u`: there a folded text is
-//! found in the folded line. Numbers are written in more than one way; texts that may be part of one are not looked
-//! for.
+//! piece without such characters is looked for, in lines without `\u` and without letters beyond ASCII that become ASCII
+//! when they are folded: there a folded text is found in the folded line. Numbers are written in more than one way; texts
+//! that may be part of one are not looked for.
 //!
 //! Invariant: a test says no only where the condition cannot be true.
 
-use super::search::Search;
 use super::witness::{Atom, Clause};
 use crate::base::FieldId;
+use crate::plan::literals::Search;
 
 /// Shorter pieces are in too many lines.
 const LEAST: usize = 3;
@@ -61,13 +61,24 @@ fn piece(text: &str) -> Option<&str> {
 
 /// Folds a line into `out`, if what its values hold can be looked for there.
 pub fn plain(line: &str, out: &mut String) -> bool {
-    if !line.is_ascii() || has_unicode_escape(line.as_bytes()) {
+    if folds_to_ascii(line) || has_unicode_escape(line.as_bytes()) {
         return false;
     }
     out.clear();
     out.push_str(line);
     out.make_ascii_lowercase();
     true
+}
+
+/// Letters beyond ASCII with ASCII in their lower case. All others can stay as they are: no piece has any of them.
+const FOLDING: [char; 2] = ['\u{130}', '\u{212a}'];
+
+fn folds_to_ascii(line: &str) -> bool {
+    if line.is_ascii() {
+        return false;
+    }
+    // The first bytes of the two.
+    memchr::memchr2_iter(0xc4, 0xe2, line.as_bytes()).any(|at| line[at..].starts_with(FOLDING))
 }
 
 fn has_unicode_escape(line: &[u8]) -> bool {
@@ -103,5 +114,15 @@ mod tests {
         assert!(!plain(r#"{"a":"\\\u0041"}"#, &mut out));
         assert!(!plain(r#"{"a":"\u0041"}"#, &mut out));
         assert!(!plain("{\"a\":\"\u{212a}\"}", &mut out));
+        assert!(plain("{\"a\":\"\u{c4}B\"}", &mut out));
+        assert_eq!(out, "{\"a\":\"\u{c4}b\"}");
+    }
+
+    #[test]
+    fn two_letters_beyond_ascii_fold_to_ascii() {
+        let folds = |c: &char| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii());
+        let all: Vec<char> = ('\u{80}'..=char::MAX).filter(folds).collect();
+        assert_eq!(all, FOLDING);
+        assert!(all.into_iter().all(|c| folds_to_ascii(&format!("\u{c4}{c}"))));
     }
 }

@@ -7,10 +7,8 @@
 //!
 //! Invariant: the index never changes what holds. It leaves out only predicates that could not.
 
-mod grams;
 mod line;
 mod node;
-mod search;
 mod witness;
 
 use smallvec::SmallVec;

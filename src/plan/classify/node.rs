@@ -10,10 +10,10 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::line::LineTest;
-use super::search::Search;
 use super::witness::{Atom, Clause};
 use crate::base::FieldId;
 use crate::base::id::PredId;
+use crate::plan::literals::Search;
 
 /// Map with a fixed hash, so that iteration never differs between runs.
 pub(super) type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;

@@ -25,7 +25,7 @@ const MOST_SHARED: usize = 32;
 const BITS: u32 = 16;
 
 /// A literal at a piece of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     literal: u32,
     /// Where in the literal the piece stands.
@@ -33,7 +33,7 @@ struct Entry {
 }
 
 /// A search for literals by their pieces.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Grams {
     bits: Box<[u64]>,
     /// By piece: from where to where its literals stand in `entries`.

@@ -3,10 +3,12 @@
 //! Up to some dozens are searched many bytes at a time, more by their pieces, and very short ones by an automaton that
 //! takes each byte. All report every literal that occurs, once or more often.
 
+mod grams;
+
 use aho_corasick::packed::{self, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, BuildError, Span};
 
-use super::grams::{Grams, PIECE};
+use self::grams::{Grams, PIECE};
 
 /// More literals than this are not searched many bytes at a time.
 const FEW: usize = 48;
@@ -15,7 +17,7 @@ const FEW: usize = 48;
 const LONG: usize = 3;
 
 /// A search for literals.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Search {
     /// By vector instructions.
     Packed {
