@@ -104,6 +104,12 @@ impl EventView for LineView<'_> {
     }
 
     #[inline]
+    fn lacks(&self, field: FieldId) -> bool {
+        let is_whole = self.lazy.is_some_and(|lazy| lazy.memo.whole_field == Some(field));
+        self.slots.get(field.index()).is_some_and(|slot| slot.is_missing()) && !is_whole
+    }
+
+    #[inline]
     fn folded(&self, field: FieldId) -> Option<(&str, &str)> {
         let text = self.attr(Attr::Field(field)).as_str()?;
         Some((text, self.lazy?.memo.folds.fold(field, text)?))

@@ -67,6 +67,12 @@ pub trait EventView {
     /// The value of an attribute; statistics are not asked for here.
     fn attr(&self, attr: Attr) -> ValueRef<'_>;
 
+    /// Whether a field is absent, where that is known at a glance.
+    #[inline]
+    fn lacks(&self, _field: FieldId) -> bool {
+        false
+    }
+
     /// The text of a field and its folded form, if the field holds a text and the view keeps what it folds.
     fn folded(&self, _field: FieldId) -> Option<(&str, &str)> {
         None

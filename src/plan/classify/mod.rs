@@ -275,7 +275,7 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
         let node = &classes.index.nodes[node as usize];
         node.always.iter().for_each(|entry| self.ask(entry));
         let Some(event) = self.c.this else { return };
-        for look in &node.fields {
+        for look in node.fields.iter().filter(|look| !event.lacks(look.field)) {
             if let Some(line) = &look.line
                 && event.plain_line().is_some_and(|text| !line.may_hold(text))
             {

@@ -34,7 +34,7 @@ struct Entry {
 
 /// A search for literals by their pieces.
 #[derive(Clone, Debug)]
-pub(super) struct Grams {
+pub(in crate::plan) struct Grams {
     bits: Box<[u64]>,
     /// By piece: from where to where its literals stand in `entries`.
     places: HashMap<u32, (u32, u32), foldhash::fast::FixedState>,

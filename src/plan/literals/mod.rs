@@ -18,7 +18,7 @@ const LONG: usize = 3;
 
 /// A search for literals.
 #[derive(Clone, Debug)]
-pub(super) enum Search {
+pub(in crate::plan) enum Search {
     /// By vector instructions.
     Packed {
         searcher: Searcher,
@@ -34,7 +34,7 @@ impl Search {
     ///
     /// # Errors
     /// They are more than an automaton can hold.
-    pub(super) fn new(literals: &[&str]) -> Result<Self, BuildError> {
+    pub(in crate::plan) fn new(literals: &[&str]) -> Result<Self, BuildError> {
         if literals.len() <= FEW
             && literals.iter().all(|literal| literal.len() >= LONG)
             && let Some(searcher) =
@@ -57,7 +57,7 @@ impl Search {
     }
 
     /// Whether the text holds any of the literals.
-    pub(super) fn any(&self, text: &str) -> bool {
+    pub(in crate::plan) fn any(&self, text: &str) -> bool {
         match self {
             Self::Packed { searcher, .. } => searcher.find(text.as_bytes()).is_some(),
             Self::Many { grams, others } => {
@@ -75,7 +75,7 @@ impl Search {
 
     /// Calls `found` for every literal that the text holds, by its place; more than once if it occurs so.
     #[inline]
-    pub(super) fn each(&self, text: &str, mut found: impl FnMut(u32)) {
+    pub(in crate::plan) fn each(&self, text: &str, mut found: impl FnMut(u32)) {
         match self {
             Self::Packed { searcher, prefixes } => {
                 let mut at = 0;
