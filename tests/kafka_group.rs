@@ -84,9 +84,9 @@ fn nothing_is_lost_or_doubled_whoever_is_killed_joins_leaves_or_stands_still() {
             thread::sleep(Duration::from_millis(random.u64(4000..7000)));
             running[victim].signal("CONT");
         } else if at % 7 == 4 {
-            // One that has begun just now does not know the signal yet.
+            // One that has begun just now does not know the signal yet, or has found no broker.
             let code = running.remove(victim).leave();
-            assert!(matches!(code, Some(130) | None), "{code:?}: {}", said(&broker, "log"));
+            assert!(matches!(code, Some(130 | 4) | None), "{code:?}: {}", said(&broker, "log"));
         } else {
             running.remove(victim).kill();
             killed += 1;
@@ -96,6 +96,14 @@ fn nothing_is_lost_or_doubled_whoever_is_killed_joins_leaves_or_stands_still() {
             thread::sleep(Duration::from_millis(random.u64(0..2000)));
             broker.restart();
             killed += 1;
+        }
+        // One that found no broker when it began, or for long, has ended; whoever looks after it starts it again.
+        for at in (0..running.len()).rev() {
+            if let Some(code) = running[at].has_ended() {
+                assert_eq!(code, Some(4), "{}", said(&broker, "log"));
+                assert!(said(&broker, "log").contains("cannot be reached"), "{}", said(&broker, "log"));
+                running.remove(at);
+            }
         }
         if running.is_empty() {
             running.push(member(&broker, "live.yaml", "log"));

@@ -126,6 +126,11 @@ impl Process {
         self.0.wait().expect("it has ended");
     }
 
+    /// The exit code, if it has ended by itself.
+    pub fn has_ended(&mut self) -> Option<Option<i32>> {
+        self.0.try_wait().expect("it can be asked").map(|status| status.code())
+    }
+
     /// Waits for its end, and gives the exit code.
     pub fn end(&mut self) -> Option<i32> {
         self.0.wait().expect("it ends").code()

@@ -56,6 +56,7 @@ pub enum Keeper<'b> {
     /// Nothing is kept, or in this process.
     Run(Option<&'b mut Begin>),
     /// The transactions of a process that shares a topic of this cluster.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "there are no topics"))]
     Group(&'b KafkaPeer),
 }
 
@@ -193,6 +194,7 @@ impl Outputs {
     }
 
     /// The alerts that whoever makes the transactions is to commit, each as the record that it becomes.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "there are no transactions"))]
     pub fn committed<'a>(&'a self, alerts: &'a [Alert]) -> impl Iterator<Item = (Letter, &'a AlertRecords)> {
         let outputs = self.committed.iter().filter(|output| output.state.is_none());
         outputs.flat_map(|output| output.letters(alerts).map(|letter| (letter, &output.records)))

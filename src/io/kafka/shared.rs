@@ -6,6 +6,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, unbounded};
 use rdkafka::consumer::Consumer;
@@ -44,6 +45,11 @@ impl SharedReading {
         let started = thread::Builder::new().name(format!("kafka {topic}")).spawn(move || reader.run());
         started.map_err(|error| format!("a thread cannot be started: {error}"))?;
         Ok(Self { options: options.clone(), topic: topic.to_owned(), client, orders, standing })
+    }
+
+    /// Waits until brokers answer, or `go_on` says that it has been for long enough.
+    pub fn wait_for_brokers(&self, go_on: &dyn Fn() -> bool) {
+        while go_on() && self.client.fetch_metadata(Some(&self.topic), Duration::from_secs(5)).is_err() {}
     }
 
     /// Reads a partition from where it stands, or from where the options say if nothing is known. Says what is to be

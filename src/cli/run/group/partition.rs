@@ -20,7 +20,7 @@ use tripline::base::Timestamp;
 use tripline::engine::{
     self, Checkpoint, EngineConfig, Handler, Place, Progress, Saved, Source, SourceBlock, SourceFailure,
 };
-use tripline::io::kafka::changelog::{PartitionCheckpoint, PartitionRecords, PartitionState};
+use tripline::io::kafka::changelog::{ChangelogError, PartitionCheckpoint, PartitionRecords, PartitionState};
 use tripline::io::kafka::{Partition, SharedReading};
 use tripline::io::state::{Commit, Recovered, SavedInput};
 use tripline::plan::Ruleset;
@@ -30,6 +30,8 @@ use tripline::session::{Rejected, Summary};
 
 /// Alerts that wait for a checkpoint before one is taken early, or the one before is waited for.
 const MANY: usize = 10_000;
+/// How long brokers may be away when the process goes on from what is committed.
+pub const AWAY: Duration = Duration::from_secs(120);
 
 /// What all partitions of a process have in common.
 pub struct Common {
@@ -161,9 +163,15 @@ fn work(
     let partition = Partition { topic: common.topic.clone(), number };
     let at = usize::try_from(number).map_err(|_| format!("there is no partition {number}"))?;
     let go_on = || !stop.load(Ordering::Relaxed);
-    let (recovered, records) = match common.state.restore(&partition, &go_on) {
-        Err(_) if !go_on() => return Ok(None),
-        restored => restored.map_err(|problem| format!("topic {}: {problem}", common.state.topic))?,
+    let until = Instant::now() + AWAY;
+    let (recovered, records) = loop {
+        match common.state.restore(&partition, &go_on) {
+            Ok(restored) => break restored,
+            Err(_) if !go_on() => return Ok(None),
+            // Brokers may be on their way back.
+            Err(ChangelogError::Failed(_)) if Instant::now() < until => {}
+            Err(problem) => return Err(format!("topic {}: {problem}", common.state.topic)),
+        }
     };
     let saved = match recovered {
         None => None,
@@ -176,6 +184,10 @@ fn work(
         }
     };
     let place = saved.as_ref().map(|saved| saved.places[at].clone()).unwrap_or_default();
+    common.reading.wait_for_brokers(&|| go_on() && Instant::now() < until);
+    if !go_on() {
+        return Ok(None);
+    }
     let (source, notices) = common.reading.add(number, &place, stop)?;
     for notice in notices {
         let _ = to.send(Event::Note(format!("warning: {notice}\n")));

@@ -16,7 +16,7 @@ use tripline::session::Summary;
 use super::super::durable;
 use super::super::inputs::InputReport;
 use super::super::outputs::{Outputs, Record};
-use super::partition::{Common, Done, Event, Running};
+use super::partition::{AWAY, Common, Done, Event, Running};
 use crate::cli::exit::Stop;
 use crate::cli::number::counted;
 use crate::cli::terminal::note;
@@ -27,8 +27,6 @@ const TURN: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_millis(20);
 /// How long the group waits for a partition that it has asked for. Then what is not committed is done again elsewhere.
 const DRAIN: Duration = Duration::from_secs(60);
-/// How long brokers may be away when the process goes on from what is committed.
-const AWAY: Duration = Duration::from_secs(120);
 /// How often the group is asked whether everything has been read to its end.
 const ASK: Duration = Duration::from_millis(500);
 
