@@ -196,9 +196,10 @@ rule seen {
   }
 }"#;
     broker.place().write("seen.trip", rule);
+    broker.topic("mixed-rejected", 1);
     let config = format!(
         "inputs:\n  - kafka: {}\n    topics: ^mi.*d$\n    until: end\n    start: earliest\n    \
-         time: {{fields: kafka.timestamp, format: epoch_ms}}\nrejects: rejects.ndjson\n",
+         time: {{fields: kafka.timestamp, format: epoch_ms}}\n    rejects: mixed-rejected\nrejects: rejects.ndjson\n",
         broker.address()
     );
     broker.place().write("tripline.yaml", &config);
@@ -222,6 +223,57 @@ rule seen {
         lines.iter().map(|l| (l["input"].as_str().expect("input"), l["line"].as_u64().expect("line"))).collect();
     assert_eq!(places, [("mixed/0", 2), ("mixed/0", 3), ("mixed/0", 4)], "{rejects}");
     assert!(text(&ended.stderr).contains("tombstones"), "{}", text(&ended.stderr));
+    // The same records are in the topic for them, whoever reads along.
+    let rejected = broker.read("mixed-rejected");
+    let said: Vec<(&str, &str, &str)> = rejected
+        .iter()
+        .map(|record| {
+            (record.key.as_deref().unwrap_or(""), record.value.as_deref().unwrap_or(""), &*record.headers["offset"])
+        })
+        .collect();
+    assert_eq!(said, [("mixed/0/1", "{broken", "1"), ("mixed/0/2", "[1]", "2"), ("mixed/0/3", " \"\"", "3")]);
+    assert!(rejected.iter().all(|record| record.headers["topic"] == "mixed" && record.headers["partition"] == "0"));
+    assert!(rejected.iter().all(|record| !record.headers["reason"].is_empty()), "{rejected:?}");
+    // A topic that is not there is not passed over: the run says which setting names it.
+    broker.place().write("tripline.yaml", &config.replace("mixed-rejected", "nowhere"));
+    let ended = tripline(&broker, &["run", "seen.trip"]).output().expect("it runs");
+    assert_eq!(ended.status.code(), Some(4), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("`rejects`: topic nowhere"), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn a_file_of_records_gives_what_the_topic_gives() {
+    let _alone = alone();
+    if !is_there() {
+        return;
+    }
+    let broker = Broker::start(Place::new("records-file"));
+    broker.topic("events", 3);
+    let stream = Stream::new(5, 5000, 3);
+    broker.write_to("events", stream.records());
+    let rules = format!("{RULES}rule placed {{ match {{ a: pay where kafka.offset % 100 == 7 and amount > 30 }} }}");
+    broker.place().write("rules.trip", &rules);
+    // One object a line, as `kcat -C -J` writes them, in whatever order partitions come.
+    let mut dump = String::new();
+    for record in broker.read("events") {
+        let object = serde_json::json!({
+            "topic": "events", "partition": record.partition, "offset": record.offset, "tstype": "create", "ts": 1,
+            "broker": 1, "headers": ["a", "b"], "key": record.key, "payload": record.value,
+        });
+        dump += &format!("{object}\n");
+    }
+    broker.place().write("dump.ndjson", &dump);
+    let topic = format!("{}/events?start=earliest&until=end", broker.address());
+    let ended = done(&mut tripline(&broker, &["run", "rules.trip", "--lateness", "1s", "--kafka", &topic]));
+    let expected = alerts(text(&ended.stdout));
+    assert!(expected.iter().any(|alert| alert.rule == "placed"), "events say where they come from");
+    broker.place().write("tripline.yaml", "inputs:\n  - file: dump.ndjson\n    format: kafka\nlateness: 1s\n");
+    let ended = done(&mut tripline(&broker, &["run", "rules.trip"]));
+    assert_eq!(alerts(text(&ended.stdout)), expected, "{}", text(&ended.stderr));
+    broker.place().write("dump.ndjson", "{\"topic\":\"events\"}\n");
+    let ended = tripline(&broker, &["run", "rules.trip"]).output().expect("it runs");
+    assert_eq!(ended.status.code(), Some(4));
+    assert!(text(&ended.stderr).contains("line 1 is no record of a topic"), "{}", text(&ended.stderr));
 }
 
 #[test]

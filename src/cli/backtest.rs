@@ -85,6 +85,7 @@ fn sources(
     settings: &Settings,
 ) -> Result<(Vec<Box<dyn Source>>, Vec<Reading>), Stop> {
     let how = OpenInput {
+        provenance: false,
         directory: settings.directory(),
         env: &|_| None,
         max_line: settings.config.limits.max_line,

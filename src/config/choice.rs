@@ -6,6 +6,7 @@ use crate::alert::{Evidence, Severity};
 use crate::decode::timefield::OnMissing;
 use crate::io::deliver::WhenFull;
 use crate::io::form::csv::Kind;
+use crate::io::kafka::lines::ValueFormat;
 use crate::io::kafka::{KeyBy, Mechanism, Protocol};
 use crate::io::sink::preset::Preset;
 use crate::session::AtEnd;
@@ -80,10 +81,12 @@ pub enum FileFormat {
     Json,
     /// A table.
     Csv,
+    /// Records of topics, as `kcat -J` writes them.
+    Kafka,
 }
 
 impl Choice for FileFormat {
-    const WORDS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("csv", Self::Csv)];
+    const WORDS: &'static [(&'static str, Self)] = &[("json", Self::Json), ("csv", Self::Csv), ("kafka", Self::Kafka)];
 }
 
 impl Choice for Kind {
@@ -148,4 +151,9 @@ impl Choice for Mechanism {
 
 impl Choice for Protocol {
     const WORDS: &'static [(&'static str, Self)] = &[("classic", Self::Classic), ("consumer", Self::Consumer)];
+}
+
+impl Choice for ValueFormat {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("lines", Self::Lines), ("text", Self::Text)];
 }

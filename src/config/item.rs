@@ -1,10 +1,12 @@
 //! One item of a list in the file, an input or an output: how what is wrong about it is reported, and secrets.
 
+use super::choice::Choice;
 use super::outputs::{WrittenPlace, WrittenText};
 use super::{Reader, WRONG_VALUE};
 use crate::diag::Diagnostic;
 use crate::io::sink::secret::SecretPlace;
 use crate::syntax::source::Span;
+use crate::syntax::spelling::nearest;
 
 /// How a secret is written, for help.
 pub(super) const SECRET_HELP: &str = "write `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`";
@@ -26,6 +28,23 @@ pub(super) trait ListItem<'a> {
         let reader = self.reader();
         let span = reader.tree.in_item(Self::LIST, n, key);
         reader.problems.push(Diagnostic::error(WRONG_VALUE, message, span, "here").help(help));
+    }
+
+    /// One of a few words.
+    fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
+        let text = text?;
+        let value = T::from_word(text);
+        if value.is_none() {
+            let words = T::WORDS.iter().map(|(word, _)| *word);
+            let help = match nearest(text, words.clone()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => {
+                    format!("it is one of {}", words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "))
+                }
+            };
+            self.wrong(key, &format!("`{text}` cannot stand for `{key}`"), &help);
+        }
+        value
     }
 
     /// The same of a value that may be a secret: its line is not shown.

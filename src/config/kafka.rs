@@ -5,7 +5,6 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::choice::Choice;
 use super::item::{ListItem, SECRET_HELP};
 use super::outputs::{NetOptions, Text, WrittenText};
 use crate::io::kafka::{Connection, Mechanism, Sasl, unusable_setting};
@@ -92,16 +91,7 @@ pub(super) trait NamesCluster<'a>: ListItem<'a> {
 
     /// Who we are.
     fn login(&mut self, w: &WrittenPeer<'_>) -> Option<(Mechanism, String, SecretPlace)> {
-        let mechanism = w.mechanism.map(|word| (word, Mechanism::from_word(word)));
-        if let Some((word, None)) = mechanism {
-            let words = Mechanism::WORDS.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            self.wrong(
-                "mechanism",
-                &format!("`{word}` cannot stand for `mechanism`"),
-                &format!("it is one of {words}"),
-            );
-        }
-        let mechanism = mechanism.and_then(|(_, mechanism)| mechanism);
+        let mechanism: Option<Mechanism> = self.choice("mechanism", w.mechanism);
         let password = self.secret("password", w.password);
         let token = self.secret("token", w.token);
         let by_token = w.token.is_some();

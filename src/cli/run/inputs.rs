@@ -110,7 +110,8 @@ pub fn open(
         }
         let directory = settings.directory();
         let journalled = journal.is_some();
-        let how = OpenInput { directory, env: &env, max_line, following, journalled, stop };
+        let provenance = reads_provenance(rules, input, settings);
+        let how = OpenInput { directory, env: &env, max_line, following, provenance, journalled, stop };
         let at = journal.as_ref().map_or(&placed.place, Journal::end);
         let given = how.open(input, at).map_err(Stop::failed)?;
         if let Some(notice) = given.notice {
@@ -140,6 +141,14 @@ fn warn_if_open(input: &Input) {
             input.name
         ));
     }
+}
+
+/// Whether rules, or what says the time, read where events come from.
+pub fn reads_provenance(rules: &Ruleset, input: &Input, settings: &Settings) -> bool {
+    let is_ours = |path: &[String]| path.is_empty() || path.first().is_some_and(|name| name == "kafka");
+    let named = |field: &String| field == "kafka" || field.starts_with("kafka.");
+    let times = input.reading.time_fields.as_ref().or(settings.config.time_fields.as_ref());
+    rules.fields.iter().any(|path| is_ours(path)) || times.into_iter().flatten().any(named)
 }
 
 /// What one input did, for the summary.

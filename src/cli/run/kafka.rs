@@ -10,12 +10,14 @@ use tripline::config::{Input, KafkaInput, KafkaPeer, Origin};
 use tripline::engine::{Place, Source};
 use tripline::io::deliver::Letter;
 use tripline::io::kafka::changelog::{Changelog, ChangelogError, ChangelogOptions};
-use tripline::io::kafka::{AlertRecords, Partition, PartitionStanding, Reading, TopicOptions};
+use tripline::io::kafka::lines::ValueFormat;
+use tripline::io::kafka::{AlertRecords, Partition, PartitionStanding, Reading, RejectTopic, TopicOptions};
 use tripline::io::state::{Commit, Recovered, StateDirError};
 use tripline::matcher::saved::Changes;
 use tripline::plan::Ruleset;
+use tripline::session::Rejected;
 
-use super::inputs::Placed;
+use super::inputs::{Placed, reads_provenance};
 use crate::cli::exit::Stop;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::note;
@@ -42,14 +44,6 @@ pub fn expand(inputs: Vec<Input>, settings: &Settings) -> Result<Vec<Input>, Sto
         all.extend(Input::of_partitions(&input, kafka, partitions));
     }
     Ok(all)
-}
-
-/// Whether rules, or what says the time, read where events come from.
-pub fn reads_provenance(rules: &Ruleset, input: &Input, settings: &Settings) -> bool {
-    let is_ours = |path: &[String]| path.is_empty() || path.first().is_some_and(|name| name == "kafka");
-    let named = |field: &String| field == "kafka" || field.starts_with("kafka.");
-    let times = input.reading.time_fields.as_ref().or(settings.config.time_fields.as_ref());
-    rules.fields.iter().any(|path| is_ours(path)) || times.into_iter().flatten().any(named)
 }
 
 /// The state of a run in a topic, in place of a directory.
@@ -131,6 +125,52 @@ impl TopicState {
     /// Whether the transactions are those of another cluster.
     pub fn is_elsewhere(&self, peer: &KafkaPeer) -> bool {
         self.peer.brokers != peer.brokers
+    }
+}
+
+/// Topics for records that are no events.
+#[derive(Default)]
+pub struct RejectTopics {
+    topics: Vec<RejectTopic>,
+    /// By the number of the input: the partition that it is, how its lines are numbered, and which topic it has.
+    inputs: BTreeMap<u16, (Partition, ValueFormat, usize)>,
+}
+
+impl RejectTopics {
+    /// Opens those that inputs name.
+    pub fn open(inputs: &[Placed], settings: &Settings) -> Result<Self, Stop> {
+        let (mut all, mut known) = (Self::default(), Vec::<&KafkaInput>::new());
+        for (at, placed) in (0..).zip(inputs) {
+            let Some((kafka, partition)) = placed.input.as_ref().and_then(Input::partition) else { continue };
+            let Some(topic) = &kafka.rejects else { continue };
+            let of = match known.iter().position(|other| *other == kafka) {
+                Some(of) => of,
+                None => {
+                    let connection = options(kafka, settings, false)?.connection;
+                    all.topics.push(RejectTopic::open(&connection, topic).map_err(Stop::failed)?);
+                    known.push(kafka);
+                    known.len() - 1
+                }
+            };
+            all.inputs.insert(at, (partition.clone(), kafka.format, of));
+        }
+        Ok(all)
+    }
+
+    /// Whether there are any.
+    pub fn wanted(&self) -> bool {
+        !self.topics.is_empty()
+    }
+
+    /// Writes one, if it comes from a topic that has one for it.
+    pub fn rejected(&self, rejected: &Rejected) -> Result<(), String> {
+        let Some((partition, format, of)) = self.inputs.get(&rejected.input) else { return Ok(()) };
+        self.topics[*of].write(partition, format.offset_of(rejected.line), rejected)
+    }
+
+    /// Waits until brokers have everything.
+    pub fn settle(&self) -> Result<(), String> {
+        self.topics.iter().try_for_each(RejectTopic::flush)
     }
 }
 

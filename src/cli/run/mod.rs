@@ -14,6 +14,7 @@ mod inputs;
 mod kafka;
 mod outputs;
 mod progress;
+mod rejects;
 mod reload;
 mod select;
 mod summary;
@@ -48,6 +49,7 @@ use durable::{Begin, Checkpoints, Wanted};
 use inputs::Placed;
 use outputs::{Keeper, Outputs, Record};
 use progress::Progress;
+use rejects::Rejects;
 use reload::Reload;
 use select::Chosen;
 use summary::Totals;
@@ -82,8 +84,9 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         state.set_inputs(&placed);
     }
     let names: Vec<String> = placed.iter().map(|placed| placed.name.clone()).collect();
+    let rejected = file(args.rejects.as_deref(), config.rejects.as_deref(), settings);
     let (mut rejects, mut late) = (
-        Record::open(file(args.rejects.as_deref(), config.rejects.as_deref(), settings).as_deref())?,
+        Rejects::open(rejected.as_deref(), &placed, settings)?,
         Record::open(file(args.late.as_deref(), config.late.as_deref(), settings).as_deref())?,
     );
     let stop = Arc::new(AtomicBool::new(false));
@@ -238,7 +241,7 @@ fn engine_config(
 /// Writes what the engine gives, and remembers what went wrong.
 struct Writer<'a> {
     outputs: Outputs,
-    rejects: Record,
+    rejects: Rejects,
     late: Record,
     progress: Progress,
     names: Vec<String>,
@@ -268,6 +271,9 @@ impl Writer<'_> {
     /// Has a checkpoint written: every alert of what it holds has been delivered.
     fn commit(&mut self, checkpoint: Checkpoint, held: Vec<SavedHeld>) -> ControlFlow<()> {
         let Some(checkpoints) = &mut self.checkpoints else { return ControlFlow::Continue(()) };
+        if let Err(error) = self.rejects.settle() {
+            return self.after(Err(error));
+        }
         let outputs = self.outputs.lines().chain(self.rejects.lines()).chain(self.late.lines());
         match durable::mark(outputs) {
             Ok((outputs, before)) => match checkpoints.take(checkpoint, outputs, held, before) {
@@ -287,6 +293,7 @@ impl Writer<'_> {
         }
         self.outputs.flush()?;
         self.rejects.flush()?;
+        self.rejects.settle()?;
         self.late.flush()
     }
 }

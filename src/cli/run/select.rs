@@ -62,7 +62,14 @@ pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
     if inputs.is_empty() {
         inputs.push(Input::file(STDIN));
     }
-    let inputs = kafka::expand(inputs, settings)?;
+    let mut all = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        match input.of_records().map_err(Stop::failed)? {
+            Some(partitions) => all.extend(partitions),
+            None => all.push(input),
+        }
+    }
+    let inputs = kafka::expand(all, settings)?;
     for (at, input) in inputs.iter().enumerate() {
         if inputs[..at].iter().any(|other| other.name == input.name) {
             return Err(Stop::usage(format!("{} is named twice as an input", input.name)));

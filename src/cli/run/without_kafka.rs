@@ -12,6 +12,7 @@ use tripline::io::kafka::{AlertRecords, NOT_BUILT, PartitionStanding};
 use tripline::io::state::{Commit, Recovered, StateDirError};
 use tripline::matcher::saved::Changes;
 use tripline::plan::Ruleset;
+use tripline::session::Rejected;
 
 use super::inputs::Placed;
 use crate::cli::exit::Stop;
@@ -48,6 +49,31 @@ impl TopicState {
 
 fn not_built() -> StateDirError {
     StateDirError::Topic { topic: "of the state".to_owned(), problem: NOT_BUILT.to_owned() }
+}
+
+/// There are no topics for what is rejected.
+pub struct RejectTopics;
+
+impl RejectTopics {
+    /// No input names one.
+    pub fn open(_: &[Placed], _: &Settings) -> Result<Self, Stop> {
+        Ok(Self)
+    }
+
+    /// There are none.
+    pub fn wanted(&self) -> bool {
+        false
+    }
+
+    /// Nothing is written.
+    pub fn rejected(&self, _: &Rejected) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Nothing is waited for.
+    pub fn settle(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// No topics are read.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration as StdDuration;
 
+use super::super::choice::Choice;
 use super::super::item::ListItem;
 use super::super::kafka::{KafkaPeer, NamesCluster, WrittenPeer};
 use super::super::literal::timestamp;
@@ -13,6 +14,8 @@ use super::{Input, Origin, Reading, field_path};
 use crate::io::kafka::lines::ValueFormat;
 use crate::io::kafka::{Membership, Partition, Protocol, Start, TopicOptions, Topics};
 use crate::io::sink::secret::Env;
+use crate::io::source::{Form, SourceError, partitions};
+use crate::syntax::spelling::nearest;
 
 /// The keys that only such inputs have, besides those of the cluster.
 pub(super) const KEYS: &[&str] = &[
@@ -21,6 +24,7 @@ pub(super) const KEYS: &[&str] = &[
     "start",
     "until",
     "state_topic",
+    "rejects",
     "partition_by",
     "instance",
     "protocol",
@@ -54,6 +58,8 @@ pub struct KafkaInput {
     pub format: ValueFormat,
     /// The topic that keeps the state of the run.
     pub state_topic: Option<String>,
+    /// The topic for records that are no events.
+    pub rejects: Option<String>,
     /// Processes of the group share the partitions.
     pub sharing: Option<Sharing>,
 }
@@ -95,6 +101,23 @@ impl Input {
             reading: base.reading.clone(),
         };
         partitions.into_iter().map(input).collect()
+    }
+}
+
+impl Input {
+    /// An input for each partition of which a file holds records; nothing if it is no such file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds something else.
+    pub fn of_records(&self) -> Result<Option<Vec<Self>>, SourceError> {
+        let Origin::File { path, form: Form::Records(None) } = &self.origin else { return Ok(None) };
+        let named = self.name != *path;
+        let input = |partition: Partition| Self {
+            name: if named { format!("{} {partition}", self.name) } else { partition.to_string() },
+            origin: Origin::File { path: path.clone(), form: Form::Records(Some(partition)) },
+            reading: self.reading.clone(),
+        };
+        Ok(Some(partitions(path)?.into_iter().map(input).collect()))
     }
 }
 
@@ -147,6 +170,7 @@ pub(super) fn word(text: &str) -> Result<Input, String> {
         until_end: false,
         format: ValueFormat::default(),
         state_topic: None,
+        rejects: None,
         sharing: None,
     };
     for part in query.split('&').filter(|part| !part.is_empty()) {
@@ -159,7 +183,9 @@ pub(super) fn word(text: &str) -> Result<Input, String> {
                 kafka.sharing = Some(Sharing { fields, membership: Membership::default() });
             }
             ("until", "end") => kafka.until_end = true,
-            ("format", word) => kafka.format = format(word).ok_or_else(|| format!("there is no format `{word}`"))?,
+            ("format", word) => {
+                kafka.format = ValueFormat::from_word(word).ok_or_else(|| format!("there is no format `{word}`"))?
+            }
             _ => {
                 return Err(format!(
                     "`{part}` is none of group, start, until=end, format, state_topic and partition_by; the rest is for \
@@ -185,15 +211,6 @@ fn unshared(topics: &Topics, state_topic: Option<&String>) -> Option<&'static st
         _ => return Some("one topic is read, by its name"),
     }
     state_topic.is_none().then_some("a `state_topic` hands on what rules hold, and offsets are committed with it")
-}
-
-fn format(word: &str) -> Option<ValueFormat> {
-    match word {
-        "json" => Some(ValueFormat::Json),
-        "lines" => Some(ValueFormat::Lines),
-        "text" => Some(ValueFormat::Text),
-        _ => None,
-    }
 }
 
 impl Item<'_, '_> {
@@ -224,26 +241,26 @@ impl Item<'_, '_> {
             self.wrong("topics", &message, help);
         });
         let start = w.start.as_deref().map(|word| {
-            let help = "it is `committed`, `earliest`, `latest` or a time such as 2026-03-01T00:00:00Z";
-            start(word).map_err(|message| self.wrong("start", &message, help)).unwrap_or_default()
+            let help = match nearest(word, ["committed", "earliest", "latest"].into_iter()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "it is `committed`, `earliest`, `latest` or a time such as 2026-03-01T00:00:00Z".to_owned(),
+            };
+            start(word).map_err(|message| self.wrong("start", &message, &help)).unwrap_or_default()
         });
         if w.until.as_deref().is_some_and(|word| word != "end") {
             self.wrong("until", "reading ends at `end`, or never", "leave it out to go on reading");
         }
-        let format = w.format.as_deref().map(|word| {
-            let format = format(word);
-            if format.is_none() {
-                let message = format!("`{word}` cannot stand for `format`");
-                self.wrong("format", &message, "it is one of `json`, `lines`, `text`");
+        let format: Option<ValueFormat> = self.choice("format", w.format.as_deref());
+        for (key, name) in [("state_topic", &w.state_topic), ("rejects", &w.rejects)] {
+            if let Some(name) = name.as_ref().filter(|name| !is_name(name)) {
+                let help = "use letters, digits, `.`, `_` and `-`";
+                self.wrong(key, &format!("`{name}` is no name of a topic"), help);
             }
-            format.unwrap_or_default()
-        });
-        if let Some(name) = w.state_topic.as_ref().filter(|name| !is_name(name)) {
-            self.wrong(
-                "state_topic",
-                &format!("`{name}` is no name of a topic"),
-                "use letters, digits, `.`, `_` and `-`",
-            );
+        }
+        let is_read = |name: &&String| matches!(&topics, Ok(Topics::Named(names)) if names.contains(name));
+        if w.rejects.as_ref().filter(is_read).is_some() {
+            let message = "what is rejected would be read again, and rejected again";
+            self.wrong("rejects", message, "name another topic");
         }
         if w.state_topic.is_some() && w.group.is_none() {
             let message = "a `state_topic` goes with a `group`, whose offsets are committed with it";
@@ -259,6 +276,7 @@ impl Item<'_, '_> {
             until_end: w.until.is_some(),
             format: format.unwrap_or_default(),
             state_topic: w.state_topic.clone(),
+            rejects: w.rejects.clone(),
         };
         Some(Origin::Kafka { kafka: Box::new(kafka), partition: None })
     }

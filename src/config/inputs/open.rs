@@ -9,7 +9,7 @@ use crate::engine::{Place, Source};
 use crate::io::journal::OnDurable;
 use crate::io::listen::{Bounds, Counts, Endpoint, HttpOptions, ListenOptions, Protocol, Token, listen, server_tls};
 use crate::io::sink::secret::{Env, SecretPlace};
-use crate::io::source::{BlockOptions, FollowOptions, STDIN, resume};
+use crate::io::source::{BlockOptions, Dump, FollowOptions, Form, STDIN, resume};
 
 /// What an input is opened with.
 #[derive(Clone, Copy)]
@@ -22,6 +22,8 @@ pub struct OpenInput<'a> {
     pub max_line: usize,
     /// Files are waited for to grow.
     pub following: bool,
+    /// Records of topics say where they come from.
+    pub provenance: bool,
     /// A journal makes what the input gives durable, and says so.
     pub journalled: bool,
     /// Set when the run is stopped.
@@ -52,6 +54,10 @@ impl OpenInput<'_> {
         let (endpoint, protocol, tls, bounds) = match &input.origin {
             Origin::File { path, form } => {
                 let options = BlockOptions { max_line: self.max_line, ..BlockOptions::default() };
+                if let Form::Records(Some(partition)) = form {
+                    let dump = Dump::open(path, partition, self.provenance, at, options);
+                    return Ok(plain(Box::new(dump.map_err(|error| error.to_string())?)));
+                }
                 let following = FollowOptions { stop: Arc::clone(self.stop), ..FollowOptions::default() };
                 let following = (self.following && path != STDIN).then_some(following);
                 let resumed = resume(path, form, at, options, following).map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration as StdDuration;
 
 use super::super::Reader;
-use super::super::choice::{Choice, FileFormat};
+use super::super::choice::FileFormat;
 use super::super::item::ListItem;
 use super::super::literal::{bytes, duration};
 use super::written::{Written, WrittenAddress, WrittenInput, WrittenInputs};
@@ -14,7 +14,7 @@ use crate::decode::timefield::TimeFormat;
 use crate::io::form::csv::{CsvForm, Kind};
 use crate::io::form::syslog::SyslogForm;
 use crate::io::listen::Endpoint;
-use crate::io::source::Form;
+use crate::io::source::{Form, STDIN};
 
 /// What everything that listens has.
 const NET: &[&str] = &["queue", "connections", "timeout"];
@@ -211,15 +211,21 @@ impl Item<'_, '_> {
         let mut form = match self.choice::<FileFormat>("format", w.format.as_deref()) {
             None => Form::of_name(&path),
             Some(FileFormat::Json) => Form::Json,
+            Some(FileFormat::Kafka) if path == STDIN => {
+                let help = "name a file: it is read once for each partition";
+                self.wrong("format", "records of topics are not read from a pipe", help);
+                return None;
+            }
+            Some(FileFormat::Kafka) => Form::Records(None),
             Some(FileFormat::Csv) => match Form::of_name(&path) {
-                Form::Json => Form::Csv(CsvForm::default()),
-                table => table,
+                table @ Form::Csv(_) => table,
+                Form::Json | Form::Records(_) => Form::Csv(CsvForm::default()),
             },
         };
         let Form::Csv(table) = &mut form else {
             for (key, set) in [("columns", w.columns.is_some()), ("delimiter", w.delimiter.is_some())] {
                 if set {
-                    self.wrong(key, &format!("`{key}` means nothing for lines of JSON"), "add `format: csv`");
+                    self.wrong(key, &format!("`{key}` means nothing but for a table"), "add `format: csv`");
                 }
             }
             return Some(Origin::File { path, form });
@@ -346,15 +352,5 @@ impl Item<'_, '_> {
     pub(super) fn duration(&mut self, key: &str, text: Option<&str>) -> Option<Duration> {
         let help = "a duration is a number with a unit: 500ms, 30s, 5m, 1h30m, 2d";
         duration(text?).map_err(|message| self.wrong(key, &message, help)).ok()
-    }
-
-    pub(super) fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
-        let text = text?;
-        let value = T::from_word(text);
-        if value.is_none() {
-            let words = T::WORDS.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            self.wrong(key, &format!("`{text}` cannot stand for `{key}`"), &format!("it is one of {words}"));
-        }
-        value
     }
 }

@@ -61,6 +61,7 @@ pub(super) struct Written {
     pub(super) start: Option<String>,
     pub(super) until: Option<String>,
     pub(super) state_topic: Option<String>,
+    pub(super) rejects: Option<String>,
     pub(super) partition_by: Option<OneOrMany>,
     pub(super) instance: Option<String>,
     pub(super) protocol: Option<String>,
@@ -76,7 +77,7 @@ impl Written {
     pub(super) fn special(&self) -> Vec<&'static str> {
         keys_set!(self;
             format, columns, delimiter, token, max_body, mode, open_json, zone, cert, key, ca, connections,
-            queue, timeout, topics, group, start, until, state_topic, partition_by, instance, protocol, tls, mechanism, user, password,
+            queue, timeout, topics, group, start, until, state_topic, rejects, partition_by, instance, protocol, tls, mechanism, user, password,
             settings
         )
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Reader;
-use super::super::choice::{Choice, OutputFormat};
+use super::super::choice::OutputFormat;
 use super::super::item::{ListItem, SECRET_HELP};
 use super::super::literal::{bytes, duration};
 use super::written::{Written, WrittenText};
@@ -448,20 +448,6 @@ impl Item<'_, '_> {
     fn duration(&mut self, key: &str, text: Option<&str>) -> Option<Duration> {
         let span = self.span(key, text?)?;
         Some(Duration::from_nanos(u64::try_from(span.0).unwrap_or(0)))
-    }
-
-    pub(super) fn choice<T: Choice>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
-        let text = text?;
-        let value = T::from_word(text);
-        if value.is_none() {
-            let words = T::WORDS.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            let help = match crate::syntax::spelling::nearest(text, T::WORDS.iter().map(|(word, _)| *word)) {
-                Some(word) => format!("did you mean `{word}`?"),
-                None => format!("it is one of {words}"),
-            };
-            self.wrong(key, &format!("`{text}` cannot stand for `{key}`"), &help);
-        }
-        value
     }
 
     /// A text that may stand in the file or elsewhere.

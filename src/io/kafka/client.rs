@@ -81,6 +81,10 @@ pub fn explain(code: Option<RDKafkaErrorCode>, words: &str) -> String {
     use RDKafkaErrorCode as Code;
     let lower = words.to_ascii_lowercase();
     let setting = match code {
+        // Brokers say so in the middle of the handshake.
+        Some(Code::Authentication) if lower.contains("unsupported sasl mechanism") => {
+            "the broker does not take this `mechanism`"
+        }
         Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
             "the broker does not know this `user` with this `password`"
         }
@@ -118,6 +122,9 @@ fn weight(code: Option<RDKafkaErrorCode>) -> u8 {
     }
 }
 
+/// What weighs so much does not pass by itself.
+const LASTING: u8 = 3;
+
 /// The context of a client: keeps what was complained about last.
 #[derive(Debug, Default)]
 pub struct Complaints {
@@ -135,6 +142,12 @@ impl Complaints {
     /// What was wrong, if anything was since this was asked last.
     pub fn take(&self) -> Option<String> {
         self.worst.lock().unwrap_or_else(PoisonError::into_inner).take().map(|(_, words)| words)
+    }
+
+    /// What was wrong, if it is something that does not pass by itself.
+    pub fn take_lasting(&self) -> Option<String> {
+        let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        worst.take_if(|(weight, _)| *weight >= LASTING).map(|(_, words)| words)
     }
 
     /// Keeps a complaint if it says more than the one before.

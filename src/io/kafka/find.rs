@@ -1,9 +1,11 @@
 //! Which partitions there are, asked once when a run begins.
+#![expect(clippy::disallowed_methods, reason = "waits for brokers are told by the clock")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use regex_automata::meta::Regex;
 
 use super::client::{Complaints, config, explain, unusable};
@@ -11,6 +13,10 @@ use super::{Partition, TopicOptions, Topics};
 
 /// How long brokers may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long one of several questions waits for an answer.
+const ONCE: Duration = Duration::from_secs(2);
+/// How long complaints may be on their way.
+const COMPLAINTS: Duration = Duration::from_millis(200);
 
 impl ConsumerContext for Complaints {}
 
@@ -31,7 +37,7 @@ pub fn partitions(options: &TopicOptions) -> Result<Vec<Partition>, String> {
         }
         Topics::Pattern(pattern) => {
             let regex = Regex::new(pattern).map_err(|error| format!("`topics`: {error}"))?;
-            let metadata = consumer.fetch_metadata(None, PATIENCE).map_err(|error| wrong(&consumer, &error))?;
+            let metadata = ask(&consumer, None)?;
             for topic in metadata.topics().iter().filter(|topic| regex.is_match(topic.name())) {
                 let number = topic.partitions().iter().map(|partition| partition.id());
                 found.extend(number.map(|number| Partition { topic: topic.name().to_owned(), number }));
@@ -47,7 +53,7 @@ pub fn partitions(options: &TopicOptions) -> Result<Vec<Partition>, String> {
 }
 
 fn of_topic(consumer: &BaseConsumer<Complaints>, name: &str) -> Result<Vec<Partition>, String> {
-    let metadata = consumer.fetch_metadata(Some(name), PATIENCE).map_err(|error| wrong(consumer, &error))?;
+    let metadata = ask(consumer, Some(name))?;
     let topic = metadata.topics().iter().find(|topic| topic.name() == name);
     let code = topic.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from);
     if let Some(code) = code {
@@ -60,9 +66,31 @@ fn of_topic(consumer: &BaseConsumer<Complaints>, name: &str) -> Result<Vec<Parti
     Ok(numbers.into_iter().map(|number| Partition { topic: name.to_owned(), number }).collect())
 }
 
+/// Asks which partitions there are. What does not pass by itself is not waited for.
+fn ask(consumer: &BaseConsumer<Complaints>, topic: Option<&str>) -> Result<Metadata, String> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let error = match consumer.fetch_metadata(topic, ONCE) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) => error,
+        };
+        hear(consumer);
+        if let Some(words) = consumer.context().take_lasting() {
+            return Err(words);
+        }
+        if Instant::now() > until {
+            return Err(wrong(consumer, &error));
+        }
+    }
+}
+
+/// Lets the client bring its complaints.
+pub(super) fn hear<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    while consumer.poll(COMPLAINTS).is_some() {}
+}
+
 /// What went wrong: what the client complained about meanwhile says more than the call.
 fn wrong(consumer: &BaseConsumer<Complaints>, error: &KafkaError) -> String {
-    while consumer.poll(Duration::ZERO).is_some() {}
     let complaint = consumer.context().take();
     complaint.unwrap_or_else(|| explain(error.rdkafka_error_code(), &error.to_string()))
 }

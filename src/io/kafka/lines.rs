@@ -14,6 +14,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::IgnoredAny;
 
 /// Lines of one record at most.
 pub const MOST_LINES: u64 = 4096;
@@ -40,6 +41,14 @@ impl ValueFormat {
         match self {
             Self::Lines => offset * MOST_LINES + 1,
             Self::Json | Self::Text => offset + 1,
+        }
+    }
+
+    /// The offset of the record that a line is of.
+    pub fn offset_of(self, line: u64) -> u64 {
+        match self {
+            Self::Lines => line.saturating_sub(1) / MOST_LINES,
+            Self::Json | Self::Text => line.saturating_sub(1),
         }
     }
 }
@@ -217,12 +226,35 @@ fn write_object(value: &[u8], prefix: &str, pile: &mut Pile) {
     pile.end_line();
 }
 
+/// The text of a record as it was, if its line says where it comes from.
+pub fn without_provenance(text: &str, topic: &str, partition: i32, offset: u64) -> String {
+    let mut begin = String::from("{");
+    place(topic, partition, offset, &mut begin);
+    let name = "{\"kafka\":".len();
+    let member = text.starts_with(&begin).then(|| &text[name..]);
+    let mut values = member.map(|member| serde_json::Deserializer::from_str(member).into_iter::<IgnoredAny>());
+    match values.as_mut().map(|values| (values.next(), values.byte_offset())) {
+        Some((Some(Ok(_)), end)) => {
+            let rest = &text[name + end..];
+            format!("{{{}", rest.strip_prefix(',').unwrap_or(rest))
+        }
+        // What was cut off before the end of it has nothing of the record.
+        Some(_) => String::new(),
+        None => text.to_owned(),
+    }
+}
+
+/// The beginning of the member `kafka`.
+fn place(topic: &str, partition: i32, offset: u64, out: &mut String) {
+    let topic = serde_json::Value::String(topic.to_owned());
+    // Writing to a string cannot fail.
+    let _ = write!(out, "\"kafka\":{{\"topic\":{topic},\"partition\":{partition},\"offset\":{offset}");
+}
+
 /// The member `kafka` of an object.
 fn provenance(form: &LineForm, record: &Record<'_>, out: &mut String) {
     let text = |text: &str| serde_json::Value::String(text.to_owned());
-    // Writing to a string cannot fail.
-    let _ = write!(out, "\"kafka\":{{\"topic\":{}", text(&form.topic));
-    let _ = write!(out, ",\"partition\":{},\"offset\":{}", form.partition, record.offset);
+    place(&form.topic, form.partition, record.offset, out);
     if let Some(time) = record.timestamp {
         let _ = write!(out, ",\"timestamp\":{time}");
     }
@@ -293,6 +325,18 @@ mod tests {
                 "\n[1]\n \"\"\n",
             )
         );
+    }
+
+    #[test]
+    fn the_text_of_a_record_comes_back_as_it_was() {
+        for broken in ["{broken", "{", "{\"a\":1", "[1]", "no object"] {
+            let mut told = writer(ValueFormat::Json, true);
+            told.push(&Record { offset: 7, timestamp: Some(5), key: Some(b"}\""), ..record(7, broken) });
+            let line = text(told.take());
+            assert_eq!(without_provenance(line.trim_end(), "t", 3, 7), broken);
+            assert_eq!(without_provenance(broken, "t", 3, 7), broken);
+        }
+        assert_eq!(without_provenance("{\"kafka\":{\"topic\":\"t\",\"partition\":3,\"offset\":7,\"he", "t", 3, 7), "");
     }
 
     #[test]

@@ -31,6 +31,8 @@ mod read;
 #[cfg(feature = "kafka")]
 mod reader;
 #[cfg(feature = "kafka")]
+mod rejects;
+#[cfg(feature = "kafka")]
 mod shared;
 
 pub use connection::{Connection, Mechanism, Sasl, unusable_setting};
@@ -39,6 +41,8 @@ pub use find::partitions;
 #[cfg(feature = "kafka")]
 pub use read::{Opened, PartitionSource, Reading, open};
 pub use records::{AlertRecords, KeyBy, LONGEST_TOPIC, is_topic};
+#[cfg(feature = "kafka")]
+pub use rejects::RejectTopic;
 #[cfg(feature = "kafka")]
 pub use shared::SharedReading;
 pub use topics::{Membership, Partition, PartitionStanding, Protocol, Start, TopicOptions, Topics};

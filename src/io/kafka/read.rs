@@ -16,7 +16,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{config, explain, unusable};
-use super::find::PATIENCE;
+use super::find::{PATIENCE, hear};
 use super::lines::{LineForm, LineWriter};
 use super::reader::{Client, Ears, Feed, Given, Reader};
 use super::{Partition, PartitionStanding, Start, TopicOptions};
@@ -260,7 +260,7 @@ fn starts(client: &Client, start: Start, partitions: &[&Partition]) -> Result<BT
 
 /// What went wrong: what the client complained about meanwhile says more than the call.
 fn complaint(client: &Client, error: &KafkaError) -> String {
-    while client.poll(Duration::ZERO).is_some() {}
+    hear(client);
     self::words(client, error)
 }
 

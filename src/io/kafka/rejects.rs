@@ -15,6 +15,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::client::{Complaints, config, explain, unusable};
+use super::lines::without_provenance;
 use super::{Connection, Partition};
 use crate::session::Rejected;
 
@@ -86,6 +87,7 @@ impl RejectTopic {
     /// # Errors
     /// It cannot be written, in words.
     pub fn write(&self, partition: &Partition, offset: u64, rejected: &Rejected) -> Result<(), String> {
+        let text = without_provenance(&rejected.line_text.text, &partition.topic, partition.number, offset);
         let (number, offset) = (partition.number.to_string(), offset.to_string());
         let key = format!("{partition}/{offset}");
         let header = |headers: OwnedHeaders, key, value| headers.insert(Header { key, value: Some(value) });
@@ -96,8 +98,7 @@ impl RejectTopic {
             ("reason", rejected.line_text.reason.name()),
         ];
         let headers = headers.into_iter().fold(OwnedHeaders::new(), |all, (key, value)| header(all, key, value));
-        let mut record =
-            BaseRecord::to(&self.topic).key(&key).payload(rejected.line_text.text.as_str()).headers(headers);
+        let mut record = BaseRecord::to(&self.topic).key(&key).payload(&text).headers(headers);
         loop {
             match self.producer.send(record) {
                 Ok(()) => return self.check(),

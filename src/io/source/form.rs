@@ -12,6 +12,7 @@ use super::open::{STDIN, decoded, open_at};
 use super::rows::Rows;
 use crate::engine::Source;
 use crate::io::form::csv::CsvForm;
+use crate::io::kafka::Partition;
 
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Form {
     Json,
     /// Events as the rows of a table.
     Csv(CsvForm),
+    /// Events as the records of topics, of one partition once it is known which there are.
+    Records(Option<Partition>),
 }
 
 impl Form {
@@ -48,6 +51,10 @@ pub(super) fn open_form(
         // A packed file does not grow.
         (Form::Json, Some(following)) if !is_packed => Ok(Box::new(follow(name, at, options, following)?)),
         (Form::Json, _) => Ok(Box::new(open_at(name, at, options)?)),
+        (Form::Records(_), _) => {
+            let help = "this is a defect of the program";
+            Err(SourceError::new(name, "open", "records of a topic are read partition by partition", help, None))
+        }
         (Form::Csv(csv), following) => open_table(name, csv, at, options, following.filter(|_| !is_packed)),
     }
 }

@@ -4,6 +4,7 @@
 //! written. A block knows where in its input it begins, in bytes and in lines: events take their position from that.
 
 mod block;
+mod dump;
 mod error;
 mod files;
 mod follow;
@@ -14,6 +15,7 @@ mod resume;
 mod rows;
 
 pub use block::{Block, BlockOptions, BlockReader, Overlong, Position};
+pub use dump::{Dump, partitions};
 pub use error::SourceError;
 pub use files::Files;
 pub use follow::{FollowOptions, Following, follow};

@@ -29,9 +29,10 @@ use tripline::plan::Ruleset;
 use tripline::session::{AtEnd, SessionConfig};
 
 use super::durable::EVERY;
-use super::inputs::Placed;
-use super::kafka::{options, reads_provenance};
+use super::inputs::{Placed, reads_provenance};
+use super::kafka::options;
 use super::outputs::{Keeper, Outputs, Record};
+use super::rejects::Rejects;
 use super::reload::Reload;
 use super::summary::{self, Totals};
 use super::{catch_signals, engine_config, file, select, wanted_outputs};
@@ -126,7 +127,8 @@ pub fn run(
     let record = |flag: Option<&std::path::Path>, configured: Option<&str>| {
         Record::open(file(flag, configured, settings).as_deref())
     };
-    let rejects = record(args.rejects.as_deref(), config.rejects.as_deref())?;
+    let rejected = file(args.rejects.as_deref(), config.rejects.as_deref(), settings);
+    let rejects = Rejects::open(rejected.as_deref(), &placed, settings)?;
     let late = record(args.late.as_deref(), config.late.as_deref())?;
     let engine = engine_config(args, settings, &placed, rejects.wanted(), &stop);
     let engine = EngineConfig {

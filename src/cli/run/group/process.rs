@@ -16,6 +16,7 @@ use tripline::session::Summary;
 use super::super::durable;
 use super::super::inputs::InputReport;
 use super::super::outputs::{Outputs, Record};
+use super::super::rejects::Rejects;
 use super::partition::{AWAY, Common, Done, Event, Running};
 use crate::cli::exit::Stop;
 use crate::cli::number::counted;
@@ -35,7 +36,7 @@ pub struct Process {
     member: Member,
     changelog: SharedChangelog,
     outputs: Outputs,
-    rejects: Record,
+    rejects: Rejects,
     late: Record,
     /// Names of the inputs.
     names: Vec<String>,
@@ -83,7 +84,7 @@ impl Process {
         member: Member,
         changelog: SharedChangelog,
         outputs: Outputs,
-        (rejects, late): (Record, Record),
+        (rejects, late): (Rejects, Record),
         names: Vec<String>,
         common: Common,
     ) -> Self {
@@ -255,6 +256,7 @@ impl Process {
         self.outputs.flush()?;
         self.rejects.flush()?;
         self.late.flush()?;
+        self.rejects.settle()?;
         if self.outputs.settle(SETTLE)?.is_none() {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use super::ChangelogError;
 use super::records::Known;
 use crate::io::kafka::Connection;
 use crate::io::kafka::client::{Complaints, config, explain, unusable};
-use crate::io::kafka::find::PATIENCE;
+use crate::io::kafka::find::{PATIENCE, hear};
 
 /// A client that reads a state topic for a group, and that nobody else polls.
 pub(super) type Client = BaseConsumer<Complaints>;
@@ -51,6 +51,7 @@ pub(super) fn client(connection: &Connection, group: &str) -> Result<Client, Cha
 
 /// What went wrong, in words.
 pub(super) fn failed(client: &Client, error: &KafkaError) -> ChangelogError {
+    hear(client);
     let words = explain(error.rdkafka_error_code(), &error.to_string());
     ChangelogError::Failed(client.context().take().unwrap_or(words))
 }
