@@ -195,6 +195,39 @@ fn deadlines_are_met_in_partitions_that_are_silent_and_after_they_have_moved() {
 }
 
 #[test]
+fn a_process_with_a_name_has_its_partitions_again() {
+    let _alone = alone();
+    if !is_wanted() {
+        return;
+    }
+    let broker = Broker::start(Place::new("named"));
+    prepare(&broker, 6, "    settings: {session.timeout.ms: 30000}\n");
+    let config = std::fs::read_to_string(broker.place().path("live.yaml")).expect("a configuration");
+    for name in ["a", "b"] {
+        let named = config.replace("partition_by: user\n", &format!("partition_by: user\n    instance: {name}\n"));
+        broker.place().write(&format!("{name}.yaml"), &named);
+    }
+    let taken = |name: &str| -> Vec<String> {
+        said(&broker, name).lines().filter(|line| line.starts_with("takes")).map(str::to_owned).collect()
+    };
+    let first = member(&broker, "a.yaml", "a");
+    wait_for(&|| said(&broker, "a"), || taken("a").len() == 1);
+    let other = member(&broker, "b.yaml", "b");
+    wait_for(&|| said(&broker, "b"), || taken("b").len() == 1);
+    first.kill();
+    let mut again = member(&broker, "a.yaml", "again");
+    wait_for(&|| said(&broker, "again"), || taken("again").len() == 1);
+    assert_eq!(taken("b").len(), 1, "nothing has moved: {}", said(&broker, "b"));
+    // Of two that have one name, the brokers keep the one that came last.
+    let twin = member(&broker, "a.yaml", "twin");
+    assert_eq!(again.end(), Some(4), "{}", said(&broker, "again"));
+    assert!(said(&broker, "again").contains("another process has this `instance`"), "{}", said(&broker, "again"));
+    for (process, name) in [(twin, "twin"), (other, "b")] {
+        assert_eq!(process.leave(), Some(130), "{}", said(&broker, name));
+    }
+}
+
+#[test]
 fn what_cannot_be_shared_is_refused() {
     let _alone = alone();
     if !is_there() {

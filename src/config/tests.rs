@@ -191,3 +191,38 @@ fn a_kafka_output_says_who_we_are_or_nothing() {
     let found = problems("outputs:\n  - kafka: kafka://a\n");
     assert!(found[0].contains("is no address of brokers"), "{found:?}");
 }
+
+#[test]
+fn topics_that_are_shared_say_by_what() {
+    let of = |keys: &str| format!("inputs:\n  - kafka: a:9092\n    group: g\n{keys}");
+    let shared = "    topics: t\n    state_topic: s\n    partition_by: [source.ip, user]\n    instance: i\n";
+    let config = parse(&of(shared)).expect("a valid file");
+    let Origin::Kafka { kafka, .. } = &config.inputs[0].origin else { panic!("an input of Kafka") };
+    let sharing = kafka.sharing.as_ref().expect("it is shared");
+    assert_eq!(sharing.fields, [vec!["source".to_owned(), "ip".to_owned()], vec!["user".to_owned()]]);
+    assert_eq!(sharing.membership.instance.as_deref(), Some("i"));
+    for (keys, wrong) in [
+        ("    topics: t\n    partition_by: user\n", "a `state_topic` hands on what rules hold"),
+        ("    topics: [t, u]\n    state_topic: s\n    partition_by: user\n", "one topic is read, by its name"),
+        ("    topics: ^t\n    state_topic: s\n    partition_by: user\n", "one topic is read, by its name"),
+        ("    topics: t\n    instance: i\n", "`instance` is for processes that share a topic"),
+        ("    topics: t\n    protocol: consumer\n", "`protocol` is for processes that share a topic"),
+        ("    topics: t\n    partition_by: []\n", "no field is named"),
+        ("    topics: t\n    rejects: t\n", "what is rejected would be read again"),
+        ("    topics: t\n    settings: {group.protocol: consumer}\n", "`group.protocol` is Tripline's to set"),
+        ("    topics: t\n    partition_bi: user\n", "did you mean `partition_by`?"),
+        ("    topics: t\n    start: earlyest\n", "did you mean `earliest`?"),
+        ("    topics: t\n    format: jsn\n", "did you mean `json`?"),
+        (
+            "    topics: t\n    tls: required\n    user: u\n    password: {env: P}\n    mechanism: SCRAM-SHA256\n",
+            "did you mean `SCRAM-SHA-256`?",
+        ),
+        (
+            "    topics: t\n    state_topic: s\n    partition_by: user\n    protocol: comsumer\n",
+            "did you mean `consumer`?",
+        ),
+    ] {
+        let found = problems(&of(keys));
+        assert!(found.iter().any(|problem| problem.contains(wrong)), "{keys}: {found:?}");
+    }
+}

@@ -161,6 +161,7 @@ pub fn run(
         count,
         reading: SharedReading::open(&topics, topic, count).map_err(Stop::failed)?,
         state,
+        has_name: sharing.membership.instance.is_some(),
         every: every.map_or(EVERY, |every| Duration::from_nanos(u64::try_from(every.0).unwrap_or(0))),
         min_level: args.filter.min_level,
         tables: Mutex::default(),

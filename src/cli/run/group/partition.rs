@@ -47,6 +47,8 @@ pub struct Common {
     pub reading: SharedReading,
     /// Where states are.
     pub state: PartitionState,
+    /// The process has a name in its group.
+    pub has_name: bool,
     /// How often a checkpoint is taken.
     pub every: Duration,
     /// Alerts below are left out.

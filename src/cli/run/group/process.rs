@@ -1,7 +1,7 @@
 //! What a process has at a moment: its partitions, and their checkpoints on the way to a transaction.
 #![expect(clippy::disallowed_methods, reason = "ends are waited for by the clock")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ const TURN: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_millis(20);
 /// How long the group waits for a partition that it has asked for. Then what is not committed is done again elsewhere.
 const DRAIN: Duration = Duration::from_secs(60);
+/// How long it takes a process to hear that another one has its name: longer than between two signs of life.
+const REPLACED: Duration = Duration::from_secs(7);
 /// How often the group is asked whether everything has been read to its end.
 const ASK: Duration = Duration::from_millis(500);
 
@@ -42,6 +44,8 @@ pub struct Process {
     names: Vec<String>,
     common: Arc<Common>,
     partitions: BTreeMap<i32, Running>,
+    /// Changes of the group that are to be followed.
+    changes: VecDeque<Change>,
     /// Checkpoints that are not committed, in the order in which they came.
     waiting: Vec<Done>,
     tell: Sender<Event>,
@@ -98,6 +102,7 @@ impl Process {
             names,
             common: Arc::new(common),
             partitions: BTreeMap::new(),
+            changes: VecDeque::new(),
             waiting: Vec::new(),
             tell,
             hear,
@@ -110,7 +115,7 @@ impl Process {
 
     /// Looks at the group, and takes what comes of partitions.
     pub fn turn(&mut self) -> Result<(), Stop> {
-        while let Some(change) = self.member.poll().map_err(Stop::failed)? {
+        while let Some(change) = self.next_change()? {
             self.follow(change)?;
         }
         self.take()?;
@@ -133,6 +138,25 @@ impl Process {
     pub fn set_tables(&mut self, rules: Arc<Ruleset>) {
         let mut tables = self.common.tables.lock().unwrap_or_else(PoisonError::into_inner);
         *tables = (tables.0 + 1, Some(rules));
+    }
+
+    fn next_change(&mut self) -> Result<Option<Change>, Stop> {
+        match self.changes.pop_front() {
+            Some(change) => Ok(Some(change)),
+            None => self.member.poll().map_err(Stop::failed),
+        }
+    }
+
+    /// Ends if the group has another process of the same name: who began later has the name.
+    fn end_if_replaced(&mut self) -> Result<(), Stop> {
+        let until = Instant::now() + REPLACED;
+        while self.common.has_name && Instant::now() < until {
+            if let Some(change) = self.member.poll().map_err(Stop::failed)? {
+                self.changes.push_back(change);
+            }
+            std::thread::sleep(TURN);
+        }
+        Ok(())
     }
 
     fn follow(&mut self, change: Change) -> Result<(), Stop> {
@@ -303,6 +327,9 @@ impl Process {
         note(&format!("warning: {problem}; goes on from what is committed\n"));
         let numbers: Vec<i32> = self.partitions.keys().copied().collect();
         self.let_go(&numbers);
+        if *problem == ChangelogError::Fenced {
+            self.end_if_replaced()?;
+        }
         let until = Instant::now() + AWAY;
         while let Err(problem) = self.changelog.reopen() {
             if Instant::now() > until {

@@ -200,7 +200,8 @@ impl SharedChangelog {
     /// # Errors
     /// As [`ChangelogError`].
     pub fn add(&mut self, letter: &Letter, records: &AlertRecords) -> Result<bool, ChangelogError> {
-        self.transactions.add(letter, records)
+        let done = self.transactions.add(letter, records);
+        self.abort_if_moved(done)
     }
 
     /// Commits all that was added and these checkpoints, as a member of the group.
@@ -214,7 +215,12 @@ impl SharedChangelog {
         member: &Member,
     ) -> Result<(), ChangelogError> {
         let done = self.try_commit(checkpoints, member);
-        if done == Err(ChangelogError::Moved) {
+        self.abort_if_moved(done)
+    }
+
+    /// What is tried again begins with nothing.
+    fn abort_if_moved<T>(&mut self, done: Result<T, ChangelogError>) -> Result<T, ChangelogError> {
+        if matches!(done, Err(ChangelogError::Moved)) {
             self.transactions.abort()?;
         }
         done
