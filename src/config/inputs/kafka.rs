@@ -241,7 +241,7 @@ impl Item<'_, '_> {
             self.wrong("topics", &message, help);
         });
         let start = w.start.as_deref().map(|word| {
-            let help = match nearest(word, ["committed", "earliest", "latest"].into_iter()) {
+            let help = match nearest(word, ["committed", "earliest", "latest"]) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "it is `committed`, `earliest`, `latest` or a time such as 2026-03-01T00:00:00Z".to_owned(),
             };

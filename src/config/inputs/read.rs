@@ -225,7 +225,7 @@ impl Item<'_, '_> {
         let Form::Csv(table) = &mut form else {
             for (key, set) in [("columns", w.columns.is_some()), ("delimiter", w.delimiter.is_some())] {
                 if set {
-                    self.wrong(key, &format!("`{key}` means nothing but for a table"), "add `format: csv`");
+                    self.wrong(key, &format!("`{key}` means nothing for lines of JSON"), "add `format: csv`");
                 }
             }
             return Some(Origin::File { path, form });
