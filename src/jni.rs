@@ -133,6 +133,20 @@ pub extern "system" fn Java_tripline_flink_Native_step<'a>(
     })
 }
 
+/// `byte[] eventText(long task, byte[] event)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_eventText<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    task: jlong,
+    event: JByteArray<'a>,
+) -> JByteArray<'a> {
+    bytes(env, |env| {
+        let event = env.convert_byte_array(event)?;
+        Ok(with_task(task, |task| task.event_text(&event)))
+    })
+}
+
 /// `void gather(long task, byte[] items)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_tripline_flink_Native_gather<'a>(

@@ -166,7 +166,7 @@ fn write_known(dir: &Path) {
 /// A rule before and after another was put in front of it, so that numbers of rules and fields differ.
 fn write_edit(dir: &Path) {
     let first = "rule first { by k match { a: A then b: B } within 1h alert { n = a.n } }\n";
-    let more = "rule zero { by z match { x: X where y > 3 then no A within 5s } }\n";
+    let more = "rule zero { by z match { x: C where y > 3 } }\n";
     let mut r = Random::new(11);
     let event = |at: i64| {
         let class = *r.choose(&["A", "B", "C"]);

@@ -84,6 +84,22 @@ pub(super) fn tags(bytes: &[u8]) -> Result<Vec<RuleTag>, FormatError> {
     Ok(tags)
 }
 
+/// What is left of an event, for people: when it happened, where it stood, and the fields that rules read of it.
+pub(super) fn text(host: &HostRules, bytes: &[u8]) -> Result<String, FormatError> {
+    let mut event = Event::default();
+    event.read(host, bytes)?;
+    let mut object = serde_json::Map::new();
+    object.insert("@timestamp".to_owned(), event.ts.to_string().into());
+    object.insert("input".to_owned(), event.seq.input().into());
+    object.insert("line".to_owned(), event.seq.line().into());
+    let view = event.view();
+    for field in &event.filled {
+        let name = host.rules.fields[field.index()].join(".");
+        object.insert(name, view.attr(Attr::Field(*field)).to_owned().to_json());
+    }
+    Ok(serde_json::Value::Object(object).to_string())
+}
+
 /// An event that was read back, in memory that the next one uses again.
 #[derive(Debug, Default)]
 pub(super) struct Event {

@@ -1,4 +1,4 @@
-//! Which rules share keys: what a host shuffles events by, for people who want to see that before it runs.
+//! What a host has in hand, for people: which rules share keys, and what events on their way are.
 
 use std::collections::BTreeMap;
 
@@ -47,5 +47,14 @@ impl HostRules {
     pub fn rules_of_event(&self, event: &[u8]) -> Result<Vec<RuleId>, FormatError> {
         let tags: Vec<RuleTag> = event::tags(event)?;
         Ok(tags.into_iter().filter_map(|tag| self.rule(tag)).collect())
+    }
+
+    /// An event, as [`super::Router`] makes it, as JSON: when it happened, its input and line, and the fields that rules
+    /// read of it.
+    ///
+    /// # Errors
+    /// The bytes are no event of this release.
+    pub fn event_text(&self, bytes: &[u8]) -> Result<String, FormatError> {
+        event::text(self, bytes)
     }
 }

@@ -228,6 +228,14 @@ impl Task {
         Ok(out)
     }
 
+    /// An event that came too late for its key, as JSON.
+    ///
+    /// # Errors
+    /// It is of no form that this release reads.
+    pub fn event_text(&self, event: &[u8]) -> Result<Vec<u8>, TaskError> {
+        Ok(self.rules.event_text(event)?.into_bytes())
+    }
+
     /// Hands things to the gatherer: each a byte that is 0 for a draft and 1 for an event, then its bytes.
     ///
     /// # Errors

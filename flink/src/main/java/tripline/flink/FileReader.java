@@ -25,8 +25,8 @@ final class FileReader
 
     private final Emitter emitter;
 
-    FileReader(SourceReaderContext context, byte[] bundle, long pauseMs) {
-        this(context, new Emitter(bundle, context), pauseMs);
+    FileReader(SourceReaderContext context, Rules rules, long pauseMs) {
+        this(context, new Emitter(rules, context), pauseMs);
     }
 
     private FileReader(SourceReaderContext context, Emitter emitter, long pauseMs) {
@@ -59,17 +59,24 @@ final class FileReader
     /** Routes blocks in the task's own thread. */
     private static final class Emitter
             implements RecordEmitter<Block, Tuple4<Byte, Long, String, byte[]>, FileSplit>, AutoCloseable {
-        private final Task task;
+        private final Rules.Watch watch;
         private final Item.Counts counts = new Item.Counts();
+        private Task task;
 
-        Emitter(byte[] bundle, SourceReaderContext context) {
-            task = new Task(bundle);
+        Emitter(Rules rules, SourceReaderContext context) {
+            watch = rules.watch();
+            task = rules.open();
             Metrics.input(context.metricGroup(), counts);
         }
 
         @Override
         public void emitRecord(
                 Block block, SourceOutput<Tuple4<Byte, Long, String, byte[]>> output, FileSplit split) {
+            Task next = watch.look(task);
+            if (next != null) {
+                task.close();
+                task = next;
+            }
             var answer = task.route(split.input, split.line, System.currentTimeMillis(), split.newest, block.bytes);
             split.newest = Item.give(answer, split.newest, counts, (item, ms) -> output.collect(item));
             split.offset += block.bytes.length;

@@ -26,21 +26,23 @@ final class GatherOperator extends AbstractStreamOperator<String>
 
     private static final int BYTES = 256 << 10;
 
-    private final byte[] bundle;
+    private final Rules rules;
     private transient Task task;
+    private transient Rules.Watch watch;
     private transient Told told;
     private transient ListState<byte[]> kept;
     private transient ByteArrayOutputStream call;
 
-    GatherOperator(StreamOperatorParameters<String> parameters, byte[] bundle) {
+    GatherOperator(StreamOperatorParameters<String> parameters, Rules rules) {
         super(parameters);
-        this.bundle = bundle;
+        this.rules = rules;
     }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        task = new Task(bundle);
+        watch = rules.watch();
+        task = rules.open();
         call = new ByteArrayOutputStream();
         told = new Told();
         told.restore(context.getOperatorStateStore());
@@ -87,6 +89,12 @@ final class GatherOperator extends AbstractStreamOperator<String>
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         hand();
+        Task next = watch.look(task);
+        if (next != null) {
+            next.restore(task.save());
+            task.close();
+            task = next;
+        }
         long watermark = mark.getTimestamp();
         told.come(watermark);
         long newest = watermark == Long.MAX_VALUE ? told.end() : Task.NEVER_YET;

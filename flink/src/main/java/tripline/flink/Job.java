@@ -2,8 +2,6 @@ package tripline.flink;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -44,7 +42,9 @@ public final class Job {
               --late DIR                files of lines that came too late
               --late-topic TOPIC        a topic for them
             Options:
-              --rules FILE              a bundle of rules instead of the jar's own
+              --rules FILE              rules that `tripline flink package -o FILE.json` made, instead of the jar's own;
+                                        the job goes on with new ones when the file changes
+              --look SECONDS            how often that file is looked at [default: 10]
               --exactly-once            alerts become visible with checkpoints, in transactions
             Parallelism, checkpoints and the state backend are Flink's own settings.
             """;
@@ -59,11 +59,11 @@ public final class Job {
             System.err.println("error: " + e.getMessage() + "\n\n" + USAGE);
             throw e;
         }
-        byte[] bundle = bundle(options.get("rules"));
+        Rules rules = rules(options);
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.getConfig().enableObjectReuse();
-        DataStream<Tuple4<Byte, Long, String, byte[]>> items = source(env, options, bundle);
-        Topology topology = Topology.build(env, items, bundle);
+        DataStream<Tuple4<Byte, Long, String, byte[]>> items = source(env, options, rules);
+        Topology topology = Topology.build(env, items, rules);
         sink(topology.alerts, options, "alerts");
         if (options.containsKey("late") || options.containsKey("late-topic")) {
             sink(topology.late, options, "late");
@@ -73,7 +73,7 @@ public final class Job {
 
     private static Map<String, String> options(String[] arguments) {
         List<String> known = List.of(
-                "files", "kafka", "topics", "group", "from", "idle", "alerts", "alerts-topic", "late", "late-topic", "rules");
+                "files", "kafka", "topics", "group", "from", "idle", "alerts", "alerts-topic", "late", "late-topic", "rules", "look");
         List<String> words = List.of("until-end", "exactly-once");
         Map<String, String> options = new HashMap<>();
         for (int at = 0; at < arguments.length; at++) {
@@ -98,25 +98,26 @@ public final class Job {
         return options;
     }
 
-    private static byte[] bundle(String path) throws IOException {
+    private static Rules rules(Map<String, String> options) throws IOException {
+        String path = options.get("rules");
         if (path != null) {
-            return Files.readAllBytes(Path.of(path));
+            return Rules.watched(path, 1000 * Long.parseLong(options.getOrDefault("look", "10")));
         }
         try (InputStream packed = Job.class.getResourceAsStream("/tripline/rules.json")) {
             if (packed == null) {
                 throw new IOException(
                         "this jar holds no rules: make one with `tripline flink package rules/ -o job.jar`");
             }
-            return packed.readAllBytes();
+            return Rules.fixed(packed.readAllBytes());
         }
     }
 
     private static DataStream<Tuple4<Byte, Long, String, byte[]>> source(
-            StreamExecutionEnvironment env, Map<String, String> options, byte[] bundle) {
-        WatermarkStrategy<Tuple4<Byte, Long, String, byte[]>> watermarks = Topology.watermarks(bundle);
+            StreamExecutionEnvironment env, Map<String, String> options, Rules rules) {
+        WatermarkStrategy<Tuple4<Byte, Long, String, byte[]>> watermarks = Topology.watermarks(rules);
         if (options.containsKey("files")) {
             List<String> files = List.of(options.get("files").split(","));
-            return env.fromSource(new FileSource(bundle, files, 0), watermarks, "files", Item.TYPE).uid("tripline-source");
+            return env.fromSource(new FileSource(rules, files, 0), watermarks, "files", Item.TYPE).uid("tripline-source");
         }
         List<String> topics = new ArrayList<>(List.of(options.get("topics").split(",")));
         OffsetsInitializer from = switch (options.getOrDefault("from", "committed")) {
@@ -131,7 +132,7 @@ public final class Job {
                 .setTopics(topics)
                 .setGroupId(options.getOrDefault("group", "tripline"))
                 .setStartingOffsets(from)
-                .setDeserializer(new KafkaLines(bundle, topics));
+                .setDeserializer(new KafkaLines(rules, topics));
         if (options.containsKey("until-end")) {
             source.setBounded(OffsetsInitializer.latest());
         }

@@ -23,20 +23,22 @@ final class KafkaLines implements KafkaRecordDeserializationSchema<Tuple4<Byte, 
 
     private static final int PARTITIONS = 4096;
 
-    private final byte[] bundle;
+    private final Rules rules;
     private final List<String> topics;
     private transient Task task;
+    private transient Rules.Watch watch;
     private transient Map<Integer, Long> newest;
     private transient Item.Counts counts;
 
-    KafkaLines(byte[] bundle, List<String> topics) {
-        this.bundle = bundle;
+    KafkaLines(Rules rules, List<String> topics) {
+        this.rules = rules;
         this.topics = new ArrayList<>(topics);
     }
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
-        task = new Task(bundle);
+        watch = rules.watch();
+        task = rules.open();
         newest = new HashMap<>();
         counts = new Item.Counts();
         Metrics.input(context.getMetricGroup(), counts);
@@ -48,6 +50,11 @@ final class KafkaLines implements KafkaRecordDeserializationSchema<Tuple4<Byte, 
             throws IOException {
         if (record.value() == null) {
             return;
+        }
+        Task next = watch.look(task);
+        if (next != null) {
+            task.close();
+            task = next;
         }
         int input = topics.indexOf(record.topic()) * PARTITIONS + record.partition();
         long before = newest.getOrDefault(input, Long.MIN_VALUE);

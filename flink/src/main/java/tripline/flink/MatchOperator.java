@@ -47,8 +47,9 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private static final int BYTES = 1 << 20;
     private static final byte[] NOTHING = new byte[0];
 
-    private final byte[] bundle;
+    private final Rules rules;
     private transient Task task;
+    private transient Rules.Watch watch;
     private transient Told told;
     private transient ValueState<byte[]> state;
     private transient ListState<byte[]> waiting;
@@ -63,9 +64,9 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private transient Counter steps;
     private transient Counter alerts;
 
-    MatchOperator(StreamOperatorParameters<String> parameters, byte[] bundle) {
+    MatchOperator(StreamOperatorParameters<String> parameters, Rules rules) {
         super(parameters);
-        this.bundle = bundle;
+        this.rules = rules;
     }
 
     @Override
@@ -82,7 +83,8 @@ final class MatchOperator extends AbstractStreamOperator<String>
     @Override
     public void open() throws Exception {
         super.open();
-        task = new Task(bundle);
+        watch = rules.watch();
+        task = rules.open();
         timers = getInternalTimerService("deadlines", VoidNamespaceSerializer.INSTANCE, this);
         watermark = Long.MIN_VALUE;
         due = new ArrayList<>();
@@ -94,12 +96,16 @@ final class MatchOperator extends AbstractStreamOperator<String>
         steps = group.counter("steps");
         alerts = group.counter("alerts");
         // Keys that are watched, seen or not, are stepped at the first watermark.
+        armWatched(Long.MIN_VALUE + 1);
+    }
+
+    private void armWatched(long ms) throws Exception {
         var mine = ((CheckpointableKeyedStateBackend<?>) getKeyedStateBackend()).getKeyGroupRange();
         int groups = getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks();
         for (String key : task.watched) {
             if (mine.contains(KeyGroupRangeAssignment.assignToKeyGroup(key, groups))) {
                 setCurrentKey(key);
-                arm(Long.MIN_VALUE + 1);
+                arm(ms);
             }
         }
     }
@@ -117,6 +123,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
         if (ms <= watermark) {
             // Of an input that was idle and lags behind the others. Behind its own watermark it would not be here.
             late.inc();
+            output.collect(Fan.LATE, new StreamRecord<>(task.eventText(event.f2)));
             return;
         }
         waiting.add(event.f2);
@@ -143,6 +150,14 @@ final class MatchOperator extends AbstractStreamOperator<String>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
+        Task next = watch.look(task);
+        if (next != null) {
+            task.close();
+            task = next;
+            // What is new begins with this watermark.
+            told.renew();
+            armWatched(watermark + 1);
+        }
         watermark = mark.getTimestamp();
         told.come(watermark);
         if (getTimeServiceManager().isPresent()) {

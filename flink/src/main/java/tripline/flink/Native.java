@@ -31,6 +31,8 @@ final class Native {
 
     static native byte[] step(long task, long start, long watermark, long newest, byte[] keys);
 
+    static native byte[] eventText(long task, byte[] event);
+
     static native void gather(long task, byte[] items);
 
     static native byte[] advance(long task, long start, long watermark, long newest);

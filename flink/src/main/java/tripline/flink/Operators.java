@@ -12,26 +12,26 @@ final class Operators<T> extends AbstractStreamOperatorFactory<String>
         implements TwoInputStreamOperatorFactory<T, Tuple2<Byte, Long>, String> {
     private static final long serialVersionUID = 1L;
 
-    private final byte[] bundle;
+    private final Rules rules;
     private final boolean matches;
 
-    private Operators(byte[] bundle, boolean matches) {
-        this.bundle = bundle;
+    private Operators(Rules rules, boolean matches) {
+        this.rules = rules;
         this.matches = matches;
     }
 
-    static Operators<Tuple3<String, Long, byte[]>> match(byte[] bundle) {
-        return new Operators<>(bundle, true);
+    static Operators<Tuple3<String, Long, byte[]>> match(Rules rules) {
+        return new Operators<>(rules, true);
     }
 
-    static Operators<Tuple2<Byte, byte[]>> gather(byte[] bundle) {
-        return new Operators<>(bundle, false);
+    static Operators<Tuple2<Byte, byte[]>> gather(Rules rules) {
+        return new Operators<>(rules, false);
     }
 
     @Override
     @SuppressWarnings("unchecked")
     public <O extends StreamOperator<String>> O createStreamOperator(StreamOperatorParameters<String> parameters) {
-        return (O) (matches ? new MatchOperator(parameters, bundle) : new GatherOperator(parameters, bundle));
+        return (O) (matches ? new MatchOperator(parameters, rules) : new GatherOperator(parameters, rules));
     }
 
     @Override

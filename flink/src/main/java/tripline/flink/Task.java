@@ -43,6 +43,11 @@ final class Task implements AutoCloseable {
         return ByteBuffer.wrap(Native.step(handle, start, watermark, newest, keys));
     }
 
+    /** An event for a key, as JSON. */
+    String eventText(byte[] event) {
+        return new String(Native.eventText(handle, event), StandardCharsets.UTF_8);
+    }
+
     void gather(byte[] items) {
         Native.gather(handle, items);
     }

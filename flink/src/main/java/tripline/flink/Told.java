@@ -64,6 +64,14 @@ final class Told {
         this.watermark = watermark == Long.MAX_VALUE ? this.watermark : watermark;
     }
 
+    /** The rules have changed: what is new begins at the next watermark. */
+    void renew() {
+        if (begun) {
+            begun = false;
+            resumed = true;
+        }
+    }
+
     /** Where time began, in nanoseconds. */
     long start() {
         return start;

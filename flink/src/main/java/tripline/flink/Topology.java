@@ -34,17 +34,18 @@ final class Topology {
         this.late = late;
     }
 
-    static WatermarkStrategy<Tuple4<Byte, Long, String, byte[]>> watermarks(byte[] bundle) {
-        try (Task task = new Task(bundle)) {
+    static WatermarkStrategy<Tuple4<Byte, Long, String, byte[]>> watermarks(Rules rules) {
+        try (Task task = rules.open()) {
             return Lateness.strategy(task.latenessMs);
         }
     }
 
     static Topology build(
-            StreamExecutionEnvironment env, DataStream<Tuple4<Byte, Long, String, byte[]>> items, byte[] bundle) {
+            StreamExecutionEnvironment env, DataStream<Tuple4<Byte, Long, String, byte[]>> items, Rules rules) {
         boolean gathers;
-        try (Task task = new Task(bundle)) {
-            gathers = task.gathers;
+        try (Task task = rules.open()) {
+            // Rules that come later may need it.
+            gathers = task.gathers || rules.isWatched();
         }
         SingleOutputStreamOperator<Tuple3<String, Long, byte[]>> events =
                 items.transform("fan", Fan.EVENT, new Fan()).uid("tripline-fan");
@@ -56,7 +57,7 @@ final class Topology {
                         keyed.getTransformation(),
                         told.getTransformation(),
                         "match",
-                        Operators.match(bundle),
+                        Operators.match(rules),
                         Types.STRING,
                         env.getParallelism(),
                         false);
@@ -64,30 +65,26 @@ final class Topology {
         match.setStateKeyType(Types.STRING);
         match.setUid("tripline-match");
         env.addOperator(match);
-        DataStream<String> matched = new Stream(env, match);
+        SingleOutputStreamOperator<String> matched = new Stream(env, match);
         DataStream<String> alerts = matched;
         if (gathers) {
-            DataStream<Tuple2<Byte, byte[]>> drafts = ((Stream) matched).side();
+            DataStream<Tuple2<Byte, byte[]>> drafts = matched.getSideOutput(Fan.GATHER);
             DataStream<Tuple2<Byte, byte[]>> all = events.getSideOutput(Fan.GATHER).union(drafts);
             SingleOutputStreamOperator<String> gathered = all.global()
                     .connect(told)
-                    .transform("gather", Types.STRING, Operators.gather(bundle))
+                    .transform("gather", Types.STRING, Operators.gather(rules))
                     .setParallelism(1)
                     .setMaxParallelism(1)
                     .uid("tripline-gather");
             alerts = matched.union(gathered);
         }
-        return new Topology(alerts, events.getSideOutput(Fan.LATE));
+        return new Topology(alerts, events.getSideOutput(Fan.LATE).union(matched.getSideOutput(Fan.LATE)));
     }
 
     /** What `match` gives. */
     private static final class Stream extends SingleOutputStreamOperator<String> {
         Stream(StreamExecutionEnvironment env, TwoInputTransformation<?, ?, String> from) {
             super(env, from);
-        }
-
-        DataStream<Tuple2<Byte, byte[]>> side() {
-            return getSideOutput(Fan.GATHER);
         }
     }
 }

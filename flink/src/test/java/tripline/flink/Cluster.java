@@ -53,7 +53,7 @@ final class Cluster implements AutoCloseable {
     }
 
     /** Submits the job over files; alerts go to a directory. */
-    JobID submit(byte[] bundle, List<String> files, Path alerts, Setup setup) throws Exception {
+    JobID submit(Rules rules, List<String> files, Path alerts, Setup setup) throws Exception {
         Configuration configuration = new Configuration();
         configuration.set(StateBackendOptions.STATE_BACKEND, setup.backend);
         configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(setup.checkpointMs));
@@ -70,9 +70,9 @@ final class Cluster implements AutoCloseable {
         env.getConfig().enableObjectReuse();
         env.getConfig().setAutoWatermarkInterval(20);
         var items = env.fromSource(
-                        new FileSource(bundle, files, setup.pauseMs), Topology.watermarks(bundle), "files", Item.TYPE)
+                        new FileSource(rules, files, setup.pauseMs), Topology.watermarks(rules), "files", Item.TYPE)
                 .uid("tripline-source");
-        Topology topology = Topology.build(env, items, bundle);
+        Topology topology = Topology.build(env, items, rules);
         topology.alerts.sinkTo(Job.files(alerts.toUri().toString())).uid("tripline-alerts-files");
         JobGraph graph = env.getStreamGraph().getJobGraph();
         if (setup.savepoint != null) {
@@ -130,9 +130,9 @@ final class Cluster implements AutoCloseable {
     }
 
     /** Runs a job to its end, and gives its alerts, sorted. */
-    List<String> run(byte[] bundle, List<String> files, Setup setup) throws Exception {
+    List<String> run(Rules rules, List<String> files, Setup setup) throws Exception {
         Path alerts = Files.createTempDirectory("tripline-alerts");
-        await(submit(bundle, files, alerts, setup));
+        await(submit(rules, files, alerts, setup));
         return alerts(alerts);
     }
 

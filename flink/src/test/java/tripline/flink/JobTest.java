@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -40,7 +41,11 @@ class JobTest {
         cluster.close();
     }
 
-    private record Case(String name, byte[] bundle, List<String> files, List<String> alerts) {
+    private record Case(String name, byte[] text, List<String> files, List<String> alerts) {
+        Rules bundle() {
+            return Rules.fixed(text);
+        }
+
         static Case of(String name) throws IOException {
             Path directory = CASES.resolve(name);
             List<String> files = new ArrayList<>();
@@ -96,7 +101,7 @@ class JobTest {
         for (String name : cases()) {
             Case it = Case.of(name);
             for (int parallelism : new int[] {1, 2, 4}) {
-                same(name + " at " + parallelism, it.alerts, cluster.run(it.bundle, it.files, setup(parallelism)));
+                same(name + " at " + parallelism, it.alerts, cluster.run(it.bundle(), it.files, setup(parallelism)));
             }
         }
     }
@@ -107,7 +112,7 @@ class JobTest {
         try (var directories = Files.list(CASES)) {
             for (Path path : (Iterable<Path>) directories.filter(p -> p.getFileName().toString().startsWith("once-"))::iterator) {
                 Case it = Case.of(path.getFileName().toString());
-                same(it.name, it.alerts, cluster.run(it.bundle, it.files, setup(4)));
+                same(it.name, it.alerts, cluster.run(it.bundle(), it.files, setup(4)));
             }
         }
     }
@@ -117,7 +122,7 @@ class JobTest {
         Case it = Case.of("packs-shuffled");
         Cluster.Setup setup = setup(2);
         setup.backend = "rocksdb";
-        same("with RocksDB", it.alerts, cluster.run(it.bundle, it.files, setup));
+        same("with RocksDB", it.alerts, cluster.run(it.bundle(), it.files, setup));
     }
 
     /** So slow that something can be done meanwhile. */
@@ -138,7 +143,7 @@ class JobTest {
         int stops = 0;
         for (int parallelism : new int[] {2, 4, 1}) {
             setup.parallelism = parallelism;
-            JobID job = cluster.submit(it.bundle, it.files, alerts, setup);
+            JobID job = cluster.submit(it.bundle(), it.files, alerts, setup);
             cluster.awaitTasks(job);
             if (parallelism != 1) {
                 Thread.sleep(1500);
@@ -163,7 +168,7 @@ class JobTest {
             Cluster.Setup setup = slow(2);
             setup.restarts = 1000;
             setup.checkpointMs = 100;
-            JobID job = own.submit(it.bundle, it.files, alerts, setup);
+            JobID job = own.submit(it.bundle(), it.files, alerts, setup);
             for (int n = 0; n < kills && !own.status(job).isTerminalState(); n++) {
                 Thread.sleep(300 + random.nextInt(500));
                 own.kill(n);
@@ -181,29 +186,53 @@ class JobTest {
         Path alerts = Files.createTempDirectory("tripline-alerts");
         Path savepoints = Files.createTempDirectory("tripline-savepoints");
         Cluster.Setup setup = slow(2);
-        JobID job = cluster.submit(before.bundle, before.files, alerts, setup);
+        JobID job = cluster.submit(before.bundle(), before.files, alerts, setup);
         cluster.awaitTasks(job);
         Thread.sleep(500);
         setup.savepoint = cluster.stop(job, savepoints);
         setup.pauseMs = 0;
-        cluster.await(cluster.submit(after.bundle, before.files, alerts, setup));
+        cluster.await(cluster.submit(after.bundle(), before.files, alerts, setup));
         List<String> kept = new ArrayList<>(Cluster.alerts(alerts));
         kept.removeIf(line -> !line.contains("\"rule\":\"first\""));
         same("the rule that stays", before.alerts, kept);
     }
 
     @Test
+    void rulesThatChangeWhileTheJobRuns() throws Exception {
+        Case before = Case.of("edit-before");
+        Case after = Case.of("edit-after");
+        Path rules = Files.createTempFile("tripline-rules", ".json");
+        Path alerts = Files.createTempDirectory("tripline-alerts");
+        Files.write(rules, before.text);
+        Cluster.Setup setup = slow(2);
+        JobID job = cluster.submit(Rules.watched(rules.toUri().toString(), 50), before.files, alerts, setup);
+        cluster.awaitTasks(job);
+        Thread.sleep(600);
+        Path next = Files.createTempFile("tripline-rules", ".json");
+        Files.write(next, after.text);
+        Files.move(next, rules, StandardCopyOption.ATOMIC_MOVE);
+        cluster.await(job);
+        List<String> all = Cluster.alerts(alerts);
+        List<String> kept = new ArrayList<>(all);
+        kept.removeIf(line -> !line.contains("\"rule\":\"first\""));
+        same("the rule that stays", before.alerts, kept);
+        long came = all.size() - kept.size();
+        long whole = after.alerts.stream().filter(line -> line.contains("\"rule\":\"zero\"")).count();
+        assertTrue(0 < came && came < whole, "the rule that came: " + came + " of " + whole);
+    }
+
+    @Test
     void aPanicFailsTheTaskAndNamesRuleAndKey() throws Exception {
         Case it = Case.of("edit-before");
-        String failing = new String(it.bundle, StandardCharsets.UTF_8)
+        String failing = new String(it.text, StandardCharsets.UTF_8)
                 .replace("\"fail_in\":null", "\"fail_in\":\"first\"");
         Exception error = assertThrows(
                 Exception.class,
-                () -> cluster.run(failing.getBytes(StandardCharsets.UTF_8), it.files, setup(1)));
+                () -> cluster.run(Rules.fixed(failing.getBytes(StandardCharsets.UTF_8)), it.files, setup(1)));
         String text = ExceptionUtils.stringifyException(error);
         assertTrue(text.contains("rule `first`, key ["), text);
         // This process, and its cluster, live on.
-        same("after a panic", it.alerts, cluster.run(it.bundle, it.files, setup(1)));
+        same("after a panic", it.alerts, cluster.run(it.bundle(), it.files, setup(1)));
     }
 
     @Test
