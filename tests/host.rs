@@ -229,6 +229,72 @@ rule pair { by k match { a: A then b: B } within 10s }
     assert_eq!(host.alerts.len(), 1);
 }
 
+/// Rules of every strategy, with rules on alerts, suppression, clocks and expected keys.
+const OF_ALL_KINDS: &str = r#"
+clock tick = every 7s
+rule pair { by k match { a: A then b: B } within 1m }
+rule count { by k match { x: at least 3 of A where n > 2 } within 30s suppress 20s }
+rule quiet { by k match { a: A then no C within 5s } suppress 20s by a.n }
+rule all_of { by k match { a: A then b: B then c: C } within 40s pick all after match no skip }
+rule pending { by k match { a: A then c: C } within 20s pick pending }
+rule mean { by k match { x: A where n > mean(n, 1m) } }
+rule handed { match { a: A by k then b: B by k } within 10s }
+rule whole { match { x: at least 3 of D } within 3s }
+rule ticked { by k match { a: A then t: tick } within 10s }
+rule begun { match { s: A then no A within 9s } expect start }
+rule open { by k match { x: C then no B within 4s } resolve on A repeat every 15s }
+rule top { match { x: at least 2 of alert.open } within 8s }
+"#;
+
+fn of_all_kinds() -> Vec<String> {
+    let mut r = Random::new(17);
+    let mut at = 0;
+    let mut event = |_| {
+        at += i64::try_from(r.below(900)).expect("small");
+        let (class, key) = (*r.choose(&["A", "A", "B", "C", "D"]), r.below(6));
+        format!(r#"{{"type":"{class}","k":"key {key}","ts":{},"n":{}}}"#, 1_700_000_000_000 + at, r.below(5))
+    };
+    (0..600).map(&mut event).collect()
+}
+
+/// What was kept of the first half of the events, written by an earlier release. It is never written anew: where a form of
+/// bytes changes, a file of the new form comes beside it.
+#[test]
+fn bytes_of_earlier_releases_go_on() {
+    let rules = compile_str(OF_ALL_KINDS).unwrap_or_else(|d| panic!("{d:?}"));
+    let (lines, config) = (of_all_kinds(), HostConfig::default());
+    let path = root().join("tests/host/kept-1.json");
+    let half = lines.len() / 2;
+    if !path.exists() && std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let mut host = Host::new(&rules, &config, 1);
+        for line in &lines[..half] {
+            host.push(0, line);
+            host.advance(host.reached());
+        }
+        fs::write(&path, serde_json::to_string_pretty(&host.export()).expect("plain data")).expect("written");
+    }
+    let kept = fs::read_to_string(&path).expect("tests/host/kept-1.json is in the repository");
+    let kept = serde_json::from_str(&kept).expect("JSON");
+    let mut host = Host::import(&rules, &config, &kept);
+    for line in &lines[half..] {
+        host.push(0, line);
+        host.advance(host.reached());
+    }
+    host.finish(AtEnd::Flush);
+    assert_eq!(host.dropped, 0);
+    let (mut whole, _) = native(&rules, &lines, &SessionConfig::default(), AtEnd::Flush);
+    // What came before was told by whoever wrote the file: a session over the first half knows it.
+    let mut first = Session::new(Arc::clone(&rules), SessionConfig::default());
+    lines[..half].iter().for_each(|line| first.push_line(line));
+    let told = first.drain();
+    // At the watermark itself the host has not told what a session has: its events wait for the watermark to pass them.
+    let last = first.watermark();
+    whole.retain(|alert| alert.time >= last || !told.contains(alert));
+    let names: std::collections::BTreeSet<&str> = whole.iter().map(|alert| &*alert.rule_name).collect();
+    assert!(names.len() >= 11, "{names:?}");
+    assert_same("the second half", host.alerts, whole);
+}
+
 #[test]
 fn nothing_is_kept_of_a_key_that_is_over() {
     let rules = compile_str(TWO).expect("no errors");

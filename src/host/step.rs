@@ -189,7 +189,7 @@ impl Cells {
                 newest
             }
         };
-        let next = walk.next();
+        let next = walk.next(now);
         let Walk { mut cell, found, .. } = walk;
         let mut drafts: Vec<Draft> = found.into_iter().map(|found| self.builder.build(found)).collect();
         drafts.sort_by(|a, b| a.order.cmp(&b.order));

@@ -191,7 +191,7 @@ impl Task {
     ///
     /// ```text
     /// host key │ state │ number of events │ events
-    /// state │ timer in ms │ number of events that wait │ their places │ alerts: number, lines │ drafts: number, time in ns,
+    /// state │ next deadline in ms │ number of events that wait │ their places │ alerts: number, lines │ drafts: number, time in ns,
     /// bytes │ states that were dropped
     /// ```
     ///
@@ -208,8 +208,7 @@ impl Task {
             let events = (0..call.u32()?).map(|_| call.bytes()).collect::<Result<Vec<_>, _>>()?;
             let output = self.cells.step(&Input { key, state, events, start: Timestamp(start) }, until)?;
             put(&output.state, &mut out);
-            let timer = output.next.into_iter().chain(output.first_waiting).min();
-            put_i64(timer.map_or(i64::MAX, Timestamp::as_millis), &mut out);
+            put_i64(output.next.map_or(i64::MAX, Timestamp::as_millis), &mut out);
             put_u32(output.waiting.len(), &mut out);
             output.waiting.iter().for_each(|at| put_u32(*at, &mut out));
             put_u32(output.alerts.len(), &mut out);

@@ -203,4 +203,54 @@ impl Host {
     pub fn kept(&self) -> (usize, usize) {
         (self.keys.len(), self.keys.values().map(|kept| kept.state.len()).sum())
     }
+
+    /// Everything that is kept, as text: for files that later releases must read.
+    pub fn export(&self) -> serde_json::Value {
+        let key = |(key, kept): (&Vec<u8>, &Kept)| {
+            let events: Vec<String> = kept.events.iter().map(|event| hex(event)).collect();
+            serde_json::json!({
+                "key": hex(key), "state": hex(&kept.state), "events": events, "timer": kept.timer.map(|at| at.0),
+            })
+        };
+        serde_json::json!({
+            "keys": self.keys.iter().map(key).collect::<Vec<_>>(),
+            "gatherer": hex(&self.gatherer.save()),
+            "newest": self.newest.iter().map(|at| at.0).collect::<Vec<_>>(),
+            "lines": self.lines,
+            "start": self.start.map(|at| at.0),
+            "begun": self.begun,
+            "watermark": self.watermark.0,
+        })
+    }
+
+    /// Goes on from what [`Host::export`] gave.
+    pub fn import(rules: &Arc<Ruleset>, config: &HostConfig, kept: &serde_json::Value) -> Self {
+        let number = |value: &serde_json::Value| Timestamp(value.as_i64().expect("a number"));
+        let list = |name: &str| kept[name].as_array().expect("a list");
+        let mut host = Self::new(rules, config, list("newest").len());
+        for one in list("keys") {
+            let key = unhex(&one["key"]);
+            host.arm(&key, one["timer"].as_i64().map(Timestamp));
+            let events = one["events"].as_array().expect("a list").iter().map(unhex).collect();
+            let place = host.keys.get_mut(&key).expect("it was just armed");
+            (place.state, place.events) = (unhex(&one["state"]), events);
+        }
+        let gatherer = Gatherer::restore(Arc::clone(&host.rules), &unhex(&kept["gatherer"]));
+        host.gatherer = gatherer.unwrap_or_else(|error| panic!("{error}"));
+        host.newest = list("newest").iter().map(number).collect();
+        host.lines = list("lines").iter().map(|n| n.as_u64().expect("a number")).collect();
+        host.start = kept["start"].as_i64().map(Timestamp);
+        host.begun = kept["begun"].as_bool().expect("a word");
+        host.watermark = number(&kept["watermark"]);
+        host
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &serde_json::Value) -> Vec<u8> {
+    let digits = text.as_str().expect("a text").as_bytes().chunks(2);
+    digits.map(|two| u8::from_str_radix(std::str::from_utf8(two).expect("text"), 16).expect("two digits")).collect()
 }

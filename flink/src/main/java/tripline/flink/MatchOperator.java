@@ -5,13 +5,14 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.metrics.Counter;
@@ -33,8 +34,9 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 /**
  * Matches the events of keys: holds them back until the watermark has passed them, and then steps their keys.
  *
- * <p>Of each key it keeps one state as bytes, the events that wait, and one timer at the next time that concerns it. The
- * timers that a watermark sets off say which keys are due; these cross the boundary together, in batches.
+ * <p>Of each key it keeps one state as bytes, before them the time of the next deadline, and the events that wait. There is a
+ * timer at the deadline, and one at the time of each event that waits. The timers that a watermark sets off say which keys
+ * are due; these cross the boundary together, in batches, each once.
  */
 final class MatchOperator extends AbstractStreamOperator<String>
         implements TwoInputStreamOperator<Tuple3<String, Long, byte[]>, Tuple2<Byte, Long>, String>,
@@ -45,7 +47,6 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private static final int KEYS = 512;
 
     private static final int BYTES = 1 << 20;
-    private static final byte[] NOTHING = new byte[0];
 
     private final Rules rules;
     private transient Task task;
@@ -53,10 +54,11 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private transient Told told;
     private transient ValueState<byte[]> state;
     private transient ListState<byte[]> waiting;
-    private transient ValueState<Long> timer;
     private transient InternalTimerService<VoidNamespace> timers;
     private transient long watermark;
     private transient List<String> due;
+    private transient List<Long> dueDeadlines;
+    private transient Set<String> stepped;
     private transient List<List<byte[]>> dueEvents;
     private transient ByteArrayOutputStream call;
     private transient Counter late;
@@ -77,7 +79,6 @@ final class MatchOperator extends AbstractStreamOperator<String>
         var bytes = PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
         state = context.getKeyedStateStore().getState(new ValueStateDescriptor<>("state", bytes));
         waiting = context.getKeyedStateStore().getListState(new ListStateDescriptor<>("waiting", bytes));
-        timer = context.getKeyedStateStore().getState(new ValueStateDescriptor<>("timer", Types.LONG));
     }
 
     @Override
@@ -88,6 +89,8 @@ final class MatchOperator extends AbstractStreamOperator<String>
         timers = getInternalTimerService("deadlines", VoidNamespaceSerializer.INSTANCE, this);
         watermark = Long.MIN_VALUE;
         due = new ArrayList<>();
+        dueDeadlines = new ArrayList<>();
+        stepped = new HashSet<>();
         dueEvents = new ArrayList<>();
         call = new ByteArrayOutputStream();
         var group = getMetricGroup().addGroup("tripline");
@@ -105,7 +108,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
         for (String key : task.watched) {
             if (mine.contains(KeyGroupRangeAssignment.assignToKeyGroup(key, groups))) {
                 setCurrentKey(key);
-                arm(ms);
+                timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
             }
         }
     }
@@ -127,25 +130,12 @@ final class MatchOperator extends AbstractStreamOperator<String>
             return;
         }
         waiting.add(event.f2);
-        arm(ms);
+        timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
     }
 
     @Override
     public void processElement2(StreamRecord<Tuple2<Byte, Long>> record) {
         told.tell(record.getValue());
-    }
-
-    /** Sets the timer of the current key to a time, unless an earlier one is set. */
-    private void arm(long ms) throws Exception {
-        Long armed = timer.value();
-        if (armed != null && armed <= ms) {
-            return;
-        }
-        if (armed != null) {
-            timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, armed);
-        }
-        timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
-        timer.update(ms);
     }
 
     @Override
@@ -160,6 +150,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
         }
         watermark = mark.getTimestamp();
         told.come(watermark);
+        stepped.clear();
         if (getTimeServiceManager().isPresent()) {
             getTimeServiceManager().get().advanceWatermark(mark);
         }
@@ -169,6 +160,9 @@ final class MatchOperator extends AbstractStreamOperator<String>
 
     @Override
     public void onEventTime(InternalTimer<String, VoidNamespace> ring) throws Exception {
+        if (!stepped.add(ring.getKey())) {
+            return;
+        }
         List<byte[]> events = new ArrayList<>();
         Iterable<byte[]> held = waiting.get();
         if (held != null) {
@@ -177,7 +171,14 @@ final class MatchOperator extends AbstractStreamOperator<String>
         byte[] before = state.value();
         DataOutputStream out = new DataOutputStream(call);
         put(Task.key(ring.getKey()), out);
-        put(before == null ? NOTHING : before, out);
+        if (before == null) {
+            out.writeInt(0);
+            dueDeadlines.add(Long.MAX_VALUE);
+        } else {
+            out.writeInt(before.length - Long.BYTES);
+            out.write(before, Long.BYTES, before.length - Long.BYTES);
+            dueDeadlines.add(ByteBuffer.wrap(before).getLong());
+        }
         out.writeInt(events.size());
         for (byte[] event : events) {
             put(event, out);
@@ -207,7 +208,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
         steps.inc(due.size());
         for (int at = 0; at < due.size(); at++) {
             setCurrentKey(due.get(at));
-            keep(dueEvents.get(at), answer);
+            keep(dueDeadlines.get(at), dueEvents.get(at), answer);
             for (int n = answer.getInt(); n > 0; n--) {
                 alerts.inc();
                 output.collect(new StreamRecord<>(Task.text(answer)));
@@ -219,31 +220,45 @@ final class MatchOperator extends AbstractStreamOperator<String>
             dropped.inc(answer.getInt());
         }
         due.clear();
+        dueDeadlines.clear();
         dueEvents.clear();
         call.reset();
     }
 
-    /** Keeps what a step gave of the current key: its state, the events that still wait, its timer. */
-    private void keep(List<byte[]> events, ByteBuffer answer) throws Exception {
-        byte[] after = Task.bytes(answer);
-        if (after.length == 0) {
+    /** Keeps what a step gave of the current key: its state, its next deadline, the events that still wait. */
+    private void keep(long deadlineBefore, List<byte[]> events, ByteBuffer answer) throws Exception {
+        int length = answer.getInt();
+        int from = answer.position();
+        answer.position(from + length);
+        long deadline = answer.getLong();
+        if (length == 0) {
             state.clear();
         } else {
-            state.update(after);
+            byte[] kept = new byte[Long.BYTES + length];
+            ByteBuffer.wrap(kept).putLong(deadline).put(answer.array(), from, length);
+            state.update(kept);
         }
-        long next = answer.getLong();
         List<byte[]> rest = new ArrayList<>();
         for (int n = answer.getInt(); n > 0; n--) {
             rest.add(events.get(answer.getInt()));
         }
-        if (rest.isEmpty()) {
-            waiting.clear();
-        } else {
+        if (!rest.isEmpty()) {
             waiting.update(rest);
+        } else if (!events.isEmpty()) {
+            waiting.clear();
         }
-        timer.clear();
-        if (next != Long.MAX_VALUE && watermark != Long.MAX_VALUE) {
-            arm(next);
+        if (deadline == deadlineBefore || watermark == Long.MAX_VALUE) {
+            return;
+        }
+        if (deadlineBefore != Long.MAX_VALUE && deadlineBefore > watermark) {
+            timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, deadlineBefore);
+            for (byte[] event : rest) {
+                // One that waits for the same time keeps its timer.
+                timers.registerEventTimeTimer(VoidNamespace.INSTANCE, Task.time(event));
+            }
+        }
+        if (deadline != Long.MAX_VALUE) {
+            timers.registerEventTimeTimer(VoidNamespace.INSTANCE, deadline);
         }
     }
 

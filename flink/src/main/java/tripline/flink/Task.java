@@ -1,6 +1,7 @@
 package tripline.flink;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -70,6 +71,11 @@ final class Task implements AutoCloseable {
             Native.close(handle);
             handle = 0;
         }
+    }
+
+    /** When an event on its way to a key happened, in milliseconds: it stands behind the version, little-endian. */
+    static long time(byte[] event) {
+        return Item.ms(ByteBuffer.wrap(event).order(ByteOrder.LITTLE_ENDIAN).getLong(1));
     }
 
     /** A byte string with its length before it. */
