@@ -123,8 +123,11 @@ impl Gatherer {
         Ok(())
     }
 
-    /// Takes an event that is for rules on alerts too, in any order.
+    /// Takes an event that is for rules on alerts too, in any order. One from before the watermark is passed over.
     pub fn line(&mut self, ts: Timestamp, seq: Seq, arrival: Timestamp, text: &str) {
+        if ts < self.watermark {
+            return;
+        }
         self.lines.push(Line { ts, seq, arrival, text: text.to_owned() });
     }
 

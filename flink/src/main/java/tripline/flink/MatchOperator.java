@@ -87,7 +87,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
         watch = rules.watch();
         task = rules.open();
         timers = getInternalTimerService("deadlines", VoidNamespaceSerializer.INSTANCE, this);
-        watermark = Long.MIN_VALUE;
+        watermark = told.watermark();
         due = new ArrayList<>();
         dueDeadlines = new ArrayList<>();
         stepped = new HashSet<>();
@@ -124,7 +124,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
         Tuple3<String, Long, byte[]> event = record.getValue();
         long ms = Item.ms(event.f1);
         if (ms <= watermark) {
-            // Of an input that was idle and lags behind the others. Behind its own watermark it would not be here.
+            // Of an input that was idle, or read anew, and lags behind the others: its own newest event is none yet.
             late.inc();
             output.collect(Fan.LATE, new StreamRecord<>(task.eventText(event.f2)));
             return;
@@ -148,7 +148,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
             told.renew();
             armWatched(watermark + 1);
         }
-        watermark = mark.getTimestamp();
+        watermark = Math.max(watermark, mark.getTimestamp());
         told.come(watermark);
         stepped.clear();
         if (getTimeServiceManager().isPresent()) {

@@ -30,9 +30,10 @@ final class Told {
         kept = store.getUnionListState(new ListStateDescriptor<>("told", Types.LONG));
         int at = 0;
         for (Long value : kept.get()) {
-            switch (at++ % 3) {
+            switch (at++ % 4) {
                 case 0 -> start = start == Task.NEVER_YET ? value : Math.min(start, value);
                 case 1 -> newest = Math.max(newest, value);
+                case 2 -> watermark = Math.max(watermark, value);
                 default -> resumed |= value != 0;
             }
         }
@@ -42,6 +43,7 @@ final class Told {
         kept.clear();
         kept.add(start);
         kept.add(newest);
+        kept.add(watermark);
         kept.add(begun || resumed ? 1L : 0L);
     }
 
@@ -61,7 +63,14 @@ final class Told {
                 start = Math.multiplyExact(watermark + 1, 1_000_000L);
             }
         }
-        this.watermark = watermark == Long.MAX_VALUE ? this.watermark : watermark;
+        if (watermark != Long.MAX_VALUE) {
+            this.watermark = Math.max(this.watermark, watermark);
+        }
+    }
+
+    /** How far time had come, here or before a restart: no event of this time or earlier is taken any more. */
+    long watermark() {
+        return watermark;
     }
 
     /** The rules have changed: what is new begins at the next watermark. */
