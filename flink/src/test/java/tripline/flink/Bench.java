@@ -124,7 +124,8 @@ final class Bench {
                     for (String key : due) {
                         states.put(key, Task.bytes(answer));
                         answer.getLong();
-                        answer.position(answer.position() + 4 * answer.getInt());
+                        int waiting = answer.getInt();
+                        answer.position(answer.position() + Integer.BYTES * waiting);
                         for (int n = answer.getInt(); n > 0; n--) {
                             Task.bytes(answer);
                         }
