@@ -41,6 +41,9 @@ final class Bench {
         configuration.set(RestOptions.BIND_PORT, "0");
         if (!arguments[2].equals("hashmap")) {
             configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(1));
+            configuration.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
+            configuration.setString(
+                    "state.backend.rocksdb.timer-service.factory", System.getProperty("timers", "ROCKSDB"));
         }
         StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(parallelism, configuration);
         env.getConfig().enableObjectReuse();
