@@ -142,7 +142,7 @@ impl Task {
     /// ```
     ///
     /// # Errors
-    /// None so far.
+    /// None: it gives a result because all calls do.
     pub fn route(
         &mut self,
         input: u16,
@@ -258,7 +258,7 @@ impl Task {
     /// Lets the gatherer's time go on, and gives the alerts that are final. Arguments as in [`Task::step`].
     ///
     /// # Errors
-    /// None so far.
+    /// None: it gives a result because all calls do.
     pub fn advance(&mut self, start: i64, wm: i64, newest: i64) -> Result<Vec<u8>, TaskError> {
         let mut alerts = Vec::new();
         if start != i64::MIN {
