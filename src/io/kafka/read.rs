@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{config, explain, unusable};
@@ -247,7 +247,7 @@ fn starts(client: &Client, start: Start, partitions: &[&Partition]) -> Result<BT
         Start::Earliest => return Ok(all(Offset::Beginning)),
         Start::Latest => return Ok(all(Offset::End)),
         Start::At(_) => client.offsets_for_times(asked, PATIENCE)?,
-        Start::Committed => client.committed_offsets(asked, PATIENCE)?,
+        Start::Committed => committed(client, &asked)?,
     };
     let mut found = BTreeMap::new();
     for element in answered.elements() {
@@ -256,6 +256,23 @@ fn starts(client: &Client, start: Start, partitions: &[&Partition]) -> Result<BT
         found.insert(partition, element.offset());
     }
     Ok(found)
+}
+
+/// What a group has committed. The broker that knows may not be found at once, as when a cluster has its first group.
+fn committed(client: &Client, asked: &TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
+    use RDKafkaErrorCode as Code;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match client.committed_offsets(asked.clone(), PATIENCE) {
+            Err(error) if Instant::now() < until => match error.rdkafka_error_code() {
+                Some(Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress) => {
+                    thread::sleep(LOOK);
+                }
+                _ => return Err(error),
+            },
+            answer => return answer,
+        }
+    }
 }
 
 /// What went wrong: what the client complained about meanwhile says more than the call.

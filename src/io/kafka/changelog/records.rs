@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! "/" rule 0 key  ─►  the state of the key        a tombstone where it holds nothing any more
-//! "commit"        ─►  form │ commit               the last record of each checkpoint
+//! "commit.1" …    ─►  a further part of the commit, if it is long
+//! "commit"        ─►  form │ number of further parts │ commit     the last record of each checkpoint
 //! ```
 //! Rules are known by their names, so records stay good when rules come and go. Compaction keeps the newest record of
 //! each name.
@@ -15,7 +16,12 @@ use crate::matcher::saved::{Change, Changes, read_chunk};
 use crate::session::head::Head;
 
 /// The form of what is written. To be raised when it changes.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// The form in which a commit was one record.
+const WHOLE: u8 = 1;
+/// Bytes of a commit in one record: brokers take a mebibyte if nothing else is set, and events that are held back may
+/// be more.
+const PART: usize = 512 << 10;
 /// The key of the record that holds everything but the states of keys.
 const COMMIT: &[u8] = b"commit";
 /// What keys of states begin with.
@@ -26,6 +32,8 @@ const STATE: u8 = b'/';
 pub(super) struct Known {
     /// The newest commit.
     commit: Option<Vec<u8>>,
+    /// Further parts of commits by their numbers; those of an earlier, longer one may be among them.
+    parts: BTreeMap<usize, Vec<u8>>,
     /// States by the keys of their records.
     states: BTreeMap<Vec<u8>, Vec<u8>>,
 }
@@ -35,6 +43,9 @@ impl Known {
     pub(super) fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
         match (key, value) {
             (Some(COMMIT), Some(value)) => self.commit = Some(value.to_vec()),
+            (Some(key), Some(value)) if part(key).is_some() => {
+                self.parts.extend(part(key).map(|number| (number, value.to_vec())));
+            }
             (Some(key), Some(value)) => drop(self.states.insert(key.to_vec(), value.to_vec())),
             (Some(key), None) => drop(self.states.remove(key)),
             (None, _) => {}
@@ -44,9 +55,10 @@ impl Known {
     /// What it is to a run; nothing if nothing was ever committed.
     pub(super) fn recovered(&self) -> Result<Option<Recovered>, ChangelogError> {
         let broken = || ChangelogError::Unreadable;
-        let Some(bytes) = &self.commit else { return Ok(None) };
-        let bytes = bytes.strip_prefix(&[FORM]).ok_or_else(broken)?;
-        let commit = Commit::from_bytes(bytes).map_err(|_| broken())?;
+        if self.commit.is_none() {
+            return Ok(None);
+        }
+        let commit = Commit::from_bytes(&self.whole().ok_or_else(broken)?).map_err(|_| broken())?;
         let head = Head::from_bytes(&commit.head).map_err(|_| broken())?;
         let mut keys = Changes::default();
         for (name, state) in &self.states {
@@ -58,6 +70,40 @@ impl Known {
         }
         Ok(Some(Recovered { commit, keys }))
     }
+}
+
+impl Known {
+    /// The newest commit, put together.
+    fn whole(&self) -> Option<Vec<u8>> {
+        let commit = self.commit.as_deref()?;
+        if let Some(bytes) = commit.strip_prefix(&[WHOLE]) {
+            return Some(bytes.to_vec());
+        }
+        let (count, first) = commit.strip_prefix(&[FORM])?.split_first_chunk::<4>()?;
+        let mut whole = first.to_vec();
+        for number in 1..=u32::from_le_bytes(*count) {
+            whole.extend_from_slice(self.parts.get(&usize::try_from(number).ok()?)?);
+        }
+        Some(whole)
+    }
+}
+
+/// The number of a further part of a commit, if a key is that of one.
+fn part(key: &[u8]) -> Option<usize> {
+    let number = key.strip_prefix(COMMIT)?.strip_prefix(b".")?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// The records of a commit.
+fn commit_records(commit: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let (first, further) = commit.split_at(commit.len().min(PART));
+    let mut records = Vec::new();
+    for (number, part) in (1_u32..).zip(further.chunks(PART)) {
+        records.push((format!("commit.{number}").into_bytes(), Some(part.to_vec())));
+    }
+    let count = u32::try_from(records.len()).unwrap_or(u32::MAX).to_le_bytes();
+    records.push((COMMIT.to_vec(), Some([&[FORM][..], &count, first].concat())));
+    records
 }
 
 /// The records of one checkpoint, the commit last.
@@ -87,14 +133,43 @@ impl Records {
         }
         let gone = known.into_iter().flat_map(|known| known.states.into_keys()).filter(|name| !same.contains(name));
         records.extend(gone.map(|name| (name, None)));
-        let mut bytes = vec![FORM];
-        bytes.extend_from_slice(&commit.to_bytes());
-        records.push((COMMIT.to_vec(), Some(bytes)));
+        records.extend(commit_records(&commit.to_bytes()));
         Ok(Self(records))
     }
 
     /// Key and value of each.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.0.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(commits: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let mut known = Known::default();
+        for (key, value) in commits.iter().flat_map(|commit| commit_records(commit)) {
+            assert!(value.as_ref().is_some_and(|value| value.len() <= PART + 5), "brokers take each");
+            known.take(Some(&key), value.as_deref());
+        }
+        known.whole()
+    }
+
+    /// A run over a topic that is far ahead in one partition holds more events back than a record may be long.
+    #[test]
+    fn a_commit_that_is_longer_than_a_record_may_be_comes_back_whole() {
+        let long: Vec<u8> = (0..3 * PART + 7).map(|n| (n % 251) as u8).collect();
+        let short = b"short".to_vec();
+        for commits in [vec![long.clone()], vec![short.clone()], vec![long.clone(), short], vec![Vec::new(), long]] {
+            assert_eq!(read(&commits), commits.last().cloned());
+        }
+    }
+
+    #[test]
+    fn a_commit_of_the_first_form_is_read() {
+        let mut known = Known::default();
+        known.take(Some(COMMIT), Some(&[WHOLE, 7, 8]));
+        assert_eq!(known.whole(), Some(vec![7, 8]));
     }
 }
