@@ -1,4 +1,4 @@
-//! Processes that share a topic of a real broker; see `tests/kafka.rs` for when that runs.
+//! Processes that share a topic of a real broker. Runs only if `TRIPLINE_KAFKA=required`, and says so otherwise.
 
 #[path = "kafka/cluster.rs"]
 mod cluster;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use cluster::{Broker, Place, is_there, is_wanted, wait_for};
+use cluster::{Broker, Place, is_wanted, wait_for};
 use keyed::{Keyed, Process, found, member, prepare, said};
 
 /// One broker at a time: each takes its share of a small machine.
@@ -31,7 +31,7 @@ fn committed(broker: &Broker) -> usize {
 #[test]
 fn one_two_and_three_processes_find_what_one_over_files_finds() {
     let _alone = alone();
-    if !is_there() {
+    if !is_wanted() {
         return;
     }
     let protocols = ["", "    protocol: classic\n", "    protocol: consumer\n"];
@@ -230,7 +230,7 @@ fn a_process_with_a_name_has_its_partitions_again() {
 #[test]
 fn what_cannot_be_shared_is_refused() {
     let _alone = alone();
-    if !is_there() {
+    if !is_wanted() {
         return;
     }
     let broker = Broker::start(Place::new("refused"));

@@ -55,16 +55,20 @@ pub fn config(connection: &Connection) -> ClientConfig {
 
 /// A client could not be made: which setting is at fault, in words without any value.
 pub fn unusable(error: &KafkaError) -> String {
+    const NOT_BUILT: &str =
+        "this program was built without TLS and SCRAM for Kafka: build it with `--features kafka-tls`";
     let KafkaError::ClientConfig(_, words, name, _) = error else {
         let words = error.to_string();
+        if words.contains("No provider for SASL mechanism") {
+            return NOT_BUILT.to_owned();
+        }
         return match words.contains("ssl.ca.location") || words.contains("ssl.key.location") {
             true => format!("`ca`, `cert` or `key` cannot be used: {words}"),
             false => words,
         };
     };
     if words.contains("OpenSSL not available") || words.contains("not available at build time") {
-        return "this program was built without TLS and SCRAM for Kafka: build it with `--features kafka-tls`"
-            .to_owned();
+        return NOT_BUILT.to_owned();
     }
     let setting = match name.as_str() {
         "ssl.ca.location" => "ca",
