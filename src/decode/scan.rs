@@ -275,7 +275,7 @@ impl<'a> Scanner<'a> {
     fn escape(&mut self, at: usize) -> Scan<usize> {
         let whole = self.bytes.len();
         let (good, length) = match self.bytes.get(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => return Ok(at + 2),
+            Some(second) if SIMPLE[usize::from(*second)] != 0 => return Ok(at + 2),
             Some(b'u') => match self.bytes.get(at + 2..at + 6) {
                 Some(digits) => (digits.iter().all(u8::is_ascii_hexdigit), 6),
                 None => (self.bytes[at + 2..].iter().all(u8::is_ascii_hexdigit), whole),
@@ -469,14 +469,7 @@ pub(super) fn unescape(mut raw: &str, out: &mut String) -> u64 {
         raw = &raw[at + 1..];
         let kind = raw.as_bytes().first().copied().unwrap_or(b'\\');
         if kind != b'u' {
-            out.push(match kind {
-                b'b' => '\u{8}',
-                b'f' => '\u{c}',
-                b'n' => '\n',
-                b'r' => '\r',
-                b't' => '\t',
-                same => char::from(same),
-            });
+            out.push(char::from(SIMPLE[usize::from(kind)]));
             raw = &raw[1..];
             continue;
         }

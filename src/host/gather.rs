@@ -20,7 +20,7 @@ use crate::alert::build::Draft;
 use crate::alert::collect::{Collector, SavedCollector};
 use crate::base::{RuleId, Timestamp};
 use crate::decode::batch::{Batch, BlockOrigin};
-use crate::decode::decoder::{DecodeConfig, Decoder};
+use crate::decode::decoder::Decoder;
 use crate::matcher::saved::{LAYOUT, RuleHead, read_chunk};
 use crate::plan::event::Seq;
 use crate::session::AtEnd;
@@ -75,15 +75,7 @@ pub struct Gatherer {
 impl Gatherer {
     /// One that has seen nothing.
     pub fn new(host: Arc<HostRules>) -> Self {
-        let config = DecodeConfig {
-            time: host.config.time.clone(),
-            sources: Vec::new(),
-            max_line: host.config.limits.max_line,
-            max_depth: host.config.limits.max_json_depth,
-            shards: 1,
-            keep_rejects: false,
-        };
-        let decoder = || Decoder::new(Arc::clone(host.ruleset()), config.clone());
+        let decoder = || host.decoder();
         let upper = host.rules.gathers().then(decoder);
         let (evidence, limits) = (host.config.evidence, host.config.limits.clone());
         let collector = Collector::new(Arc::clone(host.ruleset()), evidence, limits, upper, None);

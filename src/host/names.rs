@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use crate::alert::Evidence;
 use crate::base::{Duration, FieldId, Limits, RuleId, Value};
 use crate::decode::TimeConfig;
+use crate::decode::decoder::{DecodeConfig, Decoder};
 use crate::plan::key::{encode_scalar, hash};
 use crate::plan::{Rule, Ruleset};
 
@@ -118,6 +119,19 @@ impl HostRules {
             }
         }
         watched
+    }
+
+    /// A decoder of lines.
+    pub(super) fn decoder(&self) -> Decoder {
+        let config = DecodeConfig {
+            time: self.config.time.clone(),
+            sources: Vec::new(),
+            max_line: self.config.limits.max_line,
+            max_depth: self.config.limits.max_json_depth,
+            shards: 1,
+            keep_rejects: false,
+        };
+        Decoder::new(Arc::clone(&self.rules), config)
     }
 
     /// The rule set.

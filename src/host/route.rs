@@ -8,7 +8,7 @@ use super::event;
 use super::names::HostRules;
 use crate::base::{FieldId, Timestamp};
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, Hit};
-use crate::decode::decoder::{DecodeConfig, Decoder};
+use crate::decode::decoder::Decoder;
 use crate::plan::event::Seq;
 
 /// Where one thing that came of a line goes.
@@ -66,16 +66,8 @@ pub struct Router {
 impl Router {
     /// A router for a rule set.
     pub fn new(host: Arc<HostRules>) -> Self {
-        let config = DecodeConfig {
-            time: host.config.time.clone(),
-            sources: Vec::new(),
-            max_line: host.config.limits.max_line,
-            max_depth: host.config.limits.max_json_depth,
-            shards: 1,
-            keep_rejects: false,
-        };
         Self {
-            decoder: Decoder::new(Arc::clone(host.ruleset()), config),
+            decoder: host.decoder(),
             host,
             batch: Batch::default(),
             fields: Vec::new(),

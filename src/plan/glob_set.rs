@@ -70,7 +70,7 @@ enum Shape {
     Whole(Box<str>),
     Start(Box<str>),
     End(Box<str>),
-    Inner(Box<str>, Box<memchr::memmem::Finder<'static>>),
+    Inner(Box<memchr::memmem::Finder<'static>>),
     Other(Glob),
 }
 
@@ -81,7 +81,7 @@ impl Shape {
             [GlobPart::Text(text), GlobPart::AnyRun] => Self::Start(text.clone()),
             [GlobPart::AnyRun, GlobPart::Text(text)] => Self::End(text.clone()),
             [GlobPart::AnyRun, GlobPart::Text(text), GlobPart::AnyRun] => {
-                Self::Inner(text.clone(), Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned()))
+                Self::Inner(Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned()))
             }
             _ => Self::Other(glob.clone()),
         }
@@ -92,7 +92,7 @@ impl Shape {
             Self::Whole(whole) => text == &**whole,
             Self::Start(start) => text.starts_with(&**start),
             Self::End(end) => text.ends_with(&**end),
-            Self::Inner(_, inner) => inner.find(text.as_bytes()).is_some(),
+            Self::Inner(inner) => inner.find(text.as_bytes()).is_some(),
             Self::Other(glob) => glob.is_match_folded(text),
         }
     }
@@ -165,7 +165,6 @@ impl Many {
             search: OnceLock::new(),
             others: Vec::new(),
         };
-        let mut inner: HashSet<Box<str>, foldhash::fast::FixedState> = HashSet::default();
         for shape in shapes {
             match shape {
                 Shape::Whole(text) => {
@@ -173,14 +172,16 @@ impl Many {
                 }
                 Shape::Start(text) => Affixes::add(&mut many.starts, &text),
                 Shape::End(text) => Affixes::add(&mut many.ends, &text),
-                Shape::Inner(text, _) => {
-                    if inner.insert(text.clone()) {
-                        many.inner.push(text);
-                    }
+                Shape::Inner(finder) => {
+                    let text = std::str::from_utf8(finder.needle()).expect("the finder was made of a text");
+                    many.inner.push(text.into());
                 }
                 Shape::Other(glob) => many.others.push(glob),
             }
         }
+        // A search takes each once.
+        many.inner.sort_unstable();
+        many.inner.dedup();
         many
     }
 

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use fastrand::Rng;
 
 use crate::cluster::Broker;
-use crate::stream::{Alert, alert, alerts};
+use crate::stream::{Alert, alert, over_files};
 
 /// Rules of each strategy, all by user.
 pub const RULES: &str = r#"
@@ -68,24 +68,7 @@ impl Keyed {
 
     /// What one process over a file for each partition reports, sorted.
     pub fn expected(&self, broker: &Broker) -> Vec<Alert> {
-        let dir = broker.place().path("files");
-        fs::create_dir_all(&dir).expect("a directory");
-        fs::write(dir.join("rules.trip"), RULES).expect("a file");
-        let mut texts = vec![String::new(); self.partitions as usize];
-        for (partition, text) in &self.events {
-            texts[*partition as usize] += text;
-            texts[*partition as usize] += "\n";
-        }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
-        command.current_dir(&dir).args(["run", "rules.trip", "--quiet", "--lateness", "1s"]);
-        for (partition, text) in texts.iter().enumerate() {
-            let name = format!("{partition:03}.ndjson");
-            fs::write(dir.join(&name), text).expect("a file");
-            command.arg(name);
-        }
-        let ended = command.stdin(Stdio::null()).output().expect("the program runs");
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-        let mut found = alerts(&String::from_utf8(ended.stdout).expect("text"));
+        let mut found = over_files(&broker.place().path("files"), RULES, &self.events, self.partitions);
         found.sort();
         found
     }

@@ -53,23 +53,28 @@ impl Stream {
 
     /// What a run over a file for each partition reports: one line an alert, without what names inputs.
     pub fn expected(&self, dir: &Path, rules: &str) -> Vec<Alert> {
-        fs::create_dir_all(dir).expect("a directory");
-        fs::write(dir.join("rules.trip"), rules).expect("a file");
-        let mut texts = vec![String::new(); self.partitions as usize];
-        for (partition, text) in &self.events {
-            texts[*partition as usize] += &format!("{text}\n");
-        }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
-        command.current_dir(dir).args(["run", "rules.trip", "--quiet", "--lateness", "1s"]);
-        for (partition, text) in texts.iter().enumerate() {
-            let name = format!("{partition:03}.ndjson");
-            fs::write(dir.join(&name), text).expect("a file");
-            command.arg(name);
-        }
-        let ended = command.stdin(Stdio::null()).output().expect("the program runs");
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-        alerts(&String::from_utf8(ended.stdout).expect("text"))
+        over_files(dir, rules, &self.events, self.partitions)
     }
+}
+
+/// What a run over a file for each partition reports, in its order.
+pub fn over_files(dir: &Path, rules: &str, events: &[(i32, String)], partitions: i32) -> Vec<Alert> {
+    fs::create_dir_all(dir).expect("a directory");
+    fs::write(dir.join("rules.trip"), rules).expect("a file");
+    let mut texts = vec![String::new(); partitions as usize];
+    for (partition, text) in events {
+        texts[*partition as usize] += &format!("{text}\n");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.current_dir(dir).args(["run", "rules.trip", "--quiet", "--lateness", "1s"]);
+    for (partition, text) in texts.iter().enumerate() {
+        let name = format!("{partition:03}.ndjson");
+        fs::write(dir.join(&name), text).expect("a file");
+        command.arg(name);
+    }
+    let ended = command.stdin(Stdio::null()).output().expect("the program runs");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    alerts(&String::from_utf8(ended.stdout).expect("text"))
 }
 
 /// What is the same wherever events are read from.

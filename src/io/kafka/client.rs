@@ -181,6 +181,31 @@ impl ClientContext for Complaints {
     }
 }
 
+/// The context of a client that has [`Complaints`] and more: they hear what any client complains about.
+macro_rules! hears {
+    ($context:ty, $complaints:tt) => {
+        impl rdkafka::ClientContext for $context {
+            const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+            fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, words: &str) {
+                self.$complaints.log(level, facility, words);
+            }
+
+            fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+                self.$complaints.hear(&error, reason);
+            }
+
+            fn generate_oauth_token(
+                &self,
+                config: Option<&str>,
+            ) -> Result<rdkafka::client::OAuthToken, Box<dyn std::error::Error>> {
+                self.$complaints.generate_oauth_token(config)
+            }
+        }
+    };
+}
+pub(super) use hears;
+
 /// A token with its owner and end, which it says itself if it is a JWT.
 #[expect(clippy::disallowed_methods, reason = "a token lives by the wall clock")]
 fn oauth(token: String) -> OAuthToken {

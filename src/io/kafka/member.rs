@@ -11,20 +11,17 @@
 #![expect(clippy::disallowed_methods, reason = "leaving waits by the clock")]
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::OAuthToken;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{Complaints, config, explain, unusable};
+use super::client::{Complaints, config, explain, hears, unusable};
 use super::{Connection, Membership, Protocol};
 
 /// After how long brokers take a member for dead that is not heard, where the member says so.
@@ -59,21 +56,7 @@ struct Watch {
     leaving: AtomicBool,
 }
 
-impl ClientContext for Watch {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
-        self.complaints.log(level, facility, words);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.hear(&error, reason);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.complaints.generate_oauth_token(config)
-    }
-}
+hears!(Watch, complaints);
 
 impl ConsumerContext for Watch {
     fn rebalance(&self, client: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {

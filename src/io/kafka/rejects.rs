@@ -3,18 +3,14 @@
 //! The key of a record is its place, so a compacted topic has each once; otherwise it may be there twice after a crash.
 //! What was given is with the brokers once [`RejectTopic::flush`] has returned.
 
-use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::client::OAuthToken;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-use super::client::{Complaints, config, explain, unusable};
+use super::client::{Complaints, config, explain, hears, unusable};
 use super::lines::without_provenance;
 use super::{Connection, Partition};
 use crate::session::Rejected;
@@ -34,21 +30,7 @@ struct Heard {
     failed: Mutex<Option<String>>,
 }
 
-impl ClientContext for Heard {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, words: &str) {
-        self.complaints.log(level, facility, words);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.hear(&error, reason);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.complaints.generate_oauth_token(config)
-    }
-}
+hears!(Heard, complaints);
 
 impl ProducerContext for Heard {
     type DeliveryOpaque = ();
