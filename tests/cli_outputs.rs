@@ -245,6 +245,39 @@ fn secrets_are_in_no_file_that_a_run_leaves() {
     assert!(looked > 8, "{looked}");
 }
 
+/// Whoever can write the configuration says where secrets go, and whoever can write a secret, who we are.
+#[cfg(unix)]
+#[test]
+fn what_everyone_may_write_is_not_trusted() {
+    use std::os::unix::fs::PermissionsExt;
+    let config = "outputs:\n  - webhook: https://example.com/\n    token: {file: token}\n  - file: a.ndjson\n";
+    let place = place("outputs-open-to-all", config);
+    place.file("e.ndjson", "").file("token", "canary-token\n");
+    let open = |name: &str, bits: u32| {
+        let path = place.path(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(bits)).expect("it is ours");
+    };
+    let says = |code: i32, words: &str| {
+        let ended = place.run(&["run", "r.trip", "e.ndjson"]);
+        ended.expect(code);
+        assert_eq!(ended.err.contains("may be written by everyone"), !words.is_empty(), "{}", ended.err);
+        assert!(ended.err.contains(words) && !ended.err.contains("canary"), "{words}: {}", ended.err);
+    };
+    says(0, "");
+    open("tripline.yaml", 0o666);
+    says(2, "tripline.yaml may be written by everyone on this machine; take that back with `chmod o-w tripline.yaml`");
+    // It decides nothing for a command that sends nothing.
+    place.run(&["check", "r.trip"]).expect(0);
+    open("tripline.yaml", 0o664);
+    open("token", 0o602);
+    says(2, "chmod o-w token");
+    open("token", 0o600);
+    open("r.trip", 0o646);
+    says(0, "warning: r.trip may be written by everyone");
+    open("r.trip", 0o644);
+    says(0, "");
+}
+
 #[test]
 fn what_does_not_go_together_is_an_error() {
     let place = place(

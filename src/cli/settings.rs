@@ -1,8 +1,6 @@
 //! The configuration file as the commands see it: found, read, and its paths made relative to where it lies.
-#![expect(clippy::disallowed_methods, reason = "the configuration file is read here")]
 
 use std::collections::hash_map::RandomState;
-use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +11,7 @@ use tripline::decode::timefield::TimeConfig;
 use tripline::diag::Level;
 use tripline::import::eql;
 use tripline::import::sigma::pipeline::{self, Pipelines};
+use tripline::io::trust;
 use tripline::syntax::source::SourceMap;
 
 use super::args::{ImportArgs, TimeArgs};
@@ -34,6 +33,8 @@ pub struct Settings {
     pipelines: Pipelines,
     /// Where it lies: its paths are relative to this directory.
     directory: PathBuf,
+    /// The file, if everyone may write to it.
+    open_to_all: Option<PathBuf>,
     key_seed: KeySeed,
 }
 
@@ -52,22 +53,33 @@ impl Settings {
     /// Reads the file that `--config` names, else `tripline.yaml` in the working directory if there is one.
     pub fn load(named: Option<&Path>, terminal: Terminal) -> Result<Self, Stop> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
+        let content = match trust::look(path) {
+            Ok(content) => content,
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(Stop::usage(format!("{}: cannot be read: {error}", path.display()))),
         };
+        let text = String::from_utf8(content.bytes)
+            .map_err(|_| Stop::usage(format!("{}: is not UTF-8 text; save the file as UTF-8", path.display())))?;
+        let open_to_all = content.is_open_to_all.then(|| path.to_owned());
         let mut sources = SourceMap::new();
         let source = sources.add(path.display().to_string(), text);
         match Config::parse(source, &sources.get(source).text) {
             Ok(config) => {
                 let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-                Ok(Self { config, directory, ..Self::default() })
+                Ok(Self { config, directory, open_to_all, ..Self::default() })
             }
             Err(problems) => {
                 show(&problems, &sources, terminal);
                 Err(Stop::shown())
             }
+        }
+    }
+
+    /// Refuses a file that everyone may write to: it says which secrets are sent where. For commands that act on it.
+    pub fn require_trust(&self) -> Result<(), Stop> {
+        match &self.open_to_all {
+            Some(path) => Err(Stop::usage(format!("{} {}", path.display(), trust::way_out(path)))),
+            None => Ok(()),
         }
     }
 

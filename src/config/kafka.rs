@@ -10,6 +10,7 @@ use super::outputs::{NetOptions, Text, WrittenText};
 use crate::io::kafka::{Connection, Mechanism, Sasl, unusable_setting};
 use crate::io::sink::secret::{Env, Secret, SecretPlace};
 use crate::io::sink::tls::TlsOptions;
+use crate::io::trust;
 
 /// A setting that is handed on: a number, a word, or the place of a secret.
 #[derive(Debug, Deserialize)]
@@ -162,6 +163,10 @@ impl KafkaPeer {
         let path = |path: &Option<String>| path.as_deref().map(|path| directory.join(path));
         let net = &self.net;
         let tls = TlsOptions { ca: path(&net.ca), cert: path(&net.cert), key: path(&net.key) };
+        // librdkafka reads it by itself, whoever may have exchanged it.
+        if let Some(key) = tls.key.as_deref().filter(|key| self.encrypted && trust::is_open_to_all(key)) {
+            return Err(format!("{} {}", key.display(), trust::way_out(key)));
+        }
         Ok(Connection {
             brokers: self.brokers.clone(),
             tls: self.encrypted.then_some(tls),

@@ -65,6 +65,7 @@ const MAX_FUTURE: Duration = Duration::from_secs(300);
 
 /// Runs the command.
 pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
+    settings.require_trust()?;
     let Chosen { rules, inputs: chosen } = select::choose(args, settings)?;
     #[cfg(feature = "kafka")]
     if let Some(shared) = group::wanted(&chosen)? {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use tripline::compile::CompileOptions;
 use tripline::config::Input;
 use tripline::io::source::STDIN;
+use tripline::io::trust;
 use tripline::plan::Ruleset;
 
 use super::kafka;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
+use crate::cli::number::counted;
 use crate::cli::paths::{rule_files, rules_and_inputs};
 use crate::cli::rules::{RuleTexts, accept, compile_texts, show};
 use crate::cli::settings::Settings;
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Terminal, note};
 use crate::cli::topology;
 
 /// Rules and inputs, from the command line or else the configuration.
@@ -81,6 +83,17 @@ pub fn choose(args: &RunArgs, settings: &Settings) -> Result<Chosen, Stop> {
     Ok(Chosen { rules, inputs })
 }
 
+/// Whoever may write a rule can silence it. It is no more than said: on some file systems everything is open to all, and
+/// rules send nothing anywhere.
+fn warn_of_open(texts: &RuleTexts) {
+    let open: Vec<_> = texts.paths.iter().flatten().filter(|path| trust::is_open_to_all(path)).collect();
+    if let [first, more @ ..] = &open[..] {
+        let more =
+            if more.is_empty() { String::new() } else { format!(", with {},", counted(more.len(), "more file")) };
+        note(&format!("warning: {}{more} {}\n", first.display(), trust::way_out(first)));
+    }
+}
+
 /// Compiles the rules; with filters, those that they leave and the rules whose alerts these read. If processes share a
 /// topic that is partitioned by some fields, rules that need several partitions are refused.
 pub fn compile(
@@ -91,6 +104,7 @@ pub fn compile(
     terminal: Terminal,
 ) -> Result<Arc<Ruleset>, Stop> {
     let mut texts = RuleTexts::read(&rule_files(paths)?)?;
+    warn_of_open(&texts);
     for rule in &args.rule {
         texts.add_inline(rule);
     }

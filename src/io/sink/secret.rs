@@ -1,9 +1,9 @@
 //! Secrets: where they come from, and a type that does not print them.
-#![expect(clippy::disallowed_methods, reason = "secrets are read from files here")]
 
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::io::trust;
 
 /// A secret. It has no text form; [`Secret::reveal`] is the one way to its content.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,15 +59,14 @@ impl SecretPlace {
     pub fn read(&self, env: Env<'_>) -> Result<Secret, String> {
         let text = match self {
             Self::Env(name) => env(name).ok_or_else(|| format!("{self} is not set"))?,
-            Self::File(path) => fs::read_to_string(path).map_err(|error| format!("{self} cannot be read: {error}"))?,
+            Self::File(path) => self.file(path)?,
             Self::Credential(name) => {
                 if name.contains(['/', '\\']) {
                     return Err(format!("{self}: a credential is named, not located"));
                 }
                 let directory = env("CREDENTIALS_DIRECTORY")
                     .ok_or_else(|| format!("{self}: CREDENTIALS_DIRECTORY is not set; systemd sets it for services"))?;
-                fs::read_to_string(PathBuf::from(directory).join(name))
-                    .map_err(|error| format!("{self} cannot be read: {error}"))?
+                self.file(&PathBuf::from(directory).join(name))?
             }
         };
         let text = text.trim_end_matches(['\r', '\n']);
@@ -78,6 +77,12 @@ impl SecretPlace {
             return Err(format!("{self} holds more than one line, or a control character"));
         }
         Ok(Secret::new(text))
+    }
+
+    /// The content of the file that holds it. A secret that everyone may exchange is none.
+    fn file(&self, path: &Path) -> Result<String, String> {
+        let bytes = trust::read(path).map_err(|why| format!("{self} {why}"))?;
+        String::from_utf8(bytes).map_err(|_| format!("{self} is not UTF-8 text"))
     }
 }
 

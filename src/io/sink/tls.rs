@@ -9,6 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::io::trust;
+
 /// What a connection trusts, and how it shows who it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
@@ -42,7 +44,7 @@ impl TlsOptions {
     /// Says which file cannot be read.
     pub fn own(&self) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, String> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
-        let text = read(key)?;
+        let text = read_key(key)?;
         let key =
             PrivateKeyDer::from_pem_slice(&text).map_err(|_| format!("{} holds no private key", key.display()))?;
         Ok(Some((certificates(cert)?, key)))
@@ -53,7 +55,7 @@ impl TlsOptions {
     /// # Errors
     /// Says which file cannot be read.
     pub(super) fn key_pem(&self) -> Result<Option<Vec<u8>>, String> {
-        self.key.as_deref().map(read).transpose()
+        self.key.as_deref().map(read_key).transpose()
     }
 
     /// A configuration for connections that are not HTTP.
@@ -79,6 +81,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     CertificateDer::pem_slice_iter(&read(path)?)
         .collect::<Result<_, _>>()
         .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A key that everyone may exchange shows nobody who we are.
+fn read_key(path: &Path) -> Result<Vec<u8>, String> {
+    trust::read(path).map_err(|why| format!("{} {why}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
