@@ -194,6 +194,51 @@ fn deadlines_are_met_in_partitions_that_are_silent_and_after_they_have_moved() {
     assert_eq!(second.leave(), Some(130), "{}", said(&broker, "second"));
 }
 
+/// Of one key two megabytes are held, where brokers take one in a record.
+#[test]
+fn a_key_that_holds_more_than_a_record_takes_outlasts_its_process() {
+    let _alone = alone();
+    if !is_wanted() {
+        return;
+    }
+    let broker = Broker::start(Place::new("long"));
+    broker.topic("events", 6);
+    broker.topic("once", 1);
+    let rule =
+        "rule hoard { by user match { x: at least 3000 of note } within 1h alert { kinds = count(distinct x.text) } }";
+    broker.place().write("rules.trip", rule);
+    let address = broker.address();
+    let config = format!(
+        "inputs:\n  - kafka: {address}\n    topics: events\n    group: detect\n    state_topic: detect.state\n    \
+         partition_by: user\n    until: end\nidle: 1h\nmax_future: 10000d\nevidence: ids\n\
+         outputs:\n  - kafka: {address}\n    topic: once\n    exactly_once: true\n"
+    );
+    broker.place().write("end.yaml", &config);
+    let padding = "a text of some length ".repeat(30);
+    let notes: Vec<String> = (0..3000_i64)
+        .map(|n| {
+            let ts = 1_767_225_600_000 + n * 1000;
+            format!(r#"{{"ts":{ts},"type":"note","user":"u","text":"{n} {padding}"}}"#)
+        })
+        .collect();
+    let later = [r#"{"ts":1767312000000,"type":"note","user":"u","text":"a day later"}"#.to_owned()];
+    for part in [&notes[..2500], &notes[2500..2999], &notes[2999..], &later, &[]] {
+        broker.write_to("events", part.iter().map(|text| (0, text.as_str())));
+        let mut child = member(&broker, "end.yaml", "log");
+        assert_eq!(child.end(), Some(0), "{}", said(&broker, "log"));
+    }
+    let alerts = broker.read("once");
+    assert_eq!(alerts.len(), 1, "{}", said(&broker, "log"));
+    let alert: serde_json::Value =
+        serde_json::from_str(alerts[0].value.as_deref().expect("a value")).expect("an alert");
+    assert_eq!(alert["values"]["kinds"], 3000);
+    let states = broker.read("detect.state");
+    let parts = states.iter().filter(|record| record.key.as_ref().is_some_and(|key| key.starts_with('+')));
+    assert!(parts.filter(|record| record.value.is_some()).count() > 4, "it was written in parts, twice");
+    let newest = states.iter().rev().find(|record| record.key.as_ref().is_some_and(|key| key.starts_with('=')));
+    assert!(newest.is_some_and(|record| record.value.is_none()), "what the window no longer holds is taken away");
+}
+
 #[test]
 fn a_process_with_a_name_has_its_partitions_again() {
     let _alone = alone();

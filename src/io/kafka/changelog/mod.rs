@@ -8,6 +8,7 @@
 //! Processes that share a topic have a [`SharedChangelog`] each: the state of a partition is in the partition of the
 //! same number. Relies on the brokers for all of this.
 
+mod pieces;
 mod records;
 mod shared;
 mod topic;
@@ -23,6 +24,7 @@ use super::{AlertRecords, Connection, Partition};
 use crate::io::deliver::Letter;
 use crate::io::state::{Commit, Recovered};
 use crate::matcher::saved::Changes;
+use pieces::Long;
 use records::{Known, Records};
 use topic::Client;
 use transactions::Transactions;
@@ -55,6 +57,12 @@ pub enum ChangelogError {
     /// What it holds cannot be read by this release.
     #[error("the state is of a form that this release does not read")]
     Unreadable,
+    /// It was there, and a part of it is not.
+    #[error(
+        "a part of the state is missing in the topic of states; to begin anew name another `state_topic`, and another \
+         `group`"
+    )]
+    Missing,
     /// It is that of another topic, or of another way to read it.
     #[error(
         "the topic of states has {found} partitions where {wanted} are needed: it belongs to another topic, or to the \
@@ -79,6 +87,8 @@ pub struct Changelog {
     client: Client,
     /// What was read, until the first commit has put right what differs from it.
     known: Option<Known>,
+    /// Which states stand in several records.
+    long: Long,
     number: u64,
 }
 
@@ -102,7 +112,8 @@ impl Changelog {
         let known = topic::read(&client, topic, 0, &|| true)?;
         let recovered = known.recovered()?;
         let number = recovered.as_ref().map_or(0, |recovered| recovered.commit.number);
-        Ok((Self { options, transactions, client, known: Some(known), number }, recovered))
+        let long = known.long();
+        Ok((Self { options, transactions, client, known: Some(known), long, number }, recovered))
     }
 
     /// Adds an alert to what is committed next. False if it can never be written, since it is too long.
@@ -124,7 +135,7 @@ impl Changelog {
         places: &[(Partition, u64)],
     ) -> Result<(), ChangelogError> {
         commit.number = self.number + 1;
-        self.transactions.put(0, &Records::new(self.known.take(), &commit, keys)?)?;
+        self.transactions.put(0, &Records::new(self.known.take(), &mut self.long, &commit, keys)?)?;
         self.transactions.commit(places, self.client.group_metadata().as_ref())?;
         self.number += 1;
         Ok(())

@@ -1,9 +1,9 @@
 //! What a checkpoint is as records of a partition of a state topic.
 //!
 //! ```text
-//! "/" rule 0 key  ─►  the state of the key        a tombstone where it holds nothing any more
-//! "commit.1" …    ─►  a further part of the commit, if it is long
-//! "commit"        ─►  form │ number of further parts │ commit     the last record of each checkpoint
+//! "/" rule 0 key …  ─►  the state of the key (`pieces`)      tombstones where it holds nothing any more
+//! "commit.1" …      ─►  a further part of the commit, if it is long
+//! "commit"          ─►  form │ number of further parts │ commit     the last record of each checkpoint
 //! ```
 //! Rules are known by their names, so records stay good when rules come and go. Compaction keeps the newest record of
 //! each name.
@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ChangelogError;
+use super::pieces::{Long, PART, Record, States};
 use crate::io::state::{Commit, Recovered};
 use crate::matcher::saved::{Change, Changes, read_chunk};
 use crate::session::head::Head;
@@ -19,13 +20,8 @@ use crate::session::head::Head;
 const FORM: u8 = 2;
 /// The form in which a commit was one record.
 const WHOLE: u8 = 1;
-/// Bytes of a commit in one record: brokers take a mebibyte if nothing else is set, and events that are held back may
-/// be more.
-const PART: usize = 512 << 10;
 /// The key of the record that holds everything but the states of keys.
 const COMMIT: &[u8] = b"commit";
-/// What keys of states begin with.
-const STATE: u8 = b'/';
 
 /// Everything that is committed in a partition.
 #[derive(Debug, Default)]
@@ -34,8 +30,10 @@ pub(super) struct Known {
     commit: Option<Vec<u8>>,
     /// Further parts of commits by their numbers; those of an earlier, longer one may be among them.
     parts: BTreeMap<usize, Vec<u8>>,
-    /// States by the keys of their records.
-    states: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The states of keys.
+    states: States,
+    /// A record was there that this release would not write.
+    strange: bool,
 }
 
 impl Known {
@@ -46,8 +44,7 @@ impl Known {
             (Some(key), Some(value)) if part(key).is_some() => {
                 self.parts.extend(part(key).map(|number| (number, value.to_vec())));
             }
-            (Some(key), Some(value)) => drop(self.states.insert(key.to_vec(), value.to_vec())),
-            (Some(key), None) => drop(self.states.remove(key)),
+            (Some(key), value) => self.strange |= !self.states.take(key, value) && value.is_some(),
             (None, _) => {}
         }
     }
@@ -58,15 +55,19 @@ impl Known {
         if self.commit.is_none() {
             return Ok(None);
         }
-        let commit = Commit::from_bytes(&self.whole().ok_or_else(broken)?).map_err(|_| broken())?;
+        if self.strange {
+            return Err(broken());
+        }
+        let commit = Commit::from_bytes(&self.whole()?).map_err(|_| broken())?;
         let head = Head::from_bytes(&commit.head).map_err(|_| broken())?;
         let mut keys = Changes::default();
-        for (name, state) in &self.states {
-            let rest = name.strip_prefix(&[STATE]).ok_or_else(broken)?;
-            let end = memchr::memchr(0, rest).ok_or_else(broken)?;
+        for name in self.states.names() {
+            let end = memchr::memchr(0, name).ok_or_else(broken)?;
             // A rule that the head does not know has been taken away since.
-            let Some(rule) = head.rules.iter().position(|rule| rule.name.as_bytes() == &rest[..end]) else { continue };
-            keys.push(Change { rule: rule as u32, key: &rest[end + 1..], state: Some(state) });
+            let Some(rule) = head.rules.iter().position(|rule| rule.name.as_bytes() == &name[..end]) else { continue };
+            if let Some(state) = self.states.get(name)? {
+                keys.push(Change { rule: rule as u32, key: &name[end + 1..], state: Some(&state) });
+            }
         }
         Ok(Some(Recovered { commit, keys }))
     }
@@ -74,17 +75,23 @@ impl Known {
 
 impl Known {
     /// The newest commit, put together.
-    fn whole(&self) -> Option<Vec<u8>> {
-        let commit = self.commit.as_deref()?;
+    fn whole(&self) -> Result<Vec<u8>, ChangelogError> {
+        let commit = self.commit.as_deref().unwrap_or_default();
         if let Some(bytes) = commit.strip_prefix(&[WHOLE]) {
-            return Some(bytes.to_vec());
+            return Ok(bytes.to_vec());
         }
-        let (count, first) = commit.strip_prefix(&[FORM])?.split_first_chunk::<4>()?;
+        let parts = commit.strip_prefix(&[FORM]).and_then(|rest| rest.split_first_chunk::<4>());
+        let (count, first) = parts.ok_or(ChangelogError::Unreadable)?;
         let mut whole = first.to_vec();
         for number in 1..=u32::from_le_bytes(*count) {
-            whole.extend_from_slice(self.parts.get(&usize::try_from(number).ok()?)?);
+            whole.extend_from_slice(self.parts.get(&(number as usize)).ok_or(ChangelogError::Missing)?);
         }
-        Some(whole)
+        Ok(whole)
+    }
+
+    /// Which states stand in several records.
+    pub(super) fn long(&self) -> Long {
+        self.states.long()
     }
 }
 
@@ -95,7 +102,7 @@ fn part(key: &[u8]) -> Option<usize> {
 }
 
 /// The records of a commit.
-fn commit_records(commit: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+fn commit_records(commit: &[u8]) -> Vec<Record> {
     let (first, further) = commit.split_at(commit.len().min(PART));
     let mut records = Vec::new();
     for (number, part) in (1_u32..).zip(further.chunks(PART)) {
@@ -108,31 +115,42 @@ fn commit_records(commit: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
 
 /// The records of one checkpoint, the commit last.
 #[derive(Debug)]
-pub(super) struct Records(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+pub(super) struct Records(Vec<Record>);
 
 impl Records {
     /// States that have changed, and the commit. With what is known of the partition, only what differs from it: the
-    /// first checkpoint of a run has all keys, and what it does not have is to be taken away.
-    pub(super) fn new(known: Option<Known>, commit: &Commit, keys: &Changes) -> Result<Self, ChangelogError> {
+    /// first checkpoint of a run has all keys, and what it does not have is to be taken away. `long` is which states
+    /// stand in several records, and is kept right.
+    pub(super) fn new(
+        known: Option<Known>,
+        long: &mut Long,
+        commit: &Commit,
+        keys: &Changes,
+    ) -> Result<Self, ChangelogError> {
         let head = Head::from_bytes(&commit.head).map_err(|_| ChangelogError::Unreadable)?;
         let mut records = Vec::new();
-        let mut same = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for chunk in &keys.chunks {
             for Change { rule, key, state } in read_chunk(chunk).map_err(|_| ChangelogError::Unreadable)? {
                 let rule = head.rules.get(rule as usize).map_or(&b""[..], |rule| rule.name.as_bytes());
-                let name = [&[STATE], rule, &[0], key].concat();
-                match &known {
-                    Some(known) if known.states.get(&name).map(Vec::as_slice) == state => drop(same.insert(name)),
-                    Some(_) => {
-                        same.insert(name.clone());
-                        records.push((name, state.map(<[u8]>::to_vec)));
-                    }
-                    None => records.push((name, state.map(<[u8]>::to_vec))),
+                let name = [rule, &[0], key].concat();
+                let same = match &known {
+                    Some(known) => known.states.get(&name)?.as_deref() == state,
+                    None => false,
+                };
+                if !same {
+                    long.put(&name, state, &mut records);
+                }
+                if known.is_some() {
+                    seen.insert(name);
                 }
             }
         }
-        let gone = known.into_iter().flat_map(|known| known.states.into_keys()).filter(|name| !same.contains(name));
-        records.extend(gone.map(|name| (name, None)));
+        if let Some(known) = known {
+            for name in known.states.names().into_iter().filter(|name| !seen.contains(*name)) {
+                long.put(name, None, &mut records);
+            }
+        }
         records.extend(commit_records(&commit.to_bytes()));
         Ok(Self(records))
     }
@@ -147,7 +165,7 @@ impl Records {
 mod tests {
     use super::*;
 
-    fn read(commits: &[Vec<u8>]) -> Option<Vec<u8>> {
+    fn read(commits: &[Vec<u8>]) -> Result<Vec<u8>, ChangelogError> {
         let mut known = Known::default();
         for (key, value) in commits.iter().flat_map(|commit| commit_records(commit)) {
             assert!(value.as_ref().is_some_and(|value| value.len() <= PART + 5), "brokers take each");
@@ -162,7 +180,7 @@ mod tests {
         let long: Vec<u8> = (0..3 * PART + 7).map(|n| (n % 251) as u8).collect();
         let short = b"short".to_vec();
         for commits in [vec![long.clone()], vec![short.clone()], vec![long.clone(), short], vec![Vec::new(), long]] {
-            assert_eq!(read(&commits), commits.last().cloned());
+            assert_eq!(read(&commits).ok(), commits.last().cloned());
         }
     }
 
@@ -170,6 +188,6 @@ mod tests {
     fn a_commit_of_the_first_form_is_read() {
         let mut known = Known::default();
         known.take(Some(COMMIT), Some(&[WHOLE, 7, 8]));
-        assert_eq!(known.whole(), Some(vec![7, 8]));
+        assert_eq!(known.whole(), Ok(vec![7, 8]));
     }
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::pieces::Long;
 use super::records::{Known, Records};
 use super::transactions::Transactions;
 use super::{ChangelogError, topic};
@@ -50,6 +51,8 @@ pub struct PartitionState {
 #[derive(Debug)]
 pub struct PartitionRecords {
     known: Option<Known>,
+    /// Which states stand in several records.
+    long: Long,
     number: u64,
 }
 
@@ -101,7 +104,8 @@ impl PartitionState {
         let known = topic::read(&client, &self.topic, number, go_on)?;
         let recovered = known.recovered()?;
         let number = recovered.as_ref().map_or(0, |recovered| recovered.commit.number);
-        Ok((recovered, PartitionRecords { known: Some(known), number }))
+        let long = known.long();
+        Ok((recovered, PartitionRecords { known: Some(known), long, number }))
     }
 
     /// The end of a partition of states, with what is open.
@@ -149,7 +153,7 @@ impl PartitionRecords {
     ) -> Result<PartitionCheckpoint, ChangelogError> {
         self.number += 1;
         commit.number = self.number;
-        let records = Records::new(self.known.take(), &commit, keys)?;
+        let records = Records::new(self.known.take(), &mut self.long, &commit, keys)?;
         Ok(PartitionCheckpoint { partition, offset, records })
     }
 }
