@@ -2,14 +2,15 @@
 
 mod deliver_support;
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deliver_support::{Office, Scripted, alert, number};
 use tripline::alert::{Alert, Notice, Origin};
 use tripline::base;
-use tripline::io::deliver::queue::Memory;
-use tripline::io::deliver::{By, DeadLetters, Failure, Gather, Gathering, Receipt, Service, WhenFull};
+use tripline::io::deliver::queue::{Memory, Queue};
+use tripline::io::deliver::{By, DeadLetters, Failure, Gather, Gathering, Letter, Receipt, Service, WhenFull};
 use tripline::io::sink::LineSink;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -165,6 +166,43 @@ fn a_full_queue_does_what_it_is_told() {
         office.run_until(SECOND);
         assert_eq!(seen.taken(), kept.collect::<Vec<_>>());
     }
+}
+
+/// A queue that fails at the fourth try to add a letter.
+struct Failing(Memory, usize);
+
+impl Queue for Failing {
+    fn waiting(&self) -> u64 {
+        self.0.waiting()
+    }
+    fn push(&mut self, letter: Letter) -> io::Result<Option<Letter>> {
+        self.1 += 1;
+        if self.1 == 4 { Err(io::Error::other("a broken disk")) } else { self.0.push(letter) }
+    }
+    fn drop_oldest(&mut self) -> io::Result<Option<u64>> {
+        self.0.drop_oldest()
+    }
+    fn take(&mut self, most: usize) -> io::Result<Vec<Letter>> {
+        self.0.take(most)
+    }
+    fn settle(&mut self) -> io::Result<()> {
+        self.0.settle()
+    }
+    fn sync(&mut self) -> io::Result<bool> {
+        self.0.sync()
+    }
+}
+
+#[test]
+fn letters_in_hand_are_not_lost_when_the_queue_fails_for_another() {
+    let (sink, seen) = Scripted::answers(Vec::new());
+    let service = Service { queue: 1, ..Service::default() };
+    let mut office = Office::with(&service, sink, Box::new(Failing(Memory::new(1), 0)), DeadLetters::default());
+    assert!(office.leave(1));
+    assert!(!office.leave(2), "there is room for one");
+    // The courier takes the first letter, and the queue fails as the second is moved up.
+    office.run_until(SECOND);
+    assert_eq!(seen.taken(), [1, 2], "neither is lost");
 }
 
 #[test]

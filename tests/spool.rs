@@ -129,6 +129,31 @@ fn a_mark_that_is_damaged_means_that_letters_come_again() {
     }
 }
 
+/// A power cut can take letters that were settled, and leave the mark behind them.
+#[test]
+fn a_mark_beyond_the_end_of_the_log_hides_no_letter_that_comes_later() {
+    let options = options("ahead", 1 << 20);
+    let mut spool = open(&options);
+    for n in 0..50 {
+        spool.push(letter(n)).expect("room");
+    }
+    spool.take(50).expect("readable");
+    spool.settle().expect("a mark");
+    drop(spool);
+    let log = fs::read_dir(&options.directory).expect("a directory").flatten().map(|file| file.path());
+    let log = log.into_iter().find(|path| path.extension().is_some_and(|e| e == "log")).expect("a log");
+    fs::OpenOptions::new().write(true).open(log).and_then(|file| file.set_len(20)).expect("the frames are gone");
+
+    let mut spool = open(&options);
+    for n in 100..200 {
+        spool.push(letter(n)).expect("room");
+    }
+    spool.sync().expect("durable");
+    // Killed before a letter is settled.
+    drop(spool);
+    assert_eq!(numbers(&open(&options).take(usize::MAX).expect("readable")), (100..200).collect::<Vec<_>>());
+}
+
 #[test]
 fn an_outage_of_hours_fills_the_spool_to_its_cap_and_is_drained_in_order_after() {
     let options = options("hours", 4 << 20);

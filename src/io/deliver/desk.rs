@@ -210,7 +210,8 @@ impl Desk {
         let letters = state.queue.take(most)?;
         state.in_hand = letters.len() as u64;
         if !letters.is_empty() {
-            fits = self.shelve(&mut state)?;
+            // A failure is met again by the next who shelves: these letters are in hand now, and must not be lost to it.
+            fits = self.shelve(&mut state).unwrap_or(false);
             self.room.notify_all();
         }
         let due = [&state.group, &state.limit].into_iter().flatten().filter_map(Gather::due).min();
@@ -277,9 +278,17 @@ impl Desk {
                 state.counts.dropped += 1;
                 continue;
             }
-            let Some(letter) = state.queue.push(letter)? else {
-                moved = true;
-                continue;
+            let letter = match state.queue.push(letter.clone()) {
+                Ok(None) => {
+                    moved = true;
+                    continue;
+                }
+                Ok(Some(letter)) => letter,
+                Err(error) => {
+                    // Whoever tries again finds it where it was.
+                    state.ready.push_front(letter);
+                    return Err(error);
+                }
             };
             match self.when_full {
                 WhenFull::Block => {

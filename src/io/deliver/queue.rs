@@ -37,7 +37,7 @@ pub trait Queue: Send {
     /// Takes up to so many from the front.
     ///
     /// # Errors
-    /// They could not be read.
+    /// They could not be read, and none is taken.
     fn take(&mut self, most: usize) -> io::Result<Vec<Letter>>;
 
     /// Everything taken so far has been seen through.

@@ -59,12 +59,26 @@ impl Spool {
     /// # Errors
     /// The directory cannot be used.
     pub fn open(options: &SpoolOptions) -> io::Result<Self> {
+        Self::open_on(options, Disk::default())
+    }
+
+    /// The same on a disk on which calls may fail; the mark is written past it.
+    ///
+    /// # Errors
+    /// As [`Spool::open`].
+    pub fn open_on(options: &SpoolOptions, disk: Disk) -> io::Result<Self> {
         let most = options.most.max(1 << 20);
         let log = LogOptions { segment_bytes: most / SEGMENTS, limit: Some(most) };
-        let (log, _) = Log::open(&options.directory, log, Disk::default()).map_err(io::Error::other)?;
-        let mark = Mark::open(&options.directory.join("mark"))?;
+        let (log, _) = Log::open(&options.directory, log, disk).map_err(io::Error::other)?;
+        let mut mark = Mark::open(&options.directory.join("mark"))?;
         // A mark that is not of this log says nothing.
         let from = mark.position.clamp(log.start(), log.end());
+        if mark.position > log.end() {
+            // A power cut took what was settled, and left the mark. It has to go before the log grows beyond it again:
+            // what is appended until then would be passed over by the next start.
+            mark.set(from)?;
+            mark.file.sync_data()?;
+        }
         let reader = log.read_from(from).or_else(|_| log.read_from(log.start())).map_err(io::Error::other)?;
         let mut spool = Self { log, reader, mark, waiting: 0 };
         spool.waiting = spool.count()?;
@@ -156,9 +170,12 @@ impl Queue for Spool {
     fn take(&mut self, most: usize) -> io::Result<Vec<Letter>> {
         let mut letters = Vec::new();
         while letters.len() < most {
-            match self.next()? {
-                Some(letter) => letters.push(letter),
-                None => break,
+            match self.next() {
+                Ok(Some(letter)) => letters.push(letter),
+                Ok(None) => break,
+                // What was read before it is not lost to it; the next call meets it again.
+                Err(_) if !letters.is_empty() => break,
+                Err(error) => return Err(error),
             }
         }
         Ok(letters)

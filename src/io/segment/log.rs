@@ -133,8 +133,10 @@ impl Log {
                 break (begin_file(dir, start, &disk)?, start);
             }
         };
-        // It was read back from memory, which does not show that it is on the disk.
+        // It was read back from memory, which does not show that it is on the disk; nor is its name there if a crash came
+        // between the two.
         file.sync().map_err(|error| LogError::disk(file.path(), "make the file durable", error))?;
+        disk.sync_dir(dir).map_err(|error| LogError::disk(dir, "make the directory durable", error))?;
         let shared_end = Arc::new(AtomicU64::new(end.0));
         let scratch = Vec::new();
         let dir = dir.to_owned();
