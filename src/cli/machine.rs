@@ -1,14 +1,26 @@
-//! What the machine leaves to this process: the memory of its control group, else that of the whole machine.
+//! What the machine leaves to this process, the memory of its control group, else that of the whole machine; and what of
+//! it the state of rules may take.
 #![expect(clippy::disallowed_methods, reason = "the system says it in files")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The state of rules may take one in so many of the bytes that there are, if nothing else is said: the rest is for
-/// blocks of input, checkpoints under way, the page cache, and whatever else runs.
+/// The program may take one in so many of the bytes that there are, if nothing else is said: the rest is for checkpoints
+/// under way, the page cache, and whatever else runs.
 const SHARE: u64 = 2;
 
-/// What the state of rules may take if nothing is said; `None` where the system does not say what there is.
+/// Bytes that the program takes beside what rules hold: its code, and blocks of input on their way.
+const BESIDE: usize = 64 << 20;
+
+/// One in so many bytes lies idle between those that rules hold: as measured with `tests/flood`, beside what is counted.
+const IDLE: usize = 16;
+
+/// What the state of rules may take where the program may take `memory`. At least half of it, however little that is.
+pub fn for_state(memory: usize) -> usize {
+    memory.saturating_sub(BESIDE + memory / IDLE).max(memory / 2)
+}
+
+/// What the program may take if nothing is said; `None` where the system does not say what there is.
 pub fn memory_cap() -> Option<usize> {
     let root = Path::new("/");
     let least = group_limit(root).into_iter().chain(physical(root)).min()?;
@@ -64,6 +76,13 @@ mod tests {
             fs::write(path, text).expect("written");
         }
         root
+    }
+
+    #[test]
+    fn states_get_what_the_program_does_not_take_itself() {
+        assert_eq!(for_state(512 << 20), 416 << 20);
+        assert_eq!(for_state(64 << 20), 32 << 20);
+        assert_eq!(for_state(0), 0);
     }
 
     #[test]

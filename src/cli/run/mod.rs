@@ -220,7 +220,10 @@ fn engine_config(
             time: time.clone(),
             lateness: args.lateness.or(config.lateness).unwrap_or(Duration::ZERO),
             evidence: args.evidence.or(config.evidence).unwrap_or_default(),
-            limits: Limits { memory: config.limits.memory.or_else(machine::memory_cap), ..config.limits.clone() },
+            limits: Limits {
+                memory: config.limits.memory.or_else(machine::memory_cap).map(machine::for_state),
+                ..config.limits.clone()
+            },
             max_future: all_live.then_some(max_future),
             from: args.from,
             to: args.to,
