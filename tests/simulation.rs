@@ -53,7 +53,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    pub fn new(lines: &[String], place: &Place, random: &mut Random, most: usize) -> Box<dyn Source> {
+    /// Those from a place on.
+    pub fn source(lines: &[String], place: &Place, random: &mut Random, most: usize) -> Box<dyn Source> {
         let sizes = lines.iter().map(|_| 1 + random.below(most)).collect();
         Box::new(Self { lines: lines.to_vec(), at: place.line as usize - 1, sizes })
     }
@@ -147,7 +148,7 @@ fn story(seed: u64, root: &Path, told: &mut Told) {
     let config =
         EngineConfig { session: session.clone(), threads: 1, at_end: AtEnd::Pending, ..EngineConfig::default() };
     let mut plain = Plain::default();
-    let sources = inputs.iter().map(|lines| Lines::new(lines, &Place::default(), &mut r, 100)).collect();
+    let sources = inputs.iter().map(|lines| Lines::source(lines, &Place::default(), &mut r, 100)).collect();
     run(&rules, &config, sources, &mut plain);
     let formatter = Formatter::new(Format::Json, (0..inputs.len()).map(|n| format!("input {n}")).collect::<Vec<_>>());
     let mut expected = String::new();

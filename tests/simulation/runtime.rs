@@ -111,7 +111,7 @@ impl World {
             }
         };
         let most = *random.choose(&[1, 3, 20]);
-        let sources = self.inputs.iter().zip(&places).map(|(lines, place)| Lines::new(lines, place, random, most));
+        let sources = self.inputs.iter().zip(&places).map(|(lines, place)| Lines::source(lines, place, random, most));
         let sources = sources.collect();
         let config = EngineConfig {
             session: self.session.clone(),
@@ -131,7 +131,6 @@ impl World {
     }
 
     /// Opens the state directory. Whatever a crash or a power cut left, it is no damage.
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
     fn open_state(&self) -> Option<(StateDir, Option<(Commit, Vec<Vec<u8>>)>)> {
         match StateDir::open(&self.dir.join("state"), self.platter.disk()) {
             Ok((state, recovered, findings)) => {
