@@ -37,7 +37,15 @@ pub struct Arrived<'a> {
 /// to make it and the memory. Few kinds of copies are remembered: rules of a kind mostly stand together.
 #[derive(Debug, Default)]
 pub struct Copies {
-    made: RefCell<SmallVec<[(u32, Arc<StoredEvent>); 4]>>,
+    made: RefCell<SmallVec<[Copied; 4]>>,
+}
+
+/// A copy, for whom it is, and the bytes that it takes.
+#[derive(Clone, Debug)]
+struct Copied {
+    kept_as: u32,
+    bytes: usize,
+    copy: Arc<StoredEvent>,
 }
 
 impl Copies {
@@ -48,17 +56,18 @@ impl Copies {
         self.made.get_mut().clear();
     }
 
-    fn get(&self, kept_as: u32, make: impl FnOnce() -> StoredEvent) -> Arc<StoredEvent> {
+    fn get(&self, kept_as: u32, make: impl FnOnce() -> StoredEvent) -> (Arc<StoredEvent>, usize) {
         let mut made = self.made.borrow_mut();
-        if let Some((_, copy)) = made.iter().find(|(of, _)| *of == kept_as) {
-            return Arc::clone(copy);
+        if let Some(Copied { bytes, copy, .. }) = made.iter().find(|copied| copied.kept_as == kept_as) {
+            return (Arc::clone(copy), *bytes);
         }
         let copy = Arc::new(make());
+        let bytes = copy.bytes();
         if made.len() == Self::MOST {
             made.remove(0);
         }
-        made.push((kept_as, Arc::clone(&copy)));
-        copy
+        made.push(Copied { kept_as, bytes, copy: Arc::clone(&copy) });
+        (copy, bytes)
     }
 }
 
@@ -76,11 +85,13 @@ impl Arrived<'_> {
 
     /// A copy that keeps what the rule reads.
     pub fn store(&self, env: &RuleEnv<'_>, stats: &[Value]) -> Arc<StoredEvent> {
-        let stored = match (self.copies, env.rule.hints.kept_as) {
-            (Some(copies), Some(kept_as)) => copies.get(kept_as, || self.copy(env, &[])),
-            _ => Arc::new(self.copy(env, stats)),
-        };
         // In full for each rule that shares it: the sum must not be too low when the others let go of it.
+        if let (Some(copies), Some(kept_as)) = (self.copies, env.rule.hints.kept_as) {
+            let (stored, bytes) = copies.get(kept_as, || self.copy(env, &[]));
+            env.note(|| bytes);
+            return stored;
+        }
+        let stored = Arc::new(self.copy(env, stats));
         env.note(|| stored.bytes());
         stored
     }

@@ -9,11 +9,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::tally::Tally;
+use super::window::Window;
 use crate::base::budget::block;
 use crate::base::{Duration, Timestamp, Value};
 use crate::plan::eval::{Ctx, passes};
@@ -26,9 +28,9 @@ use crate::plan::sliding::Sliding;
 /// The window of one key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counter {
-    events: VecDeque<Arc<StoredEvent>>,
+    events: Window,
     /// Occurrences of each tuple in the window; empty unless `distinct`.
-    tuples: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    tuples: Tuples,
     held: bool,
     /// Events were dropped by the limit since the window was last empty.
     limited: bool,
@@ -36,6 +38,54 @@ pub struct Counter {
     open: bool,
     /// Only where [`Sliding::keeps_more`].
     more: Option<Box<More>>,
+}
+
+/// How often each tuple occurs. Most counts have none, and take no room for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Tuples(Option<Box<Occurrences>>);
+
+type Occurrences = HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>;
+
+impl Tuples {
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |tuples| tuples.len())
+    }
+
+    fn add(&mut self, tuple: &[u8]) {
+        *self.0.get_or_insert_default().entry(tuple.into()).or_insert(0) += 1;
+    }
+
+    fn take(&mut self, tuple: &[u8]) {
+        let Some(tuples) = &mut self.0 else { return };
+        if let Some(count) = tuples.get_mut(tuple) {
+            *count -= 1;
+            if *count == 0 {
+                tuples.remove(tuple);
+            }
+        }
+    }
+
+    fn heap(&self) -> usize {
+        let Some(tuples) = &self.0 else { return 0 };
+        let keys = tuples.keys().map(|tuple| block(tuple.len())).sum::<usize>();
+        block(size_of::<Occurrences>()) + block(tuples.allocation_size()) + keys
+    }
+}
+
+impl Serialize for Tuples {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(tuples) => tuples.serialize(serializer),
+            None => serializer.serialize_map(Some(0))?.end(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tuples {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tuples = Occurrences::deserialize(deserializer)?;
+        Ok(Self((!tuples.is_empty()).then(|| Box::new(tuples))))
+    }
 }
 
 /// What some sliding counts keep beside their window.
@@ -69,7 +119,7 @@ impl Counter {
 
     /// Time of the oldest event.
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.events.front().map(|event| event.ts)
+        self.events.oldest()
     }
 
     /// Events held.
@@ -79,17 +129,11 @@ impl Counter {
 
     /// Bytes that it takes beside itself.
     pub fn heap(&self) -> usize {
-        let events = self.events.iter().map(|event| event.bytes()).sum::<usize>();
-        let tuples = self.tuples.keys().map(|tuple| block(tuple.len())).sum::<usize>();
         let more = self.more.as_ref().map_or(0, |more| {
             let tallies = more.tallies.iter().map(|tally| size_of::<Tally>() + tally.heap()).sum::<usize>();
             block(size_of::<More>()) + tallies + block(more.places.capacity() * size_of::<u64>())
         });
-        block(self.events.capacity() * size_of::<usize>())
-            + events
-            + block(self.tuples.allocation_size())
-            + tuples
-            + more
+        self.events.heap() + self.tuples.heap() + more
     }
 
     /// Whether an alert of it is open.
@@ -100,13 +144,13 @@ impl Counter {
     /// When the window will be empty.
     pub fn expires(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
         let within = env.rule.within?;
-        self.events.back().map(|e| e.ts + within)
+        self.events.newest().map(|ts| ts + within)
     }
 
     /// Drops what is too old at `now`.
     pub fn prune(&mut self, env: &RuleEnv<'_>, now: Timestamp) {
         let Some(within) = env.rule.within else { return };
-        while self.events.front().is_some_and(|e| e.ts < now - within) {
+        while self.events.oldest().is_some_and(|ts| ts < now - within) {
             self.pop(env);
         }
     }
@@ -120,15 +164,11 @@ impl Counter {
     }
 
     fn pop(&mut self, env: &RuleEnv<'_>) {
-        let Some(event) = self.events.pop_front() else { return };
-        if !self.tuples.is_empty()
+        let Some(event) = self.events.pop() else { return };
+        if self.tuples.len() > 0
             && let Some(tuple) = Self::tuple(env, &event)
-            && let Some(count) = self.tuples.get_mut(&tuple[..])
         {
-            *count -= 1;
-            if *count == 0 {
-                self.tuples.remove(&tuple[..]);
-            }
+            self.tuples.take(&tuple);
         }
         if let Some(more) = &mut self.more {
             more.tallies.iter_mut().for_each(Tally::pop);
@@ -147,7 +187,7 @@ impl Counter {
                 more.places.push_back(more.seen);
             }
         }
-        self.events.push_back(event);
+        self.events.push(event);
     }
 
     /// An event of the class moves a window of so many events, whether it qualifies or not.
@@ -161,8 +201,8 @@ impl Counter {
     }
 
     fn clear(&mut self) {
-        self.events.clear();
-        self.tuples.clear();
+        self.events = Window::default();
+        self.tuples = Tuples::default();
         self.held = false;
         self.limited = false;
         if let Some(more) = &mut self.more {
@@ -216,7 +256,7 @@ impl Counter {
         if !quantifier.distinct.is_empty()
             && let Some(tuple) = Self::tuple(env, &stored)
         {
-            *self.tuples.entry(tuple[..].into()).or_insert(0) += 1;
+            self.tuples.add(&tuple);
         }
         self.push(env, stored);
         while self.events.len() > rule.runs_per_key {
@@ -292,9 +332,7 @@ impl Counter {
 
     fn having(&self, env: &RuleEnv<'_>, sliding: &Sliding) -> bool {
         if let Some(quick) = &sliding.quick {
-            let ends: Vec<&StoredEvent> =
-                self.events.front().into_iter().chain(self.events.back()).map(|e| &**e).collect();
-            let bound = [ends];
+            let bound = [self.events.ends()];
             let tallies = self.more.iter().flat_map(|more| &more.tallies);
             let values: Vec<Value> = tallies.zip(&sliding.tallies).map(|(tally, of)| tally.value(of)).collect();
             let context = Ctx { stats: &values, ..env.context::<StoredView<'_>>(None, &bound, None) };

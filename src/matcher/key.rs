@@ -7,6 +7,7 @@
 //! that a host keeps as bytes. Relies on being given events in order, and deadlines before the events behind them.
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use super::counter::Counter;
 use super::past::{Past, narrow};
 use super::state::RunState;
 use crate::base::{Timestamp, Value};
@@ -28,7 +29,7 @@ impl KeyState {
     pub fn new(strategy: StrategyKind) -> Self {
         let run = match strategy {
             StrategyKind::Stateless => RunState::Stateless,
-            StrategyKind::Counter => RunState::Counter(Box::default()),
+            StrategyKind::Counter => RunState::Counter(Counter::default()),
             StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
             StrategyKind::Enumerate => RunState::Enumerate(Box::default()),
             StrategyKind::Runs => RunState::Runs(Box::default()),

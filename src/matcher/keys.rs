@@ -1,8 +1,8 @@
-//! The keys of one rule: a hash table of states that vanish when they are empty.
+//! The keys of one rule, or of several that share them: a hash table of states that vanish when they are empty.
 //!
 //! ```text
-//! index: hash ─► slot ─► live    key, partial matches, past      the keys that events come for
-//!                    └─► packed  [held │ key │ state] as bytes   all others, if their state is small
+//! index: hash ─► slot ─► live    key, states by rule                      the keys that events come for
+//!                    └─► packed  [held │ key │ states] as bytes           all others, if their states are small
 //! ```
 //! A table with many keys holds most of them for long without an event. Those are packed: the same bytes that a state
 //! file has, a few dozen in one allocation, against some hundred in several. An event or a deadline for a packed key
@@ -10,64 +10,29 @@
 //! the ledger says.
 //! Packing is invisible: a key that was packed gives the same matches as one that was not.
 
+use std::cell::Cell;
+
 use hashbrown::HashTable;
-use smallvec::SmallVec;
 
 use super::changed::Changed;
 use super::chunks::Chunks;
+use super::groups::{Group, Member};
 use super::key::KeyState;
-use super::ledger::{Entry, Ledger, Weight, Worth};
-use super::past::Past;
+use super::ledger::{Entry, Ledger, Worth};
+pub use super::live::Live;
+use super::packed::{self, pack, unpack};
 use super::saved::{Change, Changes, write_state};
 use super::state::RunState;
-use crate::base::Timestamp;
-use crate::base::budget::block;
+use crate::base::{RuleId, Timestamp};
 use crate::plan::key;
 
-/// Partial matches and events up to which a state is packed; one with more would cost too much to unpack.
+/// Partial matches and events of one rule up to which a key is packed; one with more would cost too much to unpack.
 const SMALL: usize = 4;
-
-/// Zeros at the end of a packed state that are left out at most: a state with one event ends with as many things that it
-/// has not.
-const ZEROS: usize = 16;
-
-/// A key with its state, ready for events.
-#[derive(Clone, Debug)]
-pub struct Live {
-    /// Encoded key.
-    pub key: SmallVec<[u8; 24]>,
-    /// What it holds.
-    pub state: KeyState,
-    /// Something came for it since it was last looked at for packing.
-    used: bool,
-    /// It is among the ledger's live keys.
-    listed: bool,
-    weight: Weight,
-    worth: Worth,
-}
-
-impl Live {
-    fn new(key: SmallVec<[u8; 24]>, state: KeyState, entry: Entry) -> Self {
-        let weight = Weight::unknown(entry.bytes);
-        Self { key, state, used: true, listed: false, weight, worth: entry.worth }
-    }
-
-    fn bytes(&self) -> usize {
-        let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
-        let past = self.state.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
-        block(size_of::<Self>()) + key + self.state.run.heap() + past
-    }
-
-    fn entry(&self) -> Entry {
-        Entry { bytes: self.weight.bytes(), worth: self.worth }
-    }
-}
 
 /// What a slot holds.
 #[derive(Clone, Debug)]
 enum Body {
-    /// Its worth, how much it holds, the length of the key, the key, its [`RunState`] without the zeros at its end;
-    /// nothing at all in a free slot.
+    /// See [`packed`]; nothing at all in a free slot.
     Packed(Box<[u8]>),
     Live(Box<Live>),
 }
@@ -76,24 +41,28 @@ enum Body {
 #[derive(Clone, Debug)]
 pub struct Slot {
     body: Body,
-    /// When something is next to happen to it by itself; [`Timestamp::MAX`] if nothing is.
+    /// When something is next to happen to it by itself, or where rules share it, when the last of its states ends;
+    /// [`Timestamp::MAX`] if nothing does.
     pub armed: Timestamp,
 }
 
 /// Small on purpose: a rule may have ten million keys.
 const _: () = assert!(size_of::<Slot>() <= 24);
 
-/// All keys of one rule in one shard.
+/// All keys of one shard for some rules.
 #[derive(Debug)]
 pub struct KeyTable {
+    group: Group,
     seed: u64,
     index: HashTable<u32>,
     slots: Chunks<Slot>,
     free: Vec<u32>,
     /// Where the search for slots that are over goes on.
     swept: usize,
-    /// Bytes of the state that is being packed.
-    scratch: Vec<u8>,
+    /// The hash and slot that were found last: the next rule mostly asks for the same.
+    last: Cell<(u64, u32)>,
+    /// Bytes of the states that are being packed.
+    scratch: [Vec<u8>; 2],
     /// What has changed since the last checkpoint, if there are any.
     changed: Option<Box<Changed>>,
 }
@@ -106,46 +75,10 @@ fn hash_of(key: &[u8], seed: u64) -> u64 {
     if key.is_empty() { 0 } else { key::seeded_hash(key, seed) }
 }
 
-fn pack(live: &Live, scratch: &mut Vec<u8>) -> Box<[u8]> {
-    let mut bytes = std::mem::take(scratch);
-    bytes.clear();
-    bytes.push(live.worth.to_byte());
-    bytes.push(u8::try_from(live.state.run.len()).unwrap_or(u8::MAX));
-    bytes = postcard::to_extend(&(live.key.len() as u32), bytes).expect("memory takes any bytes");
-    bytes.extend_from_slice(&live.key);
-    let state = bytes.len();
-    *scratch = postcard::to_extend(&live.state.run, bytes).expect("memory takes any bytes");
-    let zeros = scratch[state..].iter().rev().take(ZEROS).take_while(|byte| **byte == 0).count();
-    scratch.truncate(scratch.len() - zeros);
-    // Copied, so that the block is no larger than what it holds.
-    scratch.as_slice().into()
-}
-
-/// The parts of packed bytes: the worth and how much is held, the key, the state.
-fn parts(packed: &[u8]) -> Option<([u8; 2], &[u8], &[u8])> {
-    let (head, rest) = packed.split_first_chunk::<2>()?;
-    let (length, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
-    let (key, run) = rest.split_at_checked(length as usize)?;
-    Some((*head, key, run))
-}
-
-fn unpack(packed: &[u8]) -> Option<Live> {
-    let (_, key, run) = parts(packed)?;
-    let mut bytes: SmallVec<[u8; 256]> = run.into();
-    bytes.extend_from_slice(&[0; ZEROS]);
-    let run = postcard::from_bytes(&bytes).expect("these bytes were packed here");
-    Some(Live::new(key.into(), KeyState { run, past: None }, packed_entry(packed)))
-}
-
-/// What packed bytes are in the ledger with.
-fn packed_entry(packed: &[u8]) -> Entry {
-    Entry { bytes: block(packed.len()), worth: Worth::from_byte(packed.first().copied().unwrap_or(0)) }
-}
-
 impl Slot {
     fn entry(&self) -> Entry {
         match &self.body {
-            Body::Packed(bytes) => packed_entry(bytes),
+            Body::Packed(bytes) => packed::entry(bytes),
             Body::Live(live) => live.entry(),
         }
     }
@@ -156,47 +89,63 @@ impl Slot {
 
     fn key(&self) -> &[u8] {
         match &self.body {
-            Body::Packed(bytes) => parts(bytes).map_or(&[], |(_, key, _)| key),
+            Body::Packed(bytes) => packed::key(bytes),
             Body::Live(live) => &live.key,
         }
     }
 
     fn held(&self) -> usize {
         match &self.body {
-            Body::Packed(bytes) => bytes.get(1).map_or(0, |held| usize::from(*held)),
-            Body::Live(live) => live.state.run.len(),
+            Body::Packed(bytes) => packed::held(bytes),
+            Body::Live(live) => live.held(),
         }
     }
 }
 
 impl KeyTable {
     /// A table without keys; `seed` is that of [`crate::plan::Ruleset::hash_key`].
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, group: Group) -> Self {
         Self {
+            group,
             seed,
             index: HashTable::new(),
             slots: Chunks::new(),
             free: Vec::new(),
             swept: 0,
-            scratch: Vec::new(),
+            last: Cell::new((0, u32::MAX)),
+            scratch: Default::default(),
             changed: None,
         }
+    }
+
+    /// The rules whose states it holds.
+    pub(super) fn group(&self) -> &Group {
+        &self.group
     }
 
     /// The slot of a key.
     #[inline]
     pub fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
         let hash = if key.is_empty() { 0 } else { hash };
-        self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied()
+        let (last_hash, last) = self.last.get();
+        // A slot that is free has no key, and a rule without a key has one slot.
+        if last_hash == hash && self.slots.get(last as usize).is_some_and(|slot| !slot.is_free() && slot.key() == key) {
+            return Some(last);
+        }
+        let found = self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied();
+        if let Some(at) = found {
+            self.last.set((hash, at));
+        }
+        found
     }
 
     /// The slot of a key, made if there is none. `hash` is the [`key::seeded_hash`] of the key.
     #[inline]
-    pub fn find_or_insert(&mut self, key: &[u8], hash: u64, state: impl FnOnce() -> KeyState) -> u32 {
+    pub fn find_or_insert(&mut self, key: &[u8], hash: u64) -> u32 {
         if let Some(at) = self.find(key, hash) {
             return at;
         }
-        let live = Box::new(Live::new(key.into(), state(), Entry::default()));
+        let live = Box::new(Live::new(key, Entry::default()));
         let slot = Slot { body: Body::Live(live), armed: Timestamp::MAX };
         let at = match self.free.pop() {
             Some(at) => {
@@ -208,13 +157,21 @@ impl KeyTable {
                 (self.slots.len() - 1) as u32
             }
         };
-        if let Some(changed) = &mut self.changed {
-            changed.touch(at);
-        }
         let (slots, seed) = (&self.slots, self.seed);
         let hash = if key.is_empty() { 0 } else { hash };
         self.index.insert_unique(hash, at, |at| hash_of(slots[*at as usize].key(), seed));
+        self.last.set((hash, at));
         at
+    }
+
+    /// Whether a slot holds something of a rule.
+    #[inline]
+    pub(super) fn holds(&self, at: u32, member: Member) -> bool {
+        match self.slots.get(at as usize).map(|slot| &slot.body) {
+            Some(Body::Live(live)) => live.get(member).is_some(),
+            Some(Body::Packed(bytes)) => packed::holds(bytes, self.group.is_shared(), member),
+            None => false,
+        }
     }
 
     /// The next slot for which something was to happen before `time`, within `looks`, which it counts down. The search
@@ -242,24 +199,41 @@ impl KeyTable {
         self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()).map(|slot| &mut slot.armed)
     }
 
-    /// The state of a slot that is in use. `ready` makes one that was packed fit for events again.
+    /// A slot that is in use, of which the state of a rule is about to change. `ready` makes a state that was packed
+    /// fit for events again.
     #[inline]
-    pub fn live(&mut self, at: u32, ready: impl FnOnce(&mut RunState)) -> Option<&mut Live> {
+    pub fn live(&mut self, at: u32, member: Member, ready: impl Fn(&mut RunState)) -> Option<&mut Live> {
         let slot = self.slots.get_mut(at as usize)?;
         if let Body::Packed(bytes) = &slot.body {
-            let mut live = unpack(bytes)?;
-            ready(&mut live.state.run);
+            if bytes.is_empty() {
+                return None;
+            }
+            let mut live = unpack(bytes, self.group.is_shared());
+            live.ready(ready);
             slot.body = Body::Live(Box::new(live));
         }
         match &mut slot.body {
             Body::Live(live) => {
                 live.used = true;
                 if let Some(changed) = &mut self.changed {
-                    changed.touch(at);
+                    changed.touch(at, member);
                 }
                 Some(live)
             }
             Body::Packed(_) => None,
+        }
+    }
+
+    /// A rule holds nothing any more in a live slot: the slot is freed if none does.
+    #[inline]
+    pub(super) fn end(&mut self, at: u32, member: Member, ledger: &mut Ledger) {
+        let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return };
+        if live.end(member) {
+            if let Some(changed) = &mut self.changed {
+                changed.remove(at, member, &live.key);
+            }
+        } else {
+            self.remove(at, ledger);
         }
     }
 
@@ -269,7 +243,9 @@ impl KeyTable {
         ledger.change(slot.entry(), Entry::default());
         let hash = hash_of(slot.key(), self.seed);
         if let Some(changed) = &mut self.changed {
-            changed.remove(at, slot.key());
+            for member in 0..self.group.rules.len() {
+                changed.remove(at, Member(member as u8), slot.key());
+            }
         }
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
             entry.remove();
@@ -278,23 +254,22 @@ impl KeyTable {
         self.free.push(at);
     }
 
-    /// A live slot of `rule` has changed, and `added` bytes may have come to it: it is among the live keys, and in the
-    /// ledger with what it takes now.
+    /// A live slot has changed, and `added` bytes may have come to it: it is among the live keys of the ledger, where
+    /// this table has the number `table`, and in the ledger with what it takes now.
     #[inline]
-    pub(super) fn weigh(&mut self, rule: u32, at: u32, added: usize, ledger: &mut Ledger) {
+    pub(super) fn weigh(&mut self, table: u32, at: u32, added: usize, ledger: &mut Ledger) {
         let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return };
         if !live.listed {
             live.listed = true;
-            ledger.live.push_back((rule, at));
+            ledger.live.push_back((table, at));
         }
         if !ledger.is_capped() {
             return;
         }
         let was = live.entry();
-        let mut weight = live.weight;
-        weight.update(added, live.state.run.len(), || live.bytes());
-        let is = ledger.entry(weight.bytes(), Worth::of(&live.state.run, live.state.past.is_some()));
-        (live.weight, live.worth) = (weight, is.worth);
+        let weighed = live.weigh(added);
+        let is = ledger.entry(weighed.bytes, weighed.worth);
+        live.entered(is);
         ledger.change(was, is);
     }
 
@@ -302,12 +277,13 @@ impl KeyTable {
     /// it stays live.
     pub(super) fn pack(&mut self, at: u32, ledger: &mut Ledger) -> bool {
         let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return true };
-        if std::mem::take(&mut live.used) || live.state.past.is_some() || live.state.run.len() > SMALL {
+        let fits = |held: &super::live::RuleState| held.state.past.is_none() && held.state.run.len() <= SMALL;
+        if std::mem::take(&mut live.used) || !live.states().iter().all(fits) {
             return false;
         }
         let was = live.entry();
-        let packed = pack(live, &mut self.scratch);
-        ledger.change(was, packed_entry(&packed));
+        let packed = pack(live, self.group.is_shared(), &mut self.scratch);
+        ledger.change(was, packed::entry(&packed));
         self.slots[at as usize].body = Body::Packed(packed);
         true
     }
@@ -336,42 +312,47 @@ impl KeyTable {
     pub(super) fn frame(&self) -> usize {
         let changed = self.changed.as_ref().map_or(0, |changed| changed.bytes());
         let free = self.free.capacity() * size_of::<u32>();
-        self.index.allocation_size() + self.slots.bytes() + free + self.scratch.capacity() + changed
+        let scratch = self.scratch.iter().map(Vec::capacity).sum::<usize>();
+        self.index.allocation_size() + self.slots.bytes() + free + scratch + changed
     }
 
     /// From now on remembers which keys change; those that are there have.
     pub fn track(&mut self) {
-        let mut changed = Box::<Changed>::default();
-        (0..self.slots.len() as u32).for_each(|at| changed.touch(at));
+        let mut changed = Box::new(Changed::new(self.group.rules.len()));
+        for at in 0..self.slots.len() as u32 {
+            (0..self.group.rules.len()).for_each(|member| changed.touch(at, Member(member as u8)));
+        }
         self.changed = Some(changed);
     }
 
     /// Adds what has changed since the last call.
-    pub fn take_changed(&mut self, rule: u32, out: &mut Changes) {
+    pub fn take_changed(&mut self, out: &mut Changes) {
         let Some(mut changed) = self.changed.take() else { return };
         let (gone, touched) = changed.take();
         // A key that is gone may be there again in another slot: so these come first.
-        for key in gone {
-            out.push(Change { rule, key: &key, state: None });
+        for (member, key) in gone {
+            out.push(Change { rule: self.group.rules[usize::from(member.0)].0, key: &key, state: None });
         }
-        for at in touched {
+        for (at, member) in touched {
             let slot = &self.slots[at as usize];
-            if slot.is_free() {
-                continue;
-            }
-            changed.save(at);
-            let mut state = std::mem::take(&mut self.scratch);
-            state.clear();
-            state = match &slot.body {
-                Body::Live(live) => write_state(&live.state.run, live.state.past.as_deref(), state),
-                // What is packed has no past, and need not be in the form that is saved.
-                Body::Packed(packed) => match unpack(packed) {
-                    Some(live) => write_state(&live.state.run, None, state),
-                    None => continue,
-                },
+            let unpacked;
+            let live = match &slot.body {
+                Body::Live(live) => &**live,
+                // What is packed need not be in the form that is saved.
+                Body::Packed(bytes) if !bytes.is_empty() => {
+                    unpacked = unpack(bytes, self.group.is_shared());
+                    &unpacked
+                }
+                Body::Packed(_) => continue,
             };
-            out.push(Change { rule, key: slot.key(), state: Some(&state) });
-            self.scratch = state;
+            let Some(state) = live.get(member) else { continue };
+            changed.save(at, member);
+            let mut bytes = std::mem::take(&mut self.scratch[0]);
+            bytes.clear();
+            bytes = write_state(&state.run, state.past.as_deref(), bytes);
+            let rule = self.group.rules[usize::from(member.0)].0;
+            out.push(Change { rule, key: slot.key(), state: Some(&bytes) });
+            self.scratch[0] = bytes;
         }
         self.changed = Some(changed);
     }
@@ -380,32 +361,65 @@ impl KeyTable {
     #[inline]
     pub fn oldest(&self, at: u32) -> i64 {
         match self.slots.get(at as usize).map(|slot| &slot.body) {
-            Some(Body::Live(live)) => live.state.run.oldest(),
+            Some(Body::Live(live)) => live.states().first().map_or(0, |held| held.state.run.oldest()),
             Some(Body::Packed(bytes)) => bytes.first().map_or(0, |worth| i64::from(*worth)),
             None => 0,
         }
     }
 
-    /// Partial matches and events that a slot holds.
-    #[inline]
-    pub fn held(&self, at: u32) -> usize {
-        self.slots.get(at as usize).map_or(0, Slot::held)
+    /// The rules that hold something in a slot, and how many partial matches and events.
+    pub(super) fn held(&self, at: u32) -> Vec<(RuleId, usize)> {
+        let Some(slot) = self.slots.get(at as usize) else { return Vec::new() };
+        let of = |live: &Live| {
+            let held = live.states().iter().map(|held| (self.group.rules[usize::from(held.member.0)], &held.state.run));
+            held.map(|(rule, run)| (rule, run.len())).collect()
+        };
+        match &slot.body {
+            Body::Live(live) => of(live),
+            Body::Packed(bytes) if bytes.is_empty() => Vec::new(),
+            Body::Packed(bytes) if self.group.is_shared() => of(&unpack(bytes, true)),
+            Body::Packed(bytes) => vec![(self.group.rules[0], packed::held(bytes))],
+        }
     }
 
-    /// Bytes of a packed key, if one is: its slot, its entry in the index and what is packed.
-    pub fn at_rest(&self) -> Option<usize> {
+    /// Bytes of a packed key that holds one state of a rule, if one does: its slot, its entry in the index and what is
+    /// packed.
+    pub fn at_rest(&self, member: Member) -> Option<usize> {
         let packed = self.slots.iter().find_map(|slot| match &slot.body {
-            Body::Packed(bytes) if !bytes.is_empty() => Some(bytes.len()),
-            _ => None,
+            Body::Packed(bytes) => packed::alone(bytes, self.group.is_shared(), member),
+            Body::Live(_) => None,
         })?;
         // The index holds a number and a control byte a key, and is at most seven eighths full.
         Some(packed + size_of::<Slot>() + 8 * (size_of::<u32>() + 1) / 7)
     }
 
-    /// Keys that hold something at a time, and the partial matches and events that they hold.
-    pub fn open(&self, at: Timestamp) -> (usize, usize) {
-        let open = self.slots.iter().filter(|slot| !slot.is_free() && slot.armed >= at);
-        open.fold((0, 0), |(keys, held), slot| (keys + 1, held + slot.held()))
+    /// Keys that hold something at a time, and the partial matches and events that they hold, by rule. `wakes` says
+    /// when a state of a rule wakes, where several share the table.
+    pub fn open(&self, at: Timestamp, wakes: impl Fn(RuleId, &KeyState) -> Timestamp) -> Vec<(RuleId, usize, usize)> {
+        let mut open: Vec<(RuleId, usize, usize)> = self.group.rules.iter().map(|rule| (*rule, 0, 0)).collect();
+        for slot in self.slots.iter().filter(|slot| !slot.is_free() && slot.armed >= at) {
+            if !self.group.is_shared() {
+                open[0].1 += 1;
+                open[0].2 += slot.held();
+                continue;
+            }
+            let unpacked;
+            let live = match &slot.body {
+                Body::Live(live) => &**live,
+                Body::Packed(bytes) => {
+                    unpacked = unpack(bytes, true);
+                    &unpacked
+                }
+            };
+            for held in live.states() {
+                let (rule, keys, events) = &mut open[usize::from(held.member.0)];
+                if wakes(*rule, &held.state) >= at {
+                    *keys += 1;
+                    *events += held.state.run.len();
+                }
+            }
+        }
+        open
     }
 
     /// Keys in use.
@@ -418,23 +432,23 @@ impl KeyTable {
         self.index.is_empty()
     }
 
-    /// The keys in use, sorted.
-    pub fn keys(&self) -> Vec<Box<[u8]>> {
-        let used = self.slots.iter().filter(|slot| !slot.is_free());
-        let mut keys: Vec<Box<[u8]>> = used.map(|slot| slot.key().into()).collect();
+    /// The keys in use for a rule, sorted.
+    pub fn keys(&self, member: Member) -> Vec<Box<[u8]>> {
+        let used = (0..self.slots.len() as u32).filter(|at| self.holds(*at, member));
+        let mut keys: Vec<Box<[u8]>> = used.map(|at| self.slots[at as usize].key().into()).collect();
         keys.sort();
         keys
     }
 
-    /// What is held, in the order in which keys sort: stable for saving.
-    pub fn sorted(&self) -> Vec<Held> {
-        let used = self.slots.iter().filter(|slot| !slot.is_free());
-        let mut held: Vec<Held> = used
-            .filter_map(|slot| match &slot.body {
-                Body::Live(live) => Some((live.key.as_slice().into(), live.state.clone())),
-                Body::Packed(bytes) => unpack(bytes).map(|live| (live.key.as_slice().into(), live.state)),
-            })
-            .collect();
+    /// What is held for a rule, in the order in which keys sort: stable for saving.
+    pub fn sorted(&self, member: Member) -> Vec<Held> {
+        let state = |slot: &Slot| match &slot.body {
+            Body::Live(live) => live.get(member).cloned(),
+            Body::Packed(bytes) if bytes.is_empty() => None,
+            Body::Packed(bytes) => unpack(bytes, self.group.is_shared()).get(member).cloned(),
+        };
+        let mut held: Vec<Held> =
+            self.slots.iter().filter_map(|slot| state(slot).map(|state| (slot.key().into(), state))).collect();
         held.sort_by(|a, b| a.0.cmp(&b.0));
         held
     }
@@ -454,12 +468,26 @@ mod tests {
         Ledger::new(Account::new(&Budget::new(Some(1 << 30)), 1))
     }
 
+    const ONLY: Member = Member(0);
+
+    fn alone() -> KeyTable {
+        KeyTable::new(0, Group::single(RuleId(0)))
+    }
+
+    fn begin(table: &mut KeyTable, key: &[u8], member: Member, ledger: &mut Ledger) -> u32 {
+        let at = table.find_or_insert(key, key::hash(key));
+        let live = table.live(at, member, |_| {}).expect("it is in use");
+        live.get_or_begin(member, StrategyKind::LatestRun);
+        live.note(member);
+        table.weigh(0, at, 0, ledger);
+        at
+    }
+
     fn table_of(keys: u32, ledger: &mut Ledger) -> KeyTable {
-        let mut table = KeyTable::new(0);
+        let mut table = alone();
         for n in 0..keys {
-            let at = table.find_or_insert(&key(n), key::hash(&key(n)), || KeyState::new(StrategyKind::LatestRun));
+            let at = begin(&mut table, &key(n), ONLY, ledger);
             *table.armed(at).expect("just made") = Timestamp(i64::from(n));
-            table.weigh(0, at, 0, ledger);
         }
         table
     }
@@ -482,13 +510,13 @@ mod tests {
         let live = ledger.slots();
         pack_half(&mut table, &mut ledger);
         assert!(ledger.slots() < live * 2 / 3, "{} of {live}", ledger.slots());
-        assert_eq!((table.len(), table.keys().len(), table.sorted().len()), (1000, 1000, 1000));
+        assert_eq!((table.len(), table.keys(ONLY).len(), table.sorted(ONLY).len()), (1000, 1000, 1000));
         for n in 0..1000 {
             let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
             assert_eq!(table.armed(at).copied(), Some(Timestamp(i64::from(n))));
-            let live = table.live(at, |_| {}).expect("it is in use");
+            let live = table.live(at, ONLY, |_| {}).expect("it is in use");
             assert_eq!(live.key.as_slice(), key(n));
-            assert!(matches!(live.state.run, RunState::LatestRun(_)));
+            assert!(live.get(ONLY).is_some_and(|state| matches!(state.run, RunState::LatestRun(_))));
             table.weigh(0, at, 0, &mut ledger);
         }
         assert_eq!(ledger.slots(), live);
@@ -504,13 +532,12 @@ mod tests {
             table.remove(at, &mut ledger);
             table.remove(at, &mut ledger);
             assert_eq!(table.armed(at), None);
-            assert!(table.live(at, |_| {}).is_none());
+            assert!(table.live(at, ONLY, |_| {}).is_none());
         }
         assert_eq!((table.len(), table.slots.len()), (66, 100));
         assert_eq!(ledger.slots(), in_slots(&table));
         for n in 100..134 {
-            let at = table.find_or_insert(&key(n), key::hash(&key(n)), KeyState::default);
-            table.weigh(0, at, 0, &mut ledger);
+            begin(&mut table, &key(n), ONLY, &mut ledger);
         }
         assert_eq!((table.len(), table.slots.len()), (100, 100));
         assert!(table.find(&key(3), key::hash(&key(3))).is_none());
@@ -524,10 +551,39 @@ mod tests {
 
     #[test]
     fn a_rule_without_a_key_has_one_state() {
-        let mut table = KeyTable::new(0);
-        let at = table.find_or_insert(&[], 77, KeyState::default);
+        let mut table = alone();
+        let at = table.find_or_insert(&[], 77);
         assert_eq!(table.find(&[], 78), Some(at));
         table.remove(at, &mut ledger());
         assert!(table.is_empty());
+    }
+
+    #[test]
+    fn rules_that_share_a_key_come_and_go_by_themselves() {
+        let mut ledger = ledger();
+        let mut table = KeyTable::new(0, Group { rules: (0..3).map(RuleId).collect(), ends: true });
+        table.track();
+        let members = [Member(2), Member(0)];
+        let at = members.map(|member| begin(&mut table, b"user", member, &mut ledger))[0];
+        let changes = |table: &mut KeyTable| {
+            let mut changes = Changes::default();
+            table.take_changed(&mut changes);
+            let chunks = changes.chunks.iter().flat_map(|chunk| crate::matcher::saved::read_chunk(chunk).expect("read"));
+            chunks.map(|change| (change.rule, change.state.is_some())).collect::<Vec<_>>()
+        };
+        assert_eq!(changes(&mut table), [(2, true), (0, true)]);
+        assert!(!table.pack(at, &mut ledger) && table.pack(at, &mut ledger));
+        assert!([true, false, true] == [0, 1, 2].map(|member| table.holds(at, Member(member))));
+        assert_eq!(table.held(at).iter().map(|(rule, _)| rule.0).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!((table.keys(Member(1)).len(), table.sorted(Member(2)).len()), (0, 1));
+        assert!(table.at_rest(Member(0)).is_some() && table.at_rest(Member(1)).is_none());
+        table.live(at, Member(0), |_| {}).expect("it is in use");
+        table.end(at, Member(0), &mut ledger);
+        table.weigh(0, at, 0, &mut ledger);
+        assert_eq!(changes(&mut table), [(0, false)]);
+        assert_eq!((table.len(), ledger.slots()), (1, in_slots(&table)));
+        table.end(at, Member(2), &mut ledger);
+        assert_eq!(changes(&mut table), [(2, false)]);
+        assert_eq!((table.len(), ledger.slots()), (0, 0));
     }
 }

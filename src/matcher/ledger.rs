@@ -14,7 +14,6 @@
 
 use std::collections::VecDeque;
 
-use super::state::RunState;
 use crate::base::Account;
 
 /// How near a key is to an alert.
@@ -28,10 +27,9 @@ const WORTHS: usize = 5;
 const SLACK: usize = 128;
 
 impl Worth {
-    /// Of a key that holds something.
-    pub(super) fn of(run: &RunState, has_past: bool) -> Self {
-        let held = run.len().max(1).ilog2().min(3) as u8;
-        Self(held + u8::from(has_past || run.is_pending()))
+    /// Of a key that holds so many partial matches and events, and may be waiting for time to pass.
+    pub(super) fn of(held: usize, is_pending: bool) -> Self {
+        Self(held.max(1).ilog2().min(3) as u8 + u8::from(is_pending))
     }
 
     /// As one byte.

@@ -143,11 +143,11 @@ impl Matcher {
     pub fn save_keys(&self) -> Changes {
         let mut changes = Changes::default();
         let mut state = Vec::new();
-        for (rule, table) in self.tables().iter().enumerate() {
-            for (key, held) in table.sorted() {
+        for rule in (0..self.counters().len()).map(RuleId::from) {
+            for (key, held) in self.sorted(rule) {
                 state.clear();
                 state = write_state(&held.run, held.past.as_deref(), state);
-                changes.push(Change { rule: rule as u32, key: &key, state: Some(&state) });
+                changes.push(Change { rule: rule.0, key: &key, state: Some(&state) });
             }
         }
         changes
@@ -161,9 +161,7 @@ impl Matcher {
     /// What has changed since the last call, or since [`Matcher::track_changes`].
     pub fn take_changes(&mut self) -> Changes {
         let mut changes = Changes::default();
-        for (rule, table) in self.tables_mut().iter_mut().enumerate() {
-            table.take_changed(rule as u32, &mut changes);
-        }
+        self.tables_mut().iter_mut().for_each(|table| table.take_changed(&mut changes));
         changes
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, Match, RuleEnv};
+use super::groups::{Member, Place, groups};
 use super::key::{KeyState, stateless};
-use super::keys::{KeyTable, Live};
+use super::keys::{Held, KeyTable};
 use super::ledger::Ledger;
 use super::saved::{RuleHead, read_state};
 use super::schedule::{Schedule, hash_of};
@@ -73,11 +74,11 @@ const LOOKS_TO_DROP: usize = 4096;
 /// Tables are measured once in so many events.
 const MEASURE: u32 = 1024;
 
-/// A timer's target: rule and slot. A timer that an earlier tenant of the slot had set rings in vain, unless the slot
+/// A timer's target: table and slot. A timer that an earlier tenant of the slot had set rings in vain, unless the slot
 /// is armed for just that time.
 type Target = (u32, u32);
 
-/// Keys of one rule, or live ones of all, whose states do not all stay in the caches of a processor.
+/// Keys of one table, or live ones of all, whose states do not all stay in the caches of a processor.
 const MANY_KEYS: usize = 1 << 13;
 
 /// Keys that stay live however short memory is, unless the limit is lower.
@@ -88,7 +89,9 @@ const LEAST_LIVE_KEYS: usize = 1 << 10;
 pub struct Matcher {
     rules: Arc<Ruleset>,
     limits: Limits,
+    /// The states of keys, of one rule or of several each; by rule, where they are.
     tables: Vec<KeyTable>,
+    places: Vec<Place>,
     wheel: Wheel<Target>,
     counters: Vec<RuleCounters>,
     ledger: Ledger,
@@ -99,7 +102,7 @@ pub struct Matcher {
     tick: u32,
     /// No event and no deadline comes before this any more.
     position: Timestamp,
-    /// The rule whose slots are looked at as time goes on.
+    /// The table whose slots are looked at as time goes on.
     swept: usize,
     /// Ticks and expected keys, for rule sets that have any.
     pub(super) schedule: Option<Box<Schedule>>,
@@ -108,8 +111,10 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher that holds nothing. `clock` gives nanoseconds for sampling the time that rules take.
     pub fn new(rules: Arc<Ruleset>, limits: Limits, clock: Option<fn() -> u64>) -> Self {
+        let (groups, places) = groups(&rules);
         Self {
-            tables: rules.rules.iter().map(|_| KeyTable::new(rules.key_seed)).collect(),
+            tables: groups.into_iter().map(|group| KeyTable::new(rules.key_seed, group)).collect(),
+            places,
             ledger: Ledger::new(Account::new(&Budget::new(limits.memory), 1)),
             stale: 0,
             counters: vec![RuleCounters::default(); rules.rules.len()],
@@ -147,7 +152,8 @@ impl Matcher {
             let hash = hash_of(&self.rules, rule, &key);
             (key, hash)
         };
-        self.tables[rule.index()].keys().into_iter().map(with_hash).collect()
+        let Place { table, member } = self.places[rule.index()];
+        self.tables[table as usize].keys(member).into_iter().map(with_hash).collect()
     }
 
     /// A matcher that holds what this one holds of some rules, and makes no ticks.
@@ -155,11 +161,17 @@ impl Matcher {
         let mut copy = Self::new(Arc::clone(&self.rules), self.limits.clone(), None);
         for rule in rules {
             copy.counters[rule.index()] = self.counters[rule.index()];
-            for (key, state) in self.tables[rule.index()].sorted() {
+            for (key, state) in self.sorted(rule) {
                 copy.put_back(rule, &key, hash_of(&self.rules, rule, &key), state);
             }
         }
         copy
+    }
+
+    /// What is held for a rule, sorted by key.
+    pub(super) fn sorted(&self, rule: RuleId) -> Vec<Held> {
+        let Place { table, member } = self.places[rule.index()];
+        self.tables[table as usize].sorted(member)
     }
 
     /// Whether a rule is of a level: 0 are rules on events.
@@ -175,13 +187,22 @@ impl Matcher {
 
     /// Partial matches and events held, and keys that hold them, by rule.
     pub fn open(&self) -> Vec<(usize, usize)> {
-        let open = self.tables.iter().map(|table| table.open(self.position));
-        open.map(|(keys, held)| (held, keys)).collect()
+        let mut open = vec![(0, 0); self.rules.rules.len()];
+        let wakes = |rule: RuleId, state: &KeyState| {
+            let rule = &self.rules.rules[rule.index()];
+            let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
+            state.wakes(&env).unwrap_or(Timestamp::MAX)
+        };
+        for (rule, keys, held) in self.tables.iter().flat_map(|table| table.open(self.position, wakes)) {
+            open[rule.index()] = (held, keys);
+        }
+        open
     }
 
     /// Bytes of a key of a rule that rests, if one does.
     pub fn at_rest(&self, rule: RuleId) -> Option<usize> {
-        self.tables[rule.index()].at_rest()
+        let Place { table, member } = self.places[rule.index()];
+        self.tables[table as usize].at_rest(member)
     }
 
     /// Decides every deadline before `watermark`.
@@ -214,45 +235,50 @@ impl Matcher {
         }
     }
 
-    /// Looks at some slots of one rule, whether events come for it or not.
+    /// Looks at some slots of one table, whether events come for it or not.
     fn sweep(&mut self) {
-        let Some(rule) = self.rules.rules.get(self.swept) else {
+        let Some(table) = self.tables.get_mut(self.swept) else {
             self.swept = 0;
             return;
         };
+        let rule = &self.rules.rules[table.group().rules[0].index()];
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
-        let table = &mut self.tables[self.swept];
-        free_overdue(&env, table, self.position, &mut self.wheel, &mut self.ledger);
+        let place = Place { table: self.swept as u32, member: Member(0) };
+        free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
         if table.is_swept() {
             self.swept += 1;
         }
     }
 
-    fn ring(&mut self, time: Timestamp, rule_at: u32, slot_at: u32, out: &mut Vec<Found>) {
-        let rule = &self.rules.rules[rule_at as usize];
-        let table = &mut self.tables[rule_at as usize];
+    fn ring(&mut self, time: Timestamp, table_at: u32, slot_at: u32, out: &mut Vec<Found>) {
+        let table = &mut self.tables[table_at as usize];
         let Some(armed) = table.armed(slot_at).filter(|armed| **armed == time) else { return };
         *armed = Timestamp::MAX;
+        // Whatever has timers has a table by itself.
+        let (rule_id, place) = (table.group().rules[0], Place { table: table_at, member: Member(0) });
+        let rule = &self.rules.rules[rule_id.index()];
         let ready = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
-        let Some(slot) = table.live(slot_at, |run| run.ready(&ready)) else { return };
+        let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&ready)) else { return };
         let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
         let env = RuleEnv { key: &values, ..ready };
-        let counters = &mut self.counters[rule_at as usize];
-        slot.state.on_deadline(&env, time, &mut self.scratch);
+        let counters = &mut self.counters[rule_id.index()];
+        if let Some(state) = slot.get_mut(place.member) {
+            state.on_deadline(&env, time, &mut self.scratch);
+        }
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
             counters.limited += u64::from(matched.limited);
-            out.push(Found { rule: RuleId(rule_at), key: slot.key.as_slice().into(), matched });
+            out.push(Found { rule: rule_id, key: slot.key.as_slice().into(), matched });
         }
-        settle(&env, table, slot_at, &mut self.wheel, &mut self.ledger);
-        self.make_room((rule_at, slot_at));
+        settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
+        self.make_room((table_at, slot_at));
     }
 
     /// An event for a key comes soon. With many keys, what is held of one is far away in memory; looking for several of
     /// them one right after the other brings them near at the same time.
     #[inline]
     pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
-        let table = &self.tables[rule.index()];
+        let table = &self.tables[self.places[rule.index()].table as usize];
         if table.len().max(self.ledger.live.len()) >= MANY_KEYS {
             std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.oldest(slot)));
         }
@@ -270,27 +296,30 @@ impl Matcher {
         let added = Cell::new(0);
         let counted = self.ledger.is_capped().then_some(&added);
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values, added: counted };
-        let table = &mut self.tables[at];
+        let place = self.places[at];
+        let table = &mut self.tables[place.table as usize];
         let needs_past = rule.hints.needs_past;
 
         if rule.strategy == StrategyKind::Stateless && !needs_past {
             stateless(&env, event, event.roles, &[], &mut self.scratch);
         } else {
+            // Where nothing is held, and the event cannot begin anything, no state is made.
+            let begins = needs_past || event.roles & rule.hints.begins != 0;
             let slot_at = match table.find(key_bytes, hash) {
-                Some(slot) => slot,
-                // Nothing is held, and the event cannot begin anything: no state is made.
-                None if !needs_past && event.roles & rule.hints.begins == 0 => {
+                Some(slot) if begins || table.holds(slot, place.member) => slot,
+                None if begins => table.find_or_insert(key_bytes, hash),
+                _ => {
                     sampled(counters, started, self.clock);
                     return;
                 }
-                None => table.find_or_insert(key_bytes, hash, || KeyState::new(rule.strategy)),
             };
-            if let Some(slot) = table.live(slot_at, |run| run.ready(&env)) {
-                slot.state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
+            if let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&env)) {
+                let state = slot.get_or_begin(place.member, rule.strategy);
+                state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
             }
-            settle(&env, table, slot_at, &mut self.wheel, &mut self.ledger);
-            free_overdue(&env, table, self.position, &mut self.wheel, &mut self.ledger);
-            self.make_room((rule_id.0, slot_at));
+            settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
+            free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
+            self.make_room((place.table, slot_at));
         }
         let counters = &mut self.counters[at];
         for matched in self.scratch.drain(..) {
@@ -299,10 +328,6 @@ impl Matcher {
             out.push(Found { rule: rule_id, key: key_bytes.into(), matched });
         }
         sampled(counters, started, self.clock);
-    }
-
-    pub(super) fn tables(&self) -> &[KeyTable] {
-        &self.tables
     }
 
     pub(super) fn tables_mut(&mut self) -> &mut [KeyTable] {
@@ -354,12 +379,14 @@ impl Matcher {
         let rule = &self.rules.rules[at];
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
         state.run.ready(&env);
-        let slot_at = self.tables[at].find_or_insert(key, hash, KeyState::default);
-        if let Some(slot) = self.tables[at].live(slot_at, |_| {}) {
-            slot.state = state;
+        let place = self.places[at];
+        let table = &mut self.tables[place.table as usize];
+        let slot_at = table.find_or_insert(key, hash);
+        if let Some(slot) = table.live(slot_at, place.member, |_| {}) {
+            slot.put(place.member, state);
         }
-        settle(&env, &mut self.tables[at], slot_at, &mut self.wheel, &mut self.ledger);
-        self.make_room((rule_id.0, slot_at));
+        settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
+        self.make_room((place.table, slot_at));
     }
 
     /// Packs live keys if there are more than there is room for, and drops keys if memory is short; `touched` is what
@@ -394,8 +421,8 @@ impl Matcher {
                 return;
             }
             let Some(target) = self.ledger.live.pop_front() else { return };
-            let (rule, at) = target;
-            if target == touched || !self.tables[rule as usize].pack(at, &mut self.ledger) {
+            let (table, at) = target;
+            if target == touched || !self.tables[table as usize].pack(at, &mut self.ledger) {
                 self.ledger.live.push_back(target);
             }
         }
@@ -404,43 +431,45 @@ impl Matcher {
     /// Drops keys until memory is no longer short.
     fn drop_some(&mut self, touched: Target) {
         // Whoever takes too much for one and asks for more has to go before any other.
-        let (rule, at) = touched;
-        if self.ledger.is_too_much(self.tables[rule as usize].entry(at).bytes) {
+        let (table, at) = touched;
+        if self.ledger.is_too_much(self.tables[table as usize].entry(at).bytes) {
             self.drop_key(touched);
         }
         for _ in 0..LOOKS_TO_DROP {
             if !self.ledger.is_over() {
                 break;
             }
-            let (rule, at) = self.ledger.hand;
-            let Some(table) = self.tables.get(rule as usize) else {
+            let (table_at, at) = self.ledger.hand;
+            let Some(table) = self.tables.get(table_at as usize) else {
                 self.ledger.hand = (0, 0);
                 continue;
             };
             if at as usize >= table.places() {
-                self.ledger.hand = (rule + 1, 0);
+                self.ledger.hand = (table_at + 1, 0);
                 continue;
             }
             self.ledger.hand.1 += 1;
-            if (rule, at) != touched && table.may_go(at, self.ledger.may_go()) {
-                self.drop_key((rule, at));
+            if (table_at, at) != touched && table.may_go(at, self.ledger.may_go()) {
+                self.drop_key((table_at, at));
             }
         }
         // Timers of keys that are gone ring in vain, but until then they take memory.
         if self.stale > 1024 + self.wheel.len() / 2 {
             let tables = &self.tables;
-            self.wheel.retain(|time, (rule, at)| tables[rule as usize].is_armed_for(at, time));
+            self.wheel.retain(|time, (table, at)| tables[table as usize].is_armed_for(at, time));
             self.stale = 0;
         }
     }
 
-    fn drop_key(&mut self, (rule, at): Target) {
-        let table = &mut self.tables[rule as usize];
-        let counters = &mut self.counters[rule as usize];
-        counters.dropped += 1;
-        counters.evicted += table.held(at) as u64;
+    fn drop_key(&mut self, (table, at): Target) {
+        let table = &mut self.tables[table as usize];
+        for (rule, held) in table.held(at) {
+            let counters = &mut self.counters[rule.index()];
+            counters.dropped += 1;
+            counters.evicted += held as u64;
+            self.stale += usize::from(self.rules.rules[rule.index()].hints.timed);
+        }
         table.remove(at, &mut self.ledger);
-        self.stale += usize::from(self.rules.rules[rule as usize].hints.timed);
     }
 }
 
@@ -453,11 +482,12 @@ fn sampled(counters: &mut RuleCounters, started: Option<u64>, clock: Option<fn()
     }
 }
 
-/// Frees some slots of a rule that are over.
+/// Frees some slots of a table that are over. The rule is that of the place, or any of a table in which states end.
 #[inline]
 fn free_overdue(
     env: &RuleEnv<'_>,
     table: &mut KeyTable,
+    place: Place,
     position: Timestamp,
     wheel: &mut Wheel<Target>,
     ledger: &mut Ledger,
@@ -465,35 +495,55 @@ fn free_overdue(
     if env.rule.hints.timed {
         return;
     }
+    let ends = table.group().ends;
     // What the event brought was not for these.
     let env = &RuleEnv { added: None, ..*env };
     let mut looks = LOOKS;
     while let Some(slot_at) = table.overdue(position, &mut looks) {
-        if let Some(live) = table.live(slot_at, |run| run.ready(env)) {
-            live.state.prune(env, position);
+        if ends {
+            table.remove(slot_at, ledger);
+            continue;
         }
-        settle(env, table, slot_at, wheel, ledger);
+        if let Some(state) =
+            table.live(slot_at, place.member, |run| run.ready(env)).and_then(|live| live.get_mut(place.member))
+        {
+            state.prune(env, position);
+        }
+        settle(env, table, place, slot_at, wheel, ledger);
     }
 }
 
-/// After a change: frees the slot if it is empty, else sets its timer and weighs it.
-fn settle(env: &RuleEnv<'_>, table: &mut KeyTable, slot_at: u32, wheel: &mut Wheel<Target>, ledger: &mut Ledger) {
-    let rule = env.rule.id.0;
-    let Some(Live { state, .. }) = table.live(slot_at, |run| run.ready(env)) else { return };
-    if state.is_empty() {
-        table.remove(slot_at, ledger);
+/// After a change: lets go of the state if it is empty, else sets the slot's timer and weighs it.
+#[inline]
+fn settle(
+    env: &RuleEnv<'_>,
+    table: &mut KeyTable,
+    place: Place,
+    slot_at: u32,
+    wheel: &mut Wheel<Target>,
+    ledger: &mut Ledger,
+) {
+    let Some(live) = table.live(slot_at, place.member, |run| run.ready(env)) else { return };
+    let Some(state) = live.get(place.member) else { return };
+    let next = if state.is_empty() { None } else { Some(state.wakes(env).unwrap_or(Timestamp::MAX)) };
+    let Some(next) = next else {
+        table.end(slot_at, place.member, ledger);
+        table.weigh(place.table, slot_at, 0, ledger);
         return;
-    }
-    let next = state.wakes(env);
+    };
+    live.note(place.member);
+    let shared = table.group().is_shared();
     if let Some(armed) = table.armed(slot_at) {
-        let next = next.unwrap_or(Timestamp::MAX);
-        if !env.rule.hints.timed {
+        if shared {
+            // Up to the end of the state that ends last.
+            *armed = if *armed == Timestamp::MAX { next } else { next.max(*armed) };
+        } else if !env.rule.hints.timed {
             // Nobody waits for the time at which something becomes useless: whoever looks frees it.
             *armed = next;
         } else if next < *armed {
             *armed = next;
-            wheel.insert(next, (rule, slot_at));
+            wheel.insert(next, (place.table, slot_at));
         }
     }
-    table.weigh(rule, slot_at, env.added.map_or(0, Cell::get), ledger);
+    table.weigh(place.table, slot_at, env.added.map_or(0, Cell::get), ledger);
 }

@@ -22,14 +22,14 @@ use crate::plan::key::encode_scalar;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Rule, Ruleset};
 
-/// What one key holds, by strategy.
+/// What one key holds of one rule, by strategy. Windows lie in it: counts are what many rules of one key mostly are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum RunState {
     /// Nothing: the rule has one step, and only its past is kept.
     #[default]
     Stateless,
     /// A window.
-    Counter(Box<Counter>),
+    Counter(Counter),
     /// One partial match a state.
     LatestRun(Box<LatestRun>),
     /// A buffer.
@@ -57,7 +57,7 @@ impl RunState {
     pub fn heap(&self) -> usize {
         match self {
             Self::Stateless => 0,
-            Self::Counter(s) => block(size_of::<Counter>()) + s.heap(),
+            Self::Counter(s) => s.heap(),
             Self::LatestRun(s) => block(size_of::<LatestRun>()) + s.heap(),
             Self::Enumerate(s) => block(size_of::<Enumerate>()) + s.heap(),
             Self::Runs(s) => block(size_of::<Runs>()) + s.heap(),
@@ -128,7 +128,7 @@ impl Memory {
     pub fn of(rule: &Rule, matcher: &mut Matcher) -> Self {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
-            StrategyKind::Counter => size_of::<Counter>(),
+            StrategyKind::Counter => 0,
             StrategyKind::LatestRun => size_of::<LatestRun>(),
             StrategyKind::Enumerate => size_of::<Enumerate>(),
             StrategyKind::Runs => size_of::<Runs>(),
