@@ -210,6 +210,7 @@ impl KeyTable {
             }
             let mut live = unpack(bytes, self.group.is_shared());
             live.ready(ready);
+            live.weigh_anew();
             slot.body = Body::Live(Box::new(live));
         }
         match &mut slot.body {
@@ -241,6 +242,7 @@ impl KeyTable {
     pub(super) fn remove(&mut self, at: u32, ledger: &mut Ledger) {
         let Some(slot) = self.slots.get_mut(at as usize).filter(|slot| !slot.is_free()) else { return };
         ledger.change(slot.entry(), Entry::default());
+        ledger.live_keys -= usize::from(matches!(&slot.body, Body::Live(live) if live.listed));
         let hash = hash_of(slot.key(), self.seed);
         if let Some(changed) = &mut self.changed {
             for member in 0..self.group.rules.len() {
@@ -257,17 +259,18 @@ impl KeyTable {
     /// A live slot has changed, and `added` bytes may have come to it: it is among the live keys of the ledger, where
     /// this table has the number `table`, and in the ledger with what it takes now.
     #[inline]
-    pub(super) fn weigh(&mut self, table: u32, at: u32, added: usize, ledger: &mut Ledger) {
+    pub(super) fn weigh(&mut self, table: u32, at: u32, member: Member, added: usize, ledger: &mut Ledger) {
         let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return };
         if !live.listed {
             live.listed = true;
+            ledger.live_keys += 1;
             ledger.live.push_back((table, at));
         }
         if !ledger.is_capped() {
             return;
         }
         let was = live.entry();
-        let weighed = live.weigh(added);
+        let weighed = live.weigh(member, added);
         let is = ledger.entry(weighed.bytes, weighed.worth);
         live.entered(is);
         ledger.change(was, is);
@@ -284,8 +287,17 @@ impl KeyTable {
         let was = live.entry();
         let packed = pack(live, self.group.is_shared(), &mut self.scratch);
         ledger.change(was, packed::entry(&packed));
+        ledger.live_keys -= usize::from(live.listed);
         self.slots[at as usize].body = Body::Packed(packed);
         true
+    }
+
+    /// Takes a live slot off the list of live keys, or puts it there. `false` if there is nothing to do so with.
+    pub(super) fn list(&mut self, at: u32, listed: bool) -> bool {
+        match self.slots.get_mut(at as usize).map(|slot| &mut slot.body) {
+            Some(Body::Live(live)) => std::mem::replace(&mut live.listed, listed) != listed,
+            _ => false,
+        }
     }
 
     /// Places for slots, free ones too.
@@ -479,7 +491,7 @@ mod tests {
         let live = table.live(at, member, |_| {}).expect("it is in use");
         live.get_or_begin(member, StrategyKind::LatestRun);
         live.note(member);
-        table.weigh(0, at, 0, ledger);
+        table.weigh(0, at, member, 0, ledger);
         at
     }
 
@@ -517,7 +529,7 @@ mod tests {
             let live = table.live(at, ONLY, |_| {}).expect("it is in use");
             assert_eq!(live.key.as_slice(), key(n));
             assert!(live.get(ONLY).is_some_and(|state| matches!(state.run, RunState::LatestRun(_))));
-            table.weigh(0, at, 0, &mut ledger);
+            table.weigh(0, at, ONLY, 0, &mut ledger);
         }
         assert_eq!(ledger.slots(), live);
     }
@@ -579,7 +591,7 @@ mod tests {
         assert!(table.at_rest(Member(0)).is_some() && table.at_rest(Member(1)).is_none());
         table.live(at, Member(0), |_| {}).expect("it is in use");
         table.end(at, Member(0), &mut ledger);
-        table.weigh(0, at, 0, &mut ledger);
+        table.weigh(0, at, Member(2), 0, &mut ledger);
         assert_eq!(changes(&mut table), [(0, false)]);
         assert_eq!((table.len(), ledger.slots()), (1, in_slots(&table)));
         table.end(at, Member(2), &mut ledger);

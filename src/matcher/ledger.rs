@@ -9,7 +9,7 @@
 //! Worth stands for how near a key is to an alert. Keys of the least worth go until those are less than a sixteenth of
 //! what is taken; then the next ones may go too, so that new keys always find a place to begin in.
 //!
-//! A key is weighed when it has grown by a quarter, and in between what was added counts in full: so the sum is never
+//! A state is weighed when it has grown by a quarter, and in between what was added counts in full: so the sum is never
 //! too low by what events brought. Invariant: for each worth the sum is that of what its slots say they take.
 
 use std::collections::VecDeque;
@@ -23,8 +23,8 @@ pub(super) struct Worth(u8);
 /// Different worths.
 const WORTHS: usize = 5;
 
-/// Growth of a key up to which it is not weighed again, in bytes; above, a quarter of it.
-const SLACK: usize = 128;
+/// Growth of a state up to which it is not weighed again, in bytes; above, a quarter of it.
+const SLACK: u32 = 128;
 
 impl Worth {
     /// Of a key that holds so many partial matches and events, and may be waiting for time to pass.
@@ -52,31 +52,29 @@ pub(super) struct Entry {
     pub(super) worth: Worth,
 }
 
-/// What a live key weighed when it was weighed last, and what it got since.
+/// What a state weighed when it was weighed last, and what it got since.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Weight {
-    bytes: usize,
-    held: usize,
-    since: usize,
+    bytes: u32,
+    held: u32,
+    since: u32,
 }
 
 impl Weight {
-    /// Of a key that has to be weighed before anything else, and is in the ledger with so many bytes.
-    pub(super) fn unknown(bytes: usize) -> Self {
-        Self { bytes, held: usize::MAX, since: 0 }
-    }
+    /// Of a state that has to be weighed before anything else.
+    pub(super) const UNKNOWN: Self = Self { bytes: 0, held: u32::MAX, since: 0 };
 
     /// Bytes that it is in the ledger with.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes + self.since
+        self.bytes as usize + self.since as usize
     }
 
     /// Takes in that `added` bytes may have come to a state. `weigh` is asked if that is not known well enough.
     #[inline]
-    pub(super) fn update(&mut self, added: usize, held: usize, weigh: impl FnOnce() -> usize) {
-        self.since += added;
+    pub(super) fn update(&mut self, added: usize, held: u32, weigh: impl FnOnce() -> usize) {
+        self.since = self.since.saturating_add(u32::try_from(added).unwrap_or(u32::MAX));
         if self.since > self.bytes / 4 + SLACK || held < self.held / 2 {
-            *self = Self { bytes: weigh(), held, since: 0 };
+            *self = Self { bytes: u32::try_from(weigh()).unwrap_or(u32::MAX), held, since: 0 };
         }
     }
 }
@@ -91,15 +89,18 @@ pub(super) struct Ledger {
     slots: usize,
     /// Bytes of tables, indexes and timers.
     frame: usize,
-    /// Live keys as rule and slot, roughly in the order in which they came alive; some have been freed since.
+    /// Live keys as table and slot, roughly in the order in which they came alive. Some have been freed since, and
+    /// their slots taken by others.
     pub(super) live: VecDeque<(u32, u32)>,
-    /// Where the search for keys that may go stands: a rule and a slot.
+    /// How many keys are live.
+    pub(super) live_keys: usize,
+    /// Where the search for keys that may go stands: a table and a slot.
     pub(super) hand: (u32, u32),
 }
 
 impl Ledger {
     pub(super) fn new(account: Account) -> Self {
-        Self { account, by_worth: [0; WORTHS], slots: 0, frame: 0, live: VecDeque::new(), hand: (0, 0) }
+        Self { account, by_worth: [0; WORTHS], slots: 0, frame: 0, live: VecDeque::new(), live_keys: 0, hand: (0, 0) }
     }
 
     /// Puts what a slot takes now in the place of what it took. Without a cap nothing is kept.

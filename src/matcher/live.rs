@@ -21,6 +21,7 @@ pub(super) struct RuleState {
     pending: bool,
     /// Partial matches and events, when it was noted last.
     held: u32,
+    weight: Weight,
     pub(super) state: KeyState,
 }
 
@@ -37,16 +38,16 @@ pub struct Live {
     /// States of which time alone may bring an alert.
     pending: u8,
     held: u32,
-    weight: Weight,
-    worth: Worth,
+    /// What the states weigh together.
+    weight: usize,
+    entry: Entry,
 }
 
 impl Live {
     /// A key that is in the ledger with `entry` and holds nothing.
     pub(super) fn new(key: &[u8], entry: Entry) -> Self {
-        let (weight, worth) = (Weight::unknown(entry.bytes), entry.worth);
         let (key, states) = (key.into(), SmallVec::new());
-        Self { key, states, used: true, listed: false, pending: 0, held: 0, weight, worth }
+        Self { key, states, used: true, listed: false, pending: 0, held: 0, weight: 0, entry }
     }
 
     /// The states, in order of members.
@@ -80,7 +81,8 @@ impl Live {
         let at = match self.place(member) {
             Ok(at) => at,
             Err(at) => {
-                self.states.insert(at, RuleState { member, pending: false, held: 0, state: KeyState::new(strategy) });
+                let (weight, state) = (Weight::UNKNOWN, KeyState::new(strategy));
+                self.states.insert(at, RuleState { member, pending: false, held: 0, weight, state });
                 at
             }
         };
@@ -115,6 +117,7 @@ impl Live {
             let held = self.states.remove(at);
             self.held -= held.held;
             self.pending -= u8::from(held.pending);
+            self.weight -= held.weight.bytes();
         }
         !self.states.is_empty()
     }
@@ -129,33 +132,43 @@ impl Live {
         Worth::of(self.held(), self.pending > 0)
     }
 
-    /// Weighs it, after `added` bytes may have come: what it is to be in the ledger with.
+    /// Weighs it, after `added` bytes may have come to the state of a rule: what it is to be in the ledger with.
     #[inline]
-    pub(super) fn weigh(&mut self, added: usize) -> Entry {
-        let (held, mut weight) = (self.held(), self.weight);
-        weight.update(added, held, || self.bytes());
-        self.weight = weight;
-        Entry { bytes: weight.bytes(), worth: self.worth() }
+    pub(super) fn weigh(&mut self, member: Member, added: usize) -> Entry {
+        if let Ok(at) = self.place(member) {
+            let RuleState { weight, held, state, .. } = &mut self.states[at];
+            let was = weight.bytes();
+            weight.update(added, *held, || weigh(state));
+            self.weight = self.weight - was + weight.bytes();
+        }
+        let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
+        let states = if self.states.spilled() { block(self.states.capacity() * size_of::<RuleState>()) } else { 0 };
+        Entry { bytes: block(size_of::<Self>()) + key + states + self.weight, worth: self.worth() }
+    }
+
+    /// Weighs all states of a key that was unpacked; it stays in the ledger with what it took before.
+    pub(super) fn weigh_anew(&mut self) {
+        for RuleState { weight, held, state, .. } in &mut self.states {
+            *weight = Weight::UNKNOWN;
+            weight.update(usize::MAX, *held, || weigh(state));
+        }
+        self.weight = self.states.iter().map(|held| held.weight.bytes()).sum();
     }
 
     /// What it is in the ledger with.
     pub(super) fn entry(&self) -> Entry {
-        Entry { bytes: self.weight.bytes(), worth: self.worth }
+        self.entry
     }
 
     /// It is in the ledger with this now.
     #[inline]
     pub(super) fn entered(&mut self, entry: Entry) {
-        self.worth = entry.worth;
+        self.entry = entry;
     }
+}
 
-    fn bytes(&self) -> usize {
-        let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
-        let states = if self.states.spilled() { block(self.states.capacity() * size_of::<RuleState>()) } else { 0 };
-        let state = |held: &RuleState| {
-            let past = held.state.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
-            held.state.run.heap() + past
-        };
-        block(size_of::<Self>()) + key + states + self.states.iter().map(state).sum::<usize>()
-    }
+/// Bytes that a state takes beside itself.
+fn weigh(state: &KeyState) -> usize {
+    let past = state.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
+    state.run.heap() + past
 }

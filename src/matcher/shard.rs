@@ -279,7 +279,7 @@ impl Matcher {
     #[inline]
     pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
         let table = &self.tables[self.places[rule.index()].table as usize];
-        if table.len().max(self.ledger.live.len()) >= MANY_KEYS {
+        if table.len().max(self.ledger.live_keys) >= MANY_KEYS {
             std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.oldest(slot)));
         }
     }
@@ -393,11 +393,25 @@ impl Matcher {
     /// something has just come for.
     #[inline]
     fn make_room(&mut self, touched: Target) {
+        if self.ledger.live.len() > 2 * self.ledger.live_keys + LEAST_LIVE_KEYS {
+            self.forget_freed();
+        }
         if self.ledger.is_capped() {
             self.make_room_in_memory(touched);
-        } else if self.ledger.live.len() > self.limits.live_keys {
+        } else if self.ledger.live_keys > self.limits.live_keys {
             self.pack_some(self.limits.live_keys, touched);
         }
+    }
+
+    /// Clears the list of live keys of those that have been freed, and of second places of those that took their slots.
+    #[cold]
+    fn forget_freed(&mut self) {
+        let mut live = std::mem::take(&mut self.ledger.live);
+        for (table, at) in &live {
+            self.tables[*table as usize].list(*at, false);
+        }
+        live.retain(|(table, at)| self.tables[*table as usize].list(*at, true));
+        self.ledger.live = live;
     }
 
     fn make_room_in_memory(&mut self, touched: Target) {
@@ -407,7 +421,7 @@ impl Matcher {
         }
         let room = self.limits.live_keys;
         let room = if self.ledger.is_tight() { room.min(LEAST_LIVE_KEYS) } else { room };
-        if self.ledger.live.len() > room {
+        if self.ledger.live_keys > room {
             self.pack_some(room, touched);
         }
         if self.ledger.is_over() {
@@ -417,10 +431,10 @@ impl Matcher {
 
     fn pack_some(&mut self, room: usize, touched: Target) {
         for _ in 0..LOOKS_TO_PACK {
-            if self.ledger.live.len() <= room {
-                return;
+            if self.ledger.live_keys <= room {
+                break;
             }
-            let Some(target) = self.ledger.live.pop_front() else { return };
+            let Some(target) = self.ledger.live.pop_front() else { break };
             let (table, at) = target;
             if target == touched || !self.tables[table as usize].pack(at, &mut self.ledger) {
                 self.ledger.live.push_back(target);
@@ -528,7 +542,7 @@ fn settle(
     let next = if state.is_empty() { None } else { Some(state.wakes(env).unwrap_or(Timestamp::MAX)) };
     let Some(next) = next else {
         table.end(slot_at, place.member, ledger);
-        table.weigh(place.table, slot_at, 0, ledger);
+        table.weigh(place.table, slot_at, place.member, 0, ledger);
         return;
     };
     live.note(place.member);
@@ -545,5 +559,5 @@ fn settle(
             wheel.insert(next, (place.table, slot_at));
         }
     }
-    table.weigh(place.table, slot_at, env.added.map_or(0, Cell::get), ledger);
+    table.weigh(place.table, slot_at, place.member, env.added.map_or(0, Cell::get), ledger);
 }
