@@ -112,6 +112,14 @@ fn step<'a>(env: &RuleEnv<'a>) -> &'a Step {
 }
 
 impl Counter {
+    /// A window of events.
+    #[cfg(test)]
+    pub(super) fn of(events: impl IntoIterator<Item = StoredEvent>) -> Self {
+        let mut counter = Self::default();
+        events.into_iter().for_each(|event| counter.events.push(Arc::new(event)));
+        counter
+    }
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && !self.open

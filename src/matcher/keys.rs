@@ -53,6 +53,8 @@ const _: () = assert!(size_of::<Slot>() <= 24);
 #[derive(Debug)]
 pub struct KeyTable {
     group: Group,
+    /// Whether that is several.
+    shared: bool,
     seed: u64,
     index: HashTable<u32>,
     slots: Chunks<Slot>,
@@ -73,6 +75,13 @@ pub type Held = (Box<[u8]>, KeyState);
 /// The hash by which a key is found. A rule without a key has one, which is not spread over shards by its bytes.
 fn hash_of(key: &[u8], seed: u64) -> u64 {
     if key.is_empty() { 0 } else { key::seeded_hash(key, seed) }
+}
+
+/// Puts what a live key weighs into the ledger.
+fn enter(live: &mut Live, weighed: Entry, ledger: &mut Ledger) {
+    let (was, is) = (live.entry(), ledger.entry(weighed.bytes, weighed.worth));
+    live.entered(is);
+    ledger.change(was, is);
 }
 
 impl Slot {
@@ -106,6 +115,7 @@ impl KeyTable {
     /// A table without keys; `seed` is that of [`crate::plan::Ruleset::hash_key`].
     pub fn new(seed: u64, group: Group) -> Self {
         Self {
+            shared: group.is_shared(),
             group,
             seed,
             index: HashTable::new(),
@@ -127,16 +137,15 @@ impl KeyTable {
     #[inline]
     pub fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
         let hash = if key.is_empty() { 0 } else { hash };
+        let look = || self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied();
+        if !self.shared {
+            return look();
+        }
         let (last_hash, last) = self.last.get();
-        // A slot that is free has no key, and a rule without a key has one slot.
         if last_hash == hash && self.slots.get(last as usize).is_some_and(|slot| !slot.is_free() && slot.key() == key) {
             return Some(last);
         }
-        let found = self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied();
-        if let Some(at) = found {
-            self.last.set((hash, at));
-        }
-        found
+        look().inspect(|at| self.last.set((hash, *at)))
     }
 
     /// The slot of a key, made if there is none. `hash` is the [`key::seeded_hash`] of the key.
@@ -169,7 +178,7 @@ impl KeyTable {
     pub(super) fn holds(&self, at: u32, member: Member) -> bool {
         match self.slots.get(at as usize).map(|slot| &slot.body) {
             Some(Body::Live(live)) => live.get(member).is_some(),
-            Some(Body::Packed(bytes)) => packed::holds(bytes, self.group.is_shared(), member),
+            Some(Body::Packed(bytes)) => packed::holds(bytes, self.shared, member),
             None => false,
         }
     }
@@ -208,7 +217,7 @@ impl KeyTable {
             if bytes.is_empty() {
                 return None;
             }
-            let mut live = unpack(bytes, self.group.is_shared());
+            let mut live = unpack(bytes, self.shared);
             live.ready(ready);
             live.weigh_anew();
             slot.body = Body::Live(Box::new(live));
@@ -225,16 +234,59 @@ impl KeyTable {
         }
     }
 
-    /// A rule holds nothing any more in a live slot: the slot is freed if none does.
+    /// The state of a rule in a live slot has changed, and `added` bytes may have come to it. An empty one is let go of,
+    /// and the slot with it if it was the last. Otherwise the slot is armed for when the state `wakes`, and it is among
+    /// the live keys and in the ledger, where this table has the number `table`. Gives the time for which a timer is to
+    /// be set, for rules that are `timed`.
     #[inline]
-    pub(super) fn end(&mut self, at: u32, member: Member, ledger: &mut Ledger) {
+    pub(super) fn settle(
+        &mut self,
+        (table, at, member): (u32, u32, Member),
+        added: usize,
+        timed: bool,
+        wakes: impl FnOnce(&KeyState) -> Option<Timestamp>,
+        ledger: &mut Ledger,
+    ) -> Option<Timestamp> {
+        let Slot { body: Body::Live(live), armed } = self.slots.get_mut(at as usize)? else { return None };
+        let place = live.place(member).ok()?;
+        let state = &live.states()[place].state;
+        if state.is_empty() {
+            self.end(at, member, place, ledger);
+            return None;
+        }
+        let next = wakes(state).unwrap_or(Timestamp::MAX);
+        let mut timer = None;
+        if self.shared {
+            // Up to the end of the state that ends last.
+            *armed = if *armed == Timestamp::MAX { next } else { next.max(*armed) };
+        } else if !timed {
+            // Nobody waits for the time at which something becomes useless: whoever looks frees it.
+            *armed = next;
+        } else if next < *armed {
+            *armed = next;
+            timer = Some(next);
+        }
+        if !live.listed {
+            live.listed = true;
+            ledger.live_keys += 1;
+            ledger.live.push_back((table, at));
+        }
+        if ledger.is_capped() {
+            let weighed = live.weigh(place, added);
+            enter(live, weighed, ledger);
+        }
+        timer
+    }
+
+    fn end(&mut self, at: u32, member: Member, place: usize, ledger: &mut Ledger) {
         let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return };
-        if live.end(member) {
-            if let Some(changed) = &mut self.changed {
-                changed.remove(at, member, &live.key);
-            }
-        } else {
+        let Some(left) = live.end(place) else {
             self.remove(at, ledger);
+            return;
+        };
+        enter(live, left, ledger);
+        if let Some(changed) = &mut self.changed {
+            changed.remove(at, member, &live.key);
         }
     }
 
@@ -256,26 +308,6 @@ impl KeyTable {
         self.free.push(at);
     }
 
-    /// A live slot has changed, and `added` bytes may have come to it: it is among the live keys of the ledger, where
-    /// this table has the number `table`, and in the ledger with what it takes now.
-    #[inline]
-    pub(super) fn weigh(&mut self, table: u32, at: u32, member: Member, added: usize, ledger: &mut Ledger) {
-        let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return };
-        if !live.listed {
-            live.listed = true;
-            ledger.live_keys += 1;
-            ledger.live.push_back((table, at));
-        }
-        if !ledger.is_capped() {
-            return;
-        }
-        let was = live.entry();
-        let weighed = live.weigh(member, added);
-        let is = ledger.entry(weighed.bytes, weighed.worth);
-        live.entered(is);
-        ledger.change(was, is);
-    }
-
     /// Packs a live slot, unless something has come for it since this was asked last, or it holds too much. `false` if
     /// it stays live.
     pub(super) fn pack(&mut self, at: u32, ledger: &mut Ledger) -> bool {
@@ -285,7 +317,7 @@ impl KeyTable {
             return false;
         }
         let was = live.entry();
-        let packed = pack(live, self.group.is_shared(), &mut self.scratch);
+        let packed = pack(live, self.shared, &mut self.scratch);
         ledger.change(was, packed::entry(&packed));
         ledger.live_keys -= usize::from(live.listed);
         self.slots[at as usize].body = Body::Packed(packed);
@@ -352,7 +384,7 @@ impl KeyTable {
                 Body::Live(live) => &**live,
                 // What is packed need not be in the form that is saved.
                 Body::Packed(bytes) if !bytes.is_empty() => {
-                    unpacked = unpack(bytes, self.group.is_shared());
+                    unpacked = unpack(bytes, self.shared);
                     &unpacked
                 }
                 Body::Packed(_) => continue,
@@ -389,7 +421,7 @@ impl KeyTable {
         match &slot.body {
             Body::Live(live) => of(live),
             Body::Packed(bytes) if bytes.is_empty() => Vec::new(),
-            Body::Packed(bytes) if self.group.is_shared() => of(&unpack(bytes, true)),
+            Body::Packed(bytes) if self.shared => of(&unpack(bytes, true)),
             Body::Packed(bytes) => vec![(self.group.rules[0], packed::held(bytes))],
         }
     }
@@ -398,7 +430,7 @@ impl KeyTable {
     /// packed.
     pub fn at_rest(&self, member: Member) -> Option<usize> {
         let packed = self.slots.iter().find_map(|slot| match &slot.body {
-            Body::Packed(bytes) => packed::alone(bytes, self.group.is_shared(), member),
+            Body::Packed(bytes) => packed::alone(bytes, self.shared, member),
             Body::Live(_) => None,
         })?;
         // The index holds a number and a control byte a key, and is at most seven eighths full.
@@ -410,7 +442,7 @@ impl KeyTable {
     pub fn open(&self, at: Timestamp, wakes: impl Fn(RuleId, &KeyState) -> Timestamp) -> Vec<(RuleId, usize, usize)> {
         let mut open: Vec<(RuleId, usize, usize)> = self.group.rules.iter().map(|rule| (*rule, 0, 0)).collect();
         for slot in self.slots.iter().filter(|slot| !slot.is_free() && slot.armed >= at) {
-            if !self.group.is_shared() {
+            if !self.shared {
                 open[0].1 += 1;
                 open[0].2 += slot.held();
                 continue;
@@ -457,7 +489,7 @@ impl KeyTable {
         let state = |slot: &Slot| match &slot.body {
             Body::Live(live) => live.get(member).cloned(),
             Body::Packed(bytes) if bytes.is_empty() => None,
-            Body::Packed(bytes) => unpack(bytes, self.group.is_shared()).get(member).cloned(),
+            Body::Packed(bytes) => unpack(bytes, self.shared).get(member).cloned(),
         };
         let mut held: Vec<Held> =
             self.slots.iter().filter_map(|slot| state(slot).map(|state| (slot.key().into(), state))).collect();
@@ -470,7 +502,8 @@ impl KeyTable {
 mod tests {
     use super::*;
     use crate::base::{Account, Budget};
-    use crate::plan::ruleset::StrategyKind;
+    use crate::matcher::counter::Counter;
+    use crate::plan::event::{Seq, StoredEvent};
 
     fn key(n: u32) -> Vec<u8> {
         format!("key {n}").into_bytes()
@@ -482,6 +515,19 @@ mod tests {
 
     const ONLY: Member = Member(0);
 
+    /// A window with an event.
+    fn held() -> KeyState {
+        let event = StoredEvent {
+            ts: Timestamp(7),
+            seq: Seq::default(),
+            arrival: Timestamp(0),
+            fields: Box::default(),
+            raw: None,
+            origins: Box::default(),
+        };
+        KeyState { run: RunState::Counter(Counter::of([event])), past: None }
+    }
+
     fn alone() -> KeyTable {
         KeyTable::new(0, Group::single(RuleId(0)))
     }
@@ -489,9 +535,8 @@ mod tests {
     fn begin(table: &mut KeyTable, key: &[u8], member: Member, ledger: &mut Ledger) -> u32 {
         let at = table.find_or_insert(key, key::hash(key));
         let live = table.live(at, member, |_| {}).expect("it is in use");
-        live.get_or_begin(member, StrategyKind::LatestRun);
-        live.note(member);
-        table.weigh(0, at, member, 0, ledger);
+        live.put(member, held());
+        table.settle((0, at, member), 0, false, |_| None, ledger);
         at
     }
 
@@ -528,8 +573,8 @@ mod tests {
             assert_eq!(table.armed(at).copied(), Some(Timestamp(i64::from(n))));
             let live = table.live(at, ONLY, |_| {}).expect("it is in use");
             assert_eq!(live.key.as_slice(), key(n));
-            assert!(live.get(ONLY).is_some_and(|state| matches!(state.run, RunState::LatestRun(_))));
-            table.weigh(0, at, ONLY, 0, &mut ledger);
+            assert!(live.get(ONLY).is_some_and(|state| matches!(state.run, RunState::Counter(_))));
+            table.settle((0, at, ONLY), 0, true, |_| None, &mut ledger);
         }
         assert_eq!(ledger.slots(), live);
     }
@@ -580,7 +625,8 @@ mod tests {
         let changes = |table: &mut KeyTable| {
             let mut changes = Changes::default();
             table.take_changed(&mut changes);
-            let chunks = changes.chunks.iter().flat_map(|chunk| crate::matcher::saved::read_chunk(chunk).expect("read"));
+            let chunks =
+                changes.chunks.iter().flat_map(|chunk| crate::matcher::saved::read_chunk(chunk).expect("read"));
             chunks.map(|change| (change.rule, change.state.is_some())).collect::<Vec<_>>()
         };
         assert_eq!(changes(&mut table), [(2, true), (0, true)]);
@@ -589,12 +635,14 @@ mod tests {
         assert_eq!(table.held(at).iter().map(|(rule, _)| rule.0).collect::<Vec<_>>(), [0, 2]);
         assert_eq!((table.keys(Member(1)).len(), table.sorted(Member(2)).len()), (0, 1));
         assert!(table.at_rest(Member(0)).is_some() && table.at_rest(Member(1)).is_none());
-        table.live(at, Member(0), |_| {}).expect("it is in use");
-        table.end(at, Member(0), &mut ledger);
-        table.weigh(0, at, Member(2), 0, &mut ledger);
+        let ends = |table: &mut KeyTable, member: Member, ledger: &mut Ledger| {
+            table.live(at, member, |_| {}).expect("it is in use").put(member, KeyState::default());
+            table.settle((0, at, member), 0, false, |_| None, ledger);
+        };
+        ends(&mut table, Member(0), &mut ledger);
         assert_eq!(changes(&mut table), [(0, false)]);
         assert_eq!((table.len(), ledger.slots()), (1, in_slots(&table)));
-        table.end(at, Member(2), &mut ledger);
+        ends(&mut table, Member(2), &mut ledger);
         assert_eq!(changes(&mut table), [(2, false)]);
         assert_eq!((table.len(), ledger.slots()), (0, 0));
     }

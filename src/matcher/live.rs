@@ -1,7 +1,7 @@
 //! A key that is ready for events: its states, by rule, and what they weigh.
 //!
-//! Invariant: states are in order of members, none of them empty between two events, and `held` and `pending` say of
-//! them together what [`Live::note`] was told.
+//! Invariant: states are in order of members, and none of them is empty between two events. What is noted of them,
+//! where memory has a cap, is from when each was weighed last, which is after each of its changes.
 
 use smallvec::SmallVec;
 
@@ -17,9 +17,9 @@ use crate::plan::ruleset::StrategyKind;
 #[derive(Clone, Debug)]
 pub(super) struct RuleState {
     pub(super) member: Member,
-    /// Time alone may bring an alert of it.
+    /// Time alone may bring an alert of it, when it was weighed last.
     pending: bool,
-    /// Partial matches and events, when it was noted last.
+    /// Partial matches and events, when it was weighed last.
     held: u32,
     weight: Weight,
     pub(super) state: KeyState,
@@ -35,7 +35,7 @@ pub struct Live {
     pub(super) used: bool,
     /// It is among the ledger's live keys.
     pub(super) listed: bool,
-    /// States of which time alone may bring an alert.
+    /// States of which time alone may bring an alert, and what all hold; as noted.
     pending: u8,
     held: u32,
     /// What the states weigh together.
@@ -55,8 +55,9 @@ impl Live {
         &self.states
     }
 
+    /// The place of a rule's state among the states, or where it would be.
     #[inline]
-    fn place(&self, member: Member) -> Result<usize, usize> {
+    pub(super) fn place(&self, member: Member) -> Result<usize, usize> {
         match &*self.states {
             [only] if only.member == member => Ok(0),
             states => states.binary_search_by_key(&member, |held| held.member),
@@ -97,62 +98,53 @@ impl Live {
     /// Puts a state in the place of what there is for a rule.
     pub(super) fn put(&mut self, member: Member, state: KeyState) {
         *self.get_or_begin(member, StrategyKind::Stateless) = state;
-        self.note(member);
     }
 
-    /// The state of a rule has changed.
-    #[inline]
-    pub(super) fn note(&mut self, member: Member) {
-        let Ok(at) = self.place(member) else { return };
-        let held = &mut self.states[at];
-        let (is, pending) = (held.state.run.len() as u32, held.state.past.is_some() || held.state.run.is_pending());
-        self.held = self.held - held.held + is;
-        self.pending = self.pending - u8::from(held.pending) + u8::from(pending);
-        (held.held, held.pending) = (is, pending);
-    }
-
-    /// A rule holds nothing any more. Whether there is anything left.
-    pub(super) fn end(&mut self, member: Member) -> bool {
-        if let Ok(at) = self.place(member) {
-            let held = self.states.remove(at);
-            self.held -= held.held;
-            self.pending -= u8::from(held.pending);
-            self.weight -= held.weight.bytes();
-        }
-        !self.states.is_empty()
+    /// The state at a place is empty. What the key is to be in the ledger with now; `None` if nothing is left of it.
+    pub(super) fn end(&mut self, place: usize) -> Option<Entry> {
+        let held = self.states.remove(place);
+        self.held -= held.held;
+        self.pending -= u8::from(held.pending);
+        self.weight -= held.weight.bytes();
+        (!self.states.is_empty()).then(|| self.weighed())
     }
 
     /// Partial matches and events.
     pub(super) fn held(&self) -> usize {
-        self.held as usize
+        self.states.iter().map(|held| held.state.run.len()).sum()
     }
 
     /// What it counts as, by what it holds.
     pub(super) fn worth(&self) -> Worth {
-        Worth::of(self.held(), self.pending > 0)
+        Worth::of(self.held(), self.states.iter().any(|held| is_pending(&held.state)))
     }
 
-    /// Weighs it, after `added` bytes may have come to the state of a rule: what it is to be in the ledger with.
+    /// Weighs it, after the state at a place has changed and `added` bytes may have come to it: what it is to be in the
+    /// ledger with.
     #[inline]
-    pub(super) fn weigh(&mut self, member: Member, added: usize) -> Entry {
-        if let Ok(at) = self.place(member) {
-            let RuleState { weight, held, state, .. } = &mut self.states[at];
-            let was = weight.bytes();
-            weight.update(added, *held, || weigh(state));
-            self.weight = self.weight - was + weight.bytes();
-        }
+    pub(super) fn weigh(&mut self, place: usize, added: usize) -> Entry {
+        let RuleState { weight, held, pending, state, .. } = &mut self.states[place];
+        let was = (weight.bytes(), *held, *pending);
+        (*held, *pending) = (state.run.len() as u32, is_pending(state));
+        weight.update(added, *held, || weigh(state));
+        self.weight = self.weight - was.0 + weight.bytes();
+        self.held = self.held - was.1 + *held;
+        self.pending = self.pending - u8::from(was.2) + u8::from(*pending);
+        self.weighed()
+    }
+
+    fn weighed(&self) -> Entry {
         let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
         let states = if self.states.spilled() { block(self.states.capacity() * size_of::<RuleState>()) } else { 0 };
-        Entry { bytes: block(size_of::<Self>()) + key + states + self.weight, worth: self.worth() }
+        let bytes = block(size_of::<Self>()) + key + states + self.weight;
+        Entry { bytes, worth: Worth::of(self.held as usize, self.pending > 0) }
     }
 
     /// Weighs all states of a key that was unpacked; it stays in the ledger with what it took before.
     pub(super) fn weigh_anew(&mut self) {
-        for RuleState { weight, held, state, .. } in &mut self.states {
-            *weight = Weight::UNKNOWN;
-            weight.update(usize::MAX, *held, || weigh(state));
+        for place in 0..self.states.len() {
+            self.weigh(place, usize::MAX);
         }
-        self.weight = self.states.iter().map(|held| held.weight.bytes()).sum();
     }
 
     /// What it is in the ledger with.
@@ -165,6 +157,11 @@ impl Live {
     pub(super) fn entered(&mut self, entry: Entry) {
         self.entry = entry;
     }
+}
+
+/// Whether time alone may bring an alert of a state, or it has statistics.
+fn is_pending(state: &KeyState) -> bool {
+    state.past.is_some() || state.run.is_pending()
 }
 
 /// Bytes that a state takes beside itself.

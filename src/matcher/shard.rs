@@ -532,32 +532,14 @@ fn free_overdue(
 fn settle(
     env: &RuleEnv<'_>,
     table: &mut KeyTable,
-    place: Place,
+    Place { table: table_at, member }: Place,
     slot_at: u32,
     wheel: &mut Wheel<Target>,
     ledger: &mut Ledger,
 ) {
-    let Some(live) = table.live(slot_at, place.member, |run| run.ready(env)) else { return };
-    let Some(state) = live.get(place.member) else { return };
-    let next = if state.is_empty() { None } else { Some(state.wakes(env).unwrap_or(Timestamp::MAX)) };
-    let Some(next) = next else {
-        table.end(slot_at, place.member, ledger);
-        table.weigh(place.table, slot_at, place.member, 0, ledger);
-        return;
-    };
-    live.note(place.member);
-    let shared = table.group().is_shared();
-    if let Some(armed) = table.armed(slot_at) {
-        if shared {
-            // Up to the end of the state that ends last.
-            *armed = if *armed == Timestamp::MAX { next } else { next.max(*armed) };
-        } else if !env.rule.hints.timed {
-            // Nobody waits for the time at which something becomes useless: whoever looks frees it.
-            *armed = next;
-        } else if next < *armed {
-            *armed = next;
-            wheel.insert(next, (place.table, slot_at));
-        }
+    let (timed, added) = (env.rule.hints.timed, env.added.map_or(0, Cell::get));
+    let timer = table.settle((table_at, slot_at, member), added, timed, |state| state.wakes(env), ledger);
+    if let Some(time) = timer {
+        wheel.insert(time, (table_at, slot_at));
     }
-    table.weigh(place.table, slot_at, place.member, env.added.map_or(0, Cell::get), ledger);
 }
