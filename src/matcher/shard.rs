@@ -296,13 +296,13 @@ impl Matcher {
         let added = Cell::new(0);
         let counted = self.ledger.is_capped().then_some(&added);
         let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values, added: counted };
-        let place = self.places[at];
-        let table = &mut self.tables[place.table as usize];
         let needs_past = rule.hints.needs_past;
 
         if rule.strategy == StrategyKind::Stateless && !needs_past {
             stateless(&env, event, event.roles, &[], &mut self.scratch);
         } else {
+            let place = self.places[at];
+            let table = &mut self.tables[place.table as usize];
             // Where nothing is held, and the event cannot begin anything, no state is made.
             let begins = needs_past || event.roles & rule.hints.begins != 0;
             let slot_at = match table.find(key_bytes, hash) {
