@@ -41,7 +41,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             runs_per_key: 100_000,
-            live_keys: 1 << 17,
+            live_keys: 1 << 16,
             memory: None,
             search_steps: 1_000_000,
             matches_per_completion: 10_000,
