@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Duration, RuleId, Timestamp};
 
+/// Values whose time is over are remembered for the sake of what was dropped after them, up to so many of them.
+const TOLD_LATER: usize = 1 << 20;
+
 /// What was sent last, by rule and suppression key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Suppressor {
@@ -35,7 +38,20 @@ impl Suppressor {
 
     /// Forgets what makes no difference from `now` on. What was dropped must still be told.
     pub fn forget_before(&mut self, now: Timestamp) {
+        self.forget(now, TOLD_LATER);
+    }
+
+    /// The same; of what is only there to be told, that of the last `most` alerts stays.
+    fn forget(&mut self, now: Timestamp, most: usize) {
         self.sent.retain(|_, sent| sent.dropped > 0 || now - sent.at < sent.period);
+        let over = |sent: &Sent| now - sent.at >= sent.period;
+        let mut times: Vec<Timestamp> = self.sent.values().filter(|sent| over(sent)).map(|sent| sent.at).collect();
+        if times.len() > most {
+            // By their times, so that it is the same whatever order the table has.
+            let at = times.len() - most - 1;
+            let last = *times.select_nth_unstable(at).1;
+            self.sent.retain(|_, sent| !over(sent) || sent.at > last);
+        }
     }
 
     /// Whether nothing is remembered.
@@ -76,8 +92,7 @@ impl Suppressor {
             }
         };
         if self.sent.len() > self.sweep_at.max(1024) {
-            // What was dropped must still be told; the rest is forgotten when its time is over.
-            self.sent.retain(|_, s| s.dropped > 0 || time - s.at < s.period);
+            self.forget(time, TOLD_LATER);
             self.sweep_at = self.sent.len() * 2;
         }
         sent
@@ -98,5 +113,21 @@ mod tests {
         assert_eq!(at(10), Some(2));
         assert_eq!(at(19), None);
         assert_eq!(at(20), Some(1));
+    }
+
+    /// Values that never come again do not pile up because an alert of theirs was dropped once.
+    #[test]
+    fn what_nobody_asks_for_is_not_remembered_for_ever() {
+        let (mut s, period) = (Suppressor::default(), Duration::from_secs(10));
+        for n in 0..100_u32 {
+            let at = Timestamp::from_millis(i64::from(n) * 1000);
+            s.admit(0, &n.to_le_bytes(), period, at);
+            assert_eq!(s.admit(0, &n.to_le_bytes(), period, at), None);
+        }
+        let now = Timestamp::from_millis(99_000);
+        s.forget(now, 20);
+        assert_eq!(s.sent.len(), 20 + 10, "those whose time is not over stay");
+        assert_eq!(s.admit(0, &75_u32.to_le_bytes(), period, now), Some(1));
+        assert_eq!(s.admit(0, &5_u32.to_le_bytes(), period, now), Some(0));
     }
 }

@@ -29,7 +29,7 @@ pub struct Past {
     /// By guard of the rule; unused ones stay empty.
     guards: Vec<Seen>,
     newest: Option<Timestamp>,
-    /// Up to when a statistic lacks events that the limit dropped.
+    /// Up to when a statistic or a look-back lacks events that the limit dropped.
     limited: Option<Timestamp>,
 }
 
@@ -47,6 +47,26 @@ struct Seen {
     times: HashMap<Box<[u8]>, Timestamp, foldhash::fast::FixedState>,
     /// Forget what is too old when the map has grown to this.
     sweep_at: usize,
+}
+
+impl Seen {
+    /// Forgets what no event from `now` on looks back at, and above the limit what was seen longest ago. If the limit
+    /// drops something, the time up to which it may be missed.
+    fn sweep(&mut self, length: Duration, now: Timestamp, limit: usize, dropped: &mut u64) -> Option<Timestamp> {
+        self.times.retain(|_, ts| *ts >= now - length);
+        let mut missed = None;
+        if self.times.len() > limit {
+            let mut all: Vec<_> = self.times.iter().map(|(key, ts)| (*ts, key.clone())).collect();
+            // An eighth more than must go, so that this is rare.
+            let over = (self.times.len() - limit + limit / 8).min(all.len());
+            let (_, last, _) = all.select_nth_unstable(over - 1);
+            self.times.retain(|key, ts| (*ts, key) > (last.0, &last.1));
+            *dropped += over as u64;
+            missed = Some(last.0 + length);
+        }
+        self.sweep_at = (self.times.len() * 2).min(limit);
+        missed
+    }
 }
 
 impl Past {
@@ -139,7 +159,7 @@ impl Past {
         self.sweep_at = (self.keyed.len() * 2).clamp(64, limit.max(64));
     }
 
-    /// Whether a statistic of an event at this time lacks what a limit dropped.
+    /// Whether a statistic or a look-back of an event at this time lacks what a limit dropped.
     pub fn is_limited(&self, at: Timestamp) -> bool {
         self.limited.is_some_and(|until| until >= at)
     }
@@ -165,6 +185,7 @@ impl Past {
         if env.rule.handed_over {
             return;
         }
+        let limit = env.rule.runs_per_key;
         for lookback in env.rule.steps.iter().flat_map(|s| &s.lookback) {
             for guard in &lookback.guards {
                 let def = &env.rule.guards[guard.index()];
@@ -177,10 +198,8 @@ impl Past {
                 let seen = &mut self.guards[guard.index()];
                 env.note(|| KEY + key.len());
                 seen.times.insert(key.into(), event.ts);
-                if seen.times.len() > seen.sweep_at.max(16) {
-                    let since = event.ts - length(lookback);
-                    seen.times.retain(|_, ts| *ts >= since);
-                    seen.sweep_at = (seen.times.len() * 2).min(env.rule.runs_per_key);
+                if seen.times.len() > seen.sweep_at.max(16).min(limit) {
+                    self.limited = self.limited.max(seen.sweep(length(lookback), event.ts, limit, dropped));
                 }
             }
         }
