@@ -154,3 +154,44 @@ fn a_long_lateness_gives_way_when_memory_is_short() {
     session.finish(tripline::session::AtEnd::Pending);
     assert_eq!(session.drain().len() as u64, 50_000 - summary.hurried);
 }
+
+/// What a look-back tells apart is bounded like all that a key holds, and costs the same however much it is.
+#[test]
+fn a_look_back_over_many_values_is_bounded_visibly() {
+    let rules =
+        compile_str("rule new { match { x: a unless a where k == x.k in last 30d } limits { runs_per_key = 1000 } }");
+    let mut session = Session::new(rules.expect("the rule has no errors"), SessionConfig::default());
+    let mut push = |k: i64, n: i64| {
+        session.push_line(&format!(r#"{{"type":"a","k":{k},"ts":{}}}"#, START + n));
+        session.drain()
+    };
+    for n in 0..1000 {
+        let alerts = push(n, n);
+        assert!(alerts.len() == 1 && alerts[0].notes.is_empty(), "{n}: {alerts:?}");
+    }
+    for n in 1000..50_000 {
+        assert_eq!(push(n, n).len(), 1);
+    }
+    assert_eq!(push(49_999, 50_000).len(), 0, "the newest are known");
+    assert_eq!(push(49_200, 50_001).len(), 0, "and those before them");
+    let again = push(40_000, 50_002);
+    assert!(again.len() == 1 && !again[0].notes.is_empty(), "what was forgotten is said: {again:?}");
+    let summary = session.summary();
+    assert!((48_000..50_000).contains(&summary.rules[0].evicted), "{}", summary.rules[0].evicted);
+}
+
+/// A search that is given up before it has found anything leaves no alert that could say so: it is counted.
+#[test]
+fn a_search_that_finds_nothing_in_its_time_is_counted() {
+    let rules = compile_str("rule r { match { x: a then y: b then z: c where v > x.v + y.v } within 1h }");
+    let limits = Limits { search_steps: 1000, ..Limits::default() };
+    let config = SessionConfig { limits, ..SessionConfig::default() };
+    let mut session = Session::new(rules.expect("the rule has no errors"), config);
+    for n in 0..100 {
+        let class = if n < 50 { "a" } else { "b" };
+        session.push_line(&format!(r#"{{"type":"{class}","v":1,"ts":{}}}"#, START + n));
+    }
+    session.push_line(&format!(r#"{{"type":"c","v":1,"ts":{}}}"#, START + 100));
+    let summary = session.summary();
+    assert_eq!((summary.rules[0].matches, summary.rules[0].limited), (0, 1));
+}

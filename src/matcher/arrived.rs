@@ -122,6 +122,8 @@ pub struct RuleEnv<'a> {
     pub key: &'a [Value],
     /// Adds up the bytes of what comes to the state, if somebody wants to know.
     pub added: Option<&'a Cell<usize>>,
+    /// Counts searches that a limit ended before they found anything, if somebody wants to know.
+    pub given_up: Option<&'a Cell<u64>>,
 }
 
 impl<'a> RuleEnv<'a> {
@@ -130,6 +132,13 @@ impl<'a> RuleEnv<'a> {
     pub fn note(&self, bytes: impl FnOnce() -> usize) {
         if let Some(added) = self.added {
             added.set(added.get() + bytes());
+        }
+    }
+
+    /// A search was ended by a limit, and had found nothing: no match can say so.
+    pub fn give_up(&self) {
+        if let Some(given_up) = self.given_up {
+            given_up.set(given_up.get() + 1);
         }
     }
 

@@ -40,7 +40,7 @@ pub struct RuleCounters {
     pub matches: u64,
     /// Held events that a limit dropped.
     pub evicted: u64,
-    /// Matches found while a limit bit.
+    /// Matches found while a limit bit, and searches that it ended before they found one.
     pub limited: u64,
     /// Nanoseconds spent, extrapolated from samples; 0 without a clock.
     pub nanos: u64,
@@ -190,7 +190,14 @@ impl Matcher {
         let mut open = vec![(0, 0); self.rules.rules.len()];
         let wakes = |rule: RuleId, state: &KeyState| {
             let rule = &self.rules.rules[rule.index()];
-            let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
+            let env = RuleEnv {
+                rule,
+                tables: &self.rules.tables,
+                limits: &self.limits,
+                key: &[],
+                added: None,
+                given_up: None,
+            };
             state.wakes(&env).unwrap_or(Timestamp::MAX)
         };
         for (rule, keys, held) in self.tables.iter().flat_map(|table| table.open(self.position, wakes)) {
@@ -242,7 +249,8 @@ impl Matcher {
             return;
         };
         let rule = &self.rules.rules[table.group().rules[0].index()];
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
+        let env =
+            RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None, given_up: None };
         let place = Place { table: self.swept as u32, member: Member(0) };
         free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
         if table.is_swept() {
@@ -257,13 +265,16 @@ impl Matcher {
         // Whatever has timers has a table by itself.
         let (rule_id, place) = (table.group().rules[0], Place { table: table_at, member: Member(0) });
         let rule = &self.rules.rules[rule_id.index()];
-        let ready = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
+        let ready =
+            RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None, given_up: None };
         let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&ready)) else { return };
         let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
-        let env = RuleEnv { key: &values, ..ready };
+        let given_up = Cell::new(0);
+        let env = RuleEnv { key: &values, given_up: Some(&given_up), ..ready };
         let counters = &mut self.counters[rule_id.index()];
         if let Some(state) = slot.get_mut(place.member) {
             state.on_deadline(&env, time, &mut self.scratch);
+            counters.limited += given_up.get();
         }
         for matched in self.scratch.drain(..) {
             counters.matches += 1;
@@ -293,9 +304,15 @@ impl Matcher {
         self.tick = self.tick.wrapping_add(1);
         let started = if self.tick.is_multiple_of(SAMPLE) { self.clock.map(|c| c()) } else { None };
         let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
-        let added = Cell::new(0);
-        let counted = self.ledger.is_capped().then_some(&added);
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &values, added: counted };
+        let (added, given_up) = (Cell::new(0), Cell::new(0));
+        let env = RuleEnv {
+            rule,
+            tables: &self.rules.tables,
+            limits: &self.limits,
+            key: &values,
+            added: self.ledger.is_capped().then_some(&added),
+            given_up: Some(&given_up),
+        };
         let needs_past = rule.hints.needs_past;
 
         if rule.strategy == StrategyKind::Stateless && !needs_past {
@@ -316,6 +333,7 @@ impl Matcher {
             if let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&env)) {
                 let state = slot.get_or_begin(place.member, rule.strategy);
                 state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
+                counters.limited += given_up.get();
             }
             settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
             free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
@@ -377,7 +395,8 @@ impl Matcher {
     fn put_back(&mut self, rule_id: RuleId, key: &[u8], hash: u64, mut state: KeyState) {
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
-        let env = RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None };
+        let env =
+            RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None, given_up: None };
         state.run.ready(&env);
         let place = self.places[at];
         let table = &mut self.tables[place.table as usize];

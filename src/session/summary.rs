@@ -45,7 +45,7 @@ pub struct RuleSummary {
     pub evicted: u64,
     /// Keys dropped because memory was short; the events that they held are among the evicted.
     pub dropped: u64,
-    /// Matches found while a limit bit.
+    /// Matches found while a limit bit, and searches that it ended before they found one.
     pub limited: u64,
     /// Nanoseconds spent, from samples; 0 if not measured.
     pub nanos: u64,

@@ -83,8 +83,8 @@ fn tails(env: &RuleEnv<'_>) -> SmallVec<[(u64, Duration); 2]> {
 
 /// The ways through the pattern, each as a rule of its own to a search.
 fn ways<'a>(env: &RuleEnv<'a>) -> impl Iterator<Item = RuleEnv<'a>> + use<'a> {
-    let RuleEnv { rule, tables, limits, key, added } = *env;
-    rule.ways().iter().map(move |rule| RuleEnv { rule, tables, limits, key, added })
+    let env = *env;
+    env.rule.ways().iter().map(move |rule| RuleEnv { rule, ..env })
 }
 
 fn may_be_empty(env: &RuleEnv<'_>, kind: &ElementKind) -> bool {
@@ -315,17 +315,21 @@ impl Runs {
 
     /// One completion: all triggers are of the same event or the same deadline.
     fn search(&mut self, env: &RuleEnv<'_>, triggers: &[(RuleEnv<'_>, Trigger)], out: &mut Vec<Match>) -> bool {
-        let mut limited = self.limited;
+        let (mut limited, mut given_up) = (self.limited, false);
         let mut candidates = Vec::new();
         for (way, trigger) in triggers {
             let mut search = Search::new(way, &self.buffer, &self.used, *trigger);
             search.run();
-            limited |= search.is_exhausted();
+            given_up |= search.is_exhausted();
             candidates.append(&mut search.found);
         }
+        limited |= given_up;
         let Some((_, trigger)) = triggers.first().copied() else { return false };
         limited |= select::pick(env, &mut candidates);
         let found = !candidates.is_empty();
+        if given_up && !found {
+            env.give_up();
+        }
         for candidate in &candidates {
             out.push(self.matched(candidate, trigger, limited));
         }
