@@ -192,10 +192,31 @@ fn explain_says_what_each_clause_costs() {
         ("match { x: a where v > ewma(v, 0.1) } by k", "statistic   ewma keeps one summary"),
         ("match { x: a } by each(tags)", "keys        an event has one for each element"),
         ("match { x: a then no b within 5m } expect start", "expected    one state from the start"),
+        ("match { x: a } by k", "memory      none"),
+        ("match { x: a then y: b } within 1h by k", "work        an event moves at most one partial match"),
+        ("match { x: a then y: b where n > x.n } within 1h by k", "work        an event that may complete a match"),
+        (
+            "match { x: a then y: b } within 1h by k pick pending",
+            "work        an event moves at most one pending match",
+        ),
+        ("match { x: a then y: b } within 1h pick all after match no skip", "work        an event touches those of"),
+        ("match { x: a then no b until x.@ts + x.d * 1s } by k", "reach       an event can matter until the deadline"),
+        ("match { x: a then within x.h * 1h y: b } within 9h by k", "gaps        computed once for each candidate"),
+        ("match { x: a then fewer than 3 of b within 5m } by k", "counted     events that count are held"),
+        ("match { { x: a then y: b } within 1m then z: c } within 1h", "parts       no state; each is compared"),
+        ("match { x: a if q: b in last 5m } by k", "looks back  x: events are held for it, and gone through from the"),
+        ("match { x: a unless b in last 5m } by k", "looks back  x: one time for each value"),
+        ("match { x: a then y: a } within 1h after match skip to last y", "skip        one place a key"),
+        (
+            "match { x: a then y: one or more of b until c } within 1h having count(distinct (x, y).n) > 3",
+            "having      on each whole",
+        ),
+        ("match { x: a } by k suppress 1h", "suppress    one time for each key"),
+        ("match { x: six then no b within 5m }", "clock       six: each tick is an event of each key"),
         ("match { x: a where any_value() like \"*z*\" }", "decoding    every line in full"),
     ];
     for (clauses, cost) in cases {
-        place.file("r.trip", &format!("rule r {{ {clauses} }}\n"));
+        place.file("r.trip", &format!("clock six = daily \"06:00\"\nrule r {{ {clauses} }}\n"));
         let text = place.run(&["explain", "r.trip", "--plan"]).expect(0).out.clone();
         assert!(text.contains(cost), "{clauses}\n{cost}\n{text}");
     }

@@ -2,62 +2,128 @@
 
 use tripline::base::function::Statistic;
 use tripline::decode::decoder::KEYS_PER_EVENT;
-use tripline::plan::ruleset::{Ends, Rule, Ruleset, Stat, StatWindow};
+use tripline::plan::ruleset::{AfterMatch, Ends, Rule, Ruleset, Stat, StatWindow, StrategyKind};
 
 /// What a rule costs beyond its strategy, a name and a text each. A rule has a row only for what it uses.
 pub fn rows(rule: &Rule, ruleset: &Ruleset) -> Vec<(&'static str, String)> {
-    let mut rows = Vec::new();
+    let mut rows = vec![("work", work(rule))];
+    let mut add = |name, text: &str| rows.push((name, text.to_owned()));
     if rule.roles.iter().any(|role| ruleset.keyspecs[role.keyspec.index()].has_each()) {
         let most = format!("one for each element, {KEYS_PER_EVENT} at most");
-        rows.push(("keys", format!("an event has {most}, and costs as much as so many events")));
+        add("keys", &format!("an event has {most}, and costs as much as so many events"));
     }
-    rows.push(("timers", timers(rule)));
-    let ways = rule.alternatives.len();
-    if let Some(automaton) = &rule.automaton {
-        let many = automaton.places.len();
-        rows.push(("places", format!("{many} at which partial matches wait; an event touches those that take it")));
-    } else if ways > 0 {
-        rows.push(("ways", format!("{ways}, each searched for what an event completes; one buffer a key for all")));
+    add("timers", &timers(rule));
+    if !rule.alternatives.is_empty() {
+        let ways = rule.alternatives.len();
+        add("ways", &format!("{ways}, each searched for what an event completes; one buffer a key for all"));
     }
-    if !rule.computed_parts.is_empty() || rule.computed_within.is_some() {
-        let text = "computed from a whole candidate, and tested on it: it does not narrow the search";
-        rows.push(("bounds", text.to_owned()));
-    }
-    if rule.absent_groups().next().is_some() {
-        let text = "of a sequence: what its steps take is held, and searched through at the deadline";
-        rows.push(("absence", text.to_owned()));
+    pattern(rule, &mut add);
+    if matches!(rule.after, AfterMatch::SkipTo { .. }) {
+        add("skip", "one place a key: what lies before it is used up");
     }
     if let Some(expect) = &rule.expect {
         let text = match expect.table {
             Some(_) => "one state for each key of the table, from the start",
             None => "one state from the start",
         };
-        rows.push(("expected", text.to_owned()));
+        add("expected", text);
+    }
+    let ticks = |clock: &usize| ruleset.classes.ticks_for(*clock).any(|id| id == rule.id);
+    for clock in (0..ruleset.clocks.len()).filter(ticks) {
+        let keys = if rule.expect.is_some() { "each expected key" } else { "each key that holds something" };
+        add("clock", &format!("{}: each tick is an event of {keys}", ruleset.clocks[clock].name));
     }
     if let Some(follow) = &rule.follow {
-        let text =
-            "each kept until it ends, at most `open_alerts_per_key` a key; one look-up an event that may end one";
-        rows.push(("open alerts", text.to_owned()));
+        add(
+            "open alerts",
+            "each kept until it ends, at most `open_alerts_per_key` a key; one look-up an event that may end one",
+        );
         if let Some(every) = follow.repeat {
-            let text = format!("one timer an open alert, every {every}, at most `repeats_per_alert` times");
-            rows.push(("repeats", text));
+            add("repeats", &format!("one timer an open alert, every {every}, at most `repeats_per_alert` times"));
         }
     }
     if rule.asks_open {
-        let text = "one look-up among open alerts for each event of a step with `unless open`";
-        rows.push(("asks", text.to_owned()));
+        add("asks", "one look-up among open alerts for each event of a step with `unless open`");
     }
-    rows.extend(sliding(rule).map(|text| ("window", text)));
+    if let Some(suppress) = &rule.suppress {
+        let period = suppress.period;
+        add("suppress", &format!("one time for each key or `by` that was told of, for {period}; one look-up an alert"));
+    }
+    if let Some(text) = sliding(rule) {
+        add("window", &text);
+    }
     if let Some(lasting) = rule.sliding.as_ref().and_then(|sliding| sliding.lasting) {
-        rows.push(("lasting", format!("one time a key: since when the condition holds, to compare with {lasting}")));
+        add("lasting", &format!("one time a key: since when the condition holds, to compare with {lasting}"));
     }
-    rows.extend(rule.stats.iter().map(|stat| ("statistic", statistic(rule, stat))));
+    for stat in &rule.stats {
+        add("statistic", &statistic(rule, stat));
+    }
     rows
+}
+
+/// What an event costs, by strategy.
+fn work(rule: &Rule) -> String {
+    let text = match (rule.strategy, &rule.automaton) {
+        (StrategyKind::Stateless, _) => "an event is judged once, by itself",
+        (StrategyKind::Counter, _) => "an event enters the window of its key and is a look at it",
+        (StrategyKind::LatestRun, _) => "an event moves at most one partial match for each step that it fits",
+        (StrategyKind::Pending, _) => "an event moves at most one pending match for each step that it fits",
+        (StrategyKind::Enumerate, Some(automaton)) => {
+            let places = automaton.places.len();
+            return format!(
+                "an event touches those of {places} places that take it; a match costs as much as it binds"
+            );
+        }
+        (StrategyKind::Runs | StrategyKind::Enumerate, _) => {
+            "an event that may complete a match begins a search among those of its key, at most `search_steps`"
+        }
+    };
+    text.to_owned()
+}
+
+/// What parts of the pattern cost.
+fn pattern(rule: &Rule, add: &mut impl FnMut(&'static str, &str)) {
+    let elements = || rule.ways().iter().flat_map(|way| &way.elements);
+    let absences =
+        || rule.ways().iter().flat_map(|w| w.trailing.iter().chain(w.elements.iter().flat_map(|e| &e.ahead)));
+    if !rule.computed_parts.is_empty() || rule.computed_within.is_some() {
+        add("bounds", "computed from a whole candidate, and tested on it: it does not narrow the search");
+    }
+    if elements().any(|element| element.link.computed.is_some()) {
+        add("gaps", "computed once for each candidate that has come so far; it does not narrow the search");
+    }
+    if rule.ways().iter().any(|way| !way.parts.is_empty()) {
+        add("parts", "no state; each is compared with its bound when its last event is bound");
+    }
+    if absences().any(|ahead| ahead.fewer > 1) {
+        add("counted", "events that count are held like bound ones, and gone through when the absence is decided");
+    }
+    if absences().any(|ahead| ahead.group.is_some()) {
+        add("absence", "of a sequence: what its steps take is held, and searched through at the deadline");
+    }
+    for step in &rule.steps {
+        if !step.lookback.is_empty() {
+            let limit = rule.runs_per_key;
+            add(
+                "looks back",
+                &format!("{}: one time for each value that it tells apart, at most {limit}; one look-up", step.label),
+            );
+        }
+        for lookback in &step.cross_lookback {
+            let from =
+                if lookback.names.is_some() { "from the newest on, up to the first hit" } else { "until one hits" };
+            add("looks back", &format!("{}: events are held for it, and gone through {from}", step.label));
+        }
+    }
+    if rule.having.is_some() && rule.sliding.is_none() {
+        add("having", "on each whole candidate; aggregates go through what it binds");
+    }
 }
 
 /// What time alone does to a key.
 fn timers(rule: &Rule) -> String {
     match (rule.closing(), rule.trailing_deadline(), rule.horizon) {
+        _ if rule.strategy == StrategyKind::Stateless && !rule.hints.needs_past => "none".to_owned(),
         (Some((_, Ends::Silent(d))), ..) => {
             format!("one a key, {d} after the newest event of the last step, at which its repetition closes")
         }

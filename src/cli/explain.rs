@@ -5,7 +5,7 @@ use std::fmt::Write;
 use tripline::compile::CompileOptions;
 use tripline::matcher::Matcher;
 use tripline::matcher::state::Memory;
-use tripline::plan::ruleset::{Rule, Ruleset};
+use tripline::plan::ruleset::{Rule, Ruleset, StrategyKind};
 use tripline::syntax::ast::{
     Absence, AfterMatch, AlertValue, ClauseKind, Element, ExpectKeys, Pick, RuleDecl, Sequence, Step, Then,
 };
@@ -310,10 +310,7 @@ impl Page<'_> {
         self.line("");
         self.head("Automaton");
         self.row("strategy", &format!("{}: {}", rule.strategy.as_str(), rule.reason));
-        let memory = Memory::of(rule, matcher);
-        let ready = format!("about {} bytes a key and {} an event it holds", memory.key, memory.event);
-        let at_rest = memory.at_rest.map(|bytes| format!("; {bytes} for a key at rest with one event"));
-        self.row("memory", &(ready + &at_rest.unwrap_or_default()));
+        self.row("memory", &held(rule, matcher));
         if rule.reads_whole {
             let kept = rule.kept.iter().any(|field| ruleset.fields[field.index()].is_empty());
             let events = if kept { "; events that are held keep all of it" } else { "; held events keep none of it" };
@@ -342,6 +339,10 @@ impl Page<'_> {
         let fields: Vec<String> = rule.kept.iter().map(|field| field_name(&ruleset.fields[field.index()])).collect();
         self.row("fields", &if fields.is_empty() { "none".to_owned() } else { fields.join(", ") });
         let memory = match rule.horizon {
+            _ if rule.has_computed_deadline() => "an event can matter until the deadline computed from it".to_owned(),
+            _ if rule.strategy == StrategyKind::Stateless && !rule.hints.needs_past => {
+                "an event matters once".to_owned()
+            }
             Some(horizon) => format!("an event can matter for {horizon}"),
             None if rule.closing().is_some() && rule.elements.len() == 1 => {
                 "an event can matter until its repetition closes; at most `runs_per_key` of them are held".to_owned()
@@ -356,11 +357,6 @@ impl Page<'_> {
                 n => format!("{n}: reads alerts of other rules"),
             },
         );
-        let ticks = |clock: &usize| ruleset.classes.ticks_for(*clock).any(|id| id == rule.id);
-        for clock in (0..ruleset.clocks.len()).filter(ticks) {
-            let keys = if rule.expect.is_some() { "each expected key" } else { "each key that holds something" };
-            self.row("clock", &format!("{}: each tick is an event of {keys}", ruleset.clocks[clock].name));
-        }
         self.row("limit", &format!("{} events per key", rule.runs_per_key));
         self.row("handed over", if rule.handed_over { "yes: one state for the whole rule" } else { "no" });
         for step in &rule.steps {
@@ -407,6 +403,17 @@ impl Page<'_> {
     fn line(&mut self, text: &str) {
         writeln!(self.out, "{}", text.trim_end()).expect("a String takes any text");
     }
+}
+
+/// What the keys of a rule take.
+fn held(rule: &Rule, matcher: &mut Matcher) -> String {
+    if rule.strategy == StrategyKind::Stateless && !rule.hints.needs_past {
+        return "none".to_owned();
+    }
+    let memory = Memory::of(rule, matcher);
+    let ready = format!("about {} bytes a key and {} an event it holds", memory.key, memory.event);
+    let at_rest = memory.at_rest.map(|bytes| format!("; {bytes} for a key at rest with one event"));
+    ready + &at_rest.unwrap_or_default()
 }
 
 fn field_name(path: &[String]) -> String {
