@@ -319,6 +319,7 @@ impl<'a> Checker<'a> {
             self.whole_guard_keys = strict;
             self.alert_guards(guards, model);
         }
+        self.alert_steps(model);
     }
 
     /// `each` gives an event several whole keys: steps and guards must then all have the same components.

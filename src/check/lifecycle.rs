@@ -159,46 +159,60 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `resolve on alert.r` and `cancel on alert.r`: an alert has the parts of its key under `key`, so a key of this rule
-    /// that is read from the alert itself is missing, and no alert is ever met.
+    /// `resolve on alert.r` and `cancel on alert.r`.
     pub(crate) fn alert_guards(&mut self, guards: &'a [Guard], model: &Model<'a>) {
         for guard in guards.iter().filter(|g| g.by.is_empty()) {
-            let [class] = guard.classes.as_slice() else { continue };
-            let Some(name) = class.name.strip_prefix("alert.") else { continue };
-            let Some(other) = self.names.rules.get(name).copied() else { continue };
-            let values: Vec<&str> = alert_fields(other).map(|f| f.name.name.as_str()).collect();
-            let has = |field: &str| {
-                let head = field.split('.').next().unwrap_or(field);
-                head.starts_with('@') || ["key", "severity", "rule"].contains(&head) || values.contains(&head)
-            };
-            let lacks = |c: &&Component<'a>| !c.item.optional && c.field.as_deref().is_some_and(|f| !has(f));
-            let Some(missing) = model.key().iter().find(lacks) else { continue };
-            let theirs = Model::new(other);
-            let written = |c: &Component<'a>| {
-                let value = self.sources.text(c.item.value.span).trim();
-                let theirs = theirs.key().iter().any(|t| t.name == c.name);
-                format!("{} = {}", c.name, if theirs { format!("key.{}", c.name) } else { value.to_owned() })
-            };
-            let by: Vec<String> = model.key().iter().map(written).collect();
-            let report = Diagnostic::warning(
-                codes::ALERT_WITHOUT_KEY,
-                format!(
-                    "alerts of `{name}` have no `{}`, so none is ever met here",
-                    missing.field.as_deref().unwrap_or(&missing.name)
-                ),
-                class.span,
-                format!("without the key component `{}`", missing.name),
-            )
-            .label(missing.item.span, "a part of this rule's key")
-            .note("an alert has the parts of its key under `key`, and the values of its `alert` block");
-            self.out.push(if theirs.key().iter().any(|t| t.name == missing.name) {
-                let end = Span { start: guard.span.end, ..guard.span };
-                let by = by.join(", ");
-                report.help(format!("read the key from there: `by {by}`")).fix(end, format!(" by {by}"))
-            } else {
-                report.help(format!("give the `alert` block of `{name}` a value `{}`", missing.name))
-            });
+            self.alert_lacks_key(&guard.classes, guard.span.end, model);
         }
+    }
+
+    /// Steps of class `alert.r` that take the key of the rule.
+    pub(crate) fn alert_steps(&mut self, model: &Model<'a>) {
+        for info in model.steps.iter().filter(|info| info.step.by.is_empty()) {
+            let classes = &info.step.classes;
+            let end = info.step.condition.as_ref().map(|c| c.span.end).or(classes.last().map(|c| c.span.end));
+            self.alert_lacks_key(classes, end.unwrap_or(info.step.span.end), model);
+        }
+    }
+
+    /// An alert has the parts of its key under `key`, so a key of this rule that is read from the alert itself is missing,
+    /// and no alert is ever met. A `by` that would read it there stands at `by_at`.
+    fn alert_lacks_key(&mut self, classes: &'a [ClassRef], by_at: u32, model: &Model<'a>) {
+        let [class] = classes else { return };
+        let Some(name) = class.name.strip_prefix("alert.") else { return };
+        let Some(other) = self.names.rules.get(name).copied() else { return };
+        let values: Vec<&str> = alert_fields(other).map(|f| f.name.name.as_str()).collect();
+        let has = |field: &str| {
+            let head = field.split('.').next().unwrap_or(field);
+            head.starts_with('@') || ["key", "severity", "rule"].contains(&head) || values.contains(&head)
+        };
+        let lacks = |c: &&Component<'a>| !c.item.optional && c.field.as_deref().is_some_and(|f| !has(f));
+        let Some(missing) = model.key().iter().find(lacks) else { return };
+        let theirs = Model::new(other);
+        let written = |c: &Component<'a>| {
+            let value = self.sources.text(c.item.value.span).trim();
+            let theirs = theirs.key().iter().any(|t| t.name == c.name);
+            format!("{} = {}", c.name, if theirs { format!("key.{}", c.name) } else { value.to_owned() })
+        };
+        let by: Vec<String> = model.key().iter().map(written).collect();
+        let report = Diagnostic::warning(
+            codes::ALERT_WITHOUT_KEY,
+            format!(
+                "alerts of `{name}` have no `{}`, so none is ever met here",
+                missing.field.as_deref().unwrap_or(&missing.name)
+            ),
+            class.span,
+            format!("without the key component `{}`", missing.name),
+        )
+        .label(missing.item.span, "a part of this rule's key")
+        .note("an alert has the parts of its key under `key`, and the values of its `alert` block");
+        self.out.push(if theirs.key().iter().any(|t| t.name == missing.name) {
+            let end = Span { start: by_at, end: by_at, ..class.span };
+            let by = by.join(", ");
+            report.help(format!("read the key from there: `by {by}`")).fix(end, format!(" by {by}"))
+        } else {
+            report.help(format!("give the `alert` block of `{name}` a value `{}`", missing.name))
+        });
     }
 
     fn open_guard(&mut self, class: &ClassRef, mine: &[Component<'a>]) {

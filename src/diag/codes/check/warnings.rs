@@ -86,7 +86,7 @@ codes! {
         wrong "event big = amount > 1000\nrule r {\n  match { a: big }\n}\ntest r {\n  0s big { user: \"x\" }\n  expect no alert\n}",
         right "event big = amount > 1000\nrule r {\n  match { a: big }\n}\ntest r {\n  0s big { amount: 2000 }\n  expect alert\n}";
 
-    ALERT_WITHOUT_KEY "W0518" "a guard's alerts lack the key that they are compared by",
+    ALERT_WITHOUT_KEY "W0518" "alerts as events lack the key that they are found by",
         "An alert as an event has the parts of its key under `key`. Where this rule's key is read from a field that the alerts do not have, no alert belongs to any key.",
         wrong "rule up {\n  by host\n  match { u: at least 3 of online } within 1m\n}\nrule down {\n  by host\n  match { d: offline }\n  resolve on alert.up\n}",
         right "rule up {\n  by host\n  match { u: at least 3 of online } within 1m\n}\nrule down {\n  by host\n  match { d: offline }\n  resolve on alert.up by host = key.host\n}";
