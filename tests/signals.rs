@@ -100,3 +100,24 @@ fn what_a_rate_limit_holds_survives_a_kill() {
     place.run(&["run", "r.trip", "e.ndjson", "--state", "state"]).expect(0);
     assert_eq!(count("SELECT count(*) FROM alerts"), 4);
 }
+
+/// What was read is finished, however long it takes: that is said, and a second signal does not wait for it.
+#[test]
+fn a_run_that_takes_long_to_end_says_so_and_a_second_signal_ends_it() {
+    let place = Place::new("signals-twice");
+    let rule = "rule r { match { a: a then y: y then z: z } pick all after match no skip }\n";
+    let line = |n: u64| format!("{{\"ts\":{n},\"type\":\"{}\"}}\n", ["a", "y", "z"][n as usize % 3]);
+    place.file("r.trip", rule).file("e.ndjson", &(0..6000).map(line).collect::<String>());
+    let mut command = place.command(&["run", "r.trip", "e.ndjson", "--threads", "2"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let log = fs::File::create(place.path("log")).expect("made");
+    // Nobody reads what it writes, so it does not come to an end.
+    let mut child = command.stdin(Stdio::null()).stdout(writer).stderr(log).spawn().expect("the program starts");
+    thread::sleep(Duration::from_secs(1));
+    signal(&child, "-INT");
+    wait_for("a word", || place.read("log").contains("another interrupt ends at once"));
+    assert!(child.try_wait().expect("it runs").is_none());
+    signal(&child, "-INT");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    drop(reader);
+}

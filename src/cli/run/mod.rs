@@ -30,6 +30,7 @@ use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
 use tripline::alert::Alert;
 use tripline::base::{Duration, Limits, Timestamp};
 use tripline::config::{Input, Output, Reading, Target};
@@ -174,6 +175,9 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     })
 }
 
+/// How long after an interrupt a run that still goes on says so.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The first signal ends the run in order, a second one at once.
 fn catch_signals(stop: &Arc<AtomicBool>) -> Result<(), Stop> {
     for signal in [SIGINT, SIGTERM] {
@@ -181,6 +185,15 @@ fn catch_signals(stop: &Arc<AtomicBool>) -> Result<(), Stop> {
             .and_then(|_| flag::register(signal, stop.clone()))
             .map_err(|error| Stop::failed(format!("signals cannot be caught: {error}")))?;
     }
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM]).map_err(|error| Stop::failed(format!("signals cannot be caught: {error}")))?;
+    // It ends with the process. A run that is over soon says nothing of this.
+    thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            thread::sleep(PATIENCE);
+            note("finishing what was read; another interrupt ends at once\n");
+        }
+    });
     Ok(())
 }
 
