@@ -60,6 +60,15 @@ fn an_unknown_key_is_an_error_with_its_line() {
 }
 
 #[test]
+fn what_flags_call_otherwise_and_a_duration_without_a_unit_are_told() {
+    let found = problems("time_feild: ts\nlateness: 5\noutputs:\n  - file: a\n    rotate: {age: 7}\n");
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].ends_with("write `time: {fields: …}`"), "{found:?}");
+    assert!(found[1].ends_with("a duration has a unit, such as `5s`"), "{found:?}");
+    assert!(found[2].ends_with("a duration has a unit, such as `7s`"), "{found:?}");
+}
+
+#[test]
 fn all_problems_are_reported_at_once_with_their_places() {
     let text = "thraeds: 2\nlateness: [1s]\ntime: {feilds: a, format: epoch_x}\noutputs:\n  - fiel: a\n    queue: many\n  \
                 - format: jsno\ninputs:\n  - a\n  - http: 8080\n    connectoins: 3\n  - tcp: nowhere\nlimits: {max_line: no, max_lin: 1}\n\

@@ -122,16 +122,19 @@ impl Tree {
             && let Some((key, known)) = quoted.split_first()
         {
             let span = self.key(steps).unwrap_or(self.nowhere());
-            let near = nearest(key, known.iter().copied());
+            let flags = FLAGS.iter().map(|(flag, _)| *flag).filter(|_| known.contains(&"time"));
+            let near = nearest(key, flags.chain(known.iter().copied()));
             let says = format!("there is no setting `{key}`");
             if near.is_some_and(|near| SECRETS.contains(&near)) {
                 return hidden(UNKNOWN_KEY, text, span, &says)
                     .help(near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default());
             }
             let diagnostic = Diagnostic::error(UNKNOWN_KEY, says, span, "not known");
-            return match near {
-                Some(word) => diagnostic.help(format!("did you mean `{word}`?")).fix(span, word),
-                None => diagnostic.help(format!("known here: {}", known.join(", "))),
+            let setting = FLAGS.iter().find(|(flag, _)| near == Some(*flag)).map(|(_, setting)| setting);
+            return match (setting, near) {
+                (Some(setting), _) => diagnostic.help(format!("write `{setting}`")),
+                (None, Some(word)) => diagnostic.help(format!("did you mean `{word}`?")).fix(span, word),
+                (None, None) => diagnostic.help(format!("known here: {}", known.join(", "))),
             };
         }
         let secret = steps.iter().any(|step| matches!(step, Step::Key(key) if SECRETS.contains(&key.as_str())));
@@ -150,10 +153,24 @@ impl Tree {
             Step::Key(key) => Some(key.as_str()),
             Step::Item(_) => None,
         });
-        let message = format!("`{}` takes {}", key.unwrap_or("the file"), expected(message));
-        Diagnostic::error(WRONG_VALUE, message, span, "this is of another kind")
+        let takes = format!("`{}` takes {}", key.unwrap_or("the file"), expected(message));
+        let diagnostic = Diagnostic::error(WRONG_VALUE, takes, span, "this is of another kind");
+        let number = message.strip_prefix("invalid type: integer `").and_then(|rest| rest.split_once('`'));
+        match (key, number) {
+            (Some(key), Some((number, _))) if DURATIONS.contains(&key) => {
+                diagnostic.help(format!("a duration has a unit, such as `{number}s`")).fix(span, format!("{number}s"))
+            }
+            _ => diagnostic,
+        }
     }
 }
+
+/// Flags of the command line of which the setting has another name.
+const FLAGS: [(&str, &str); 2] = [("time_field", "time: {fields: …}"), ("time_format", "time: {format: …}")];
+
+/// Settings that take a duration.
+const DURATIONS: [&str; 9] =
+    ["lateness", "idle", "max_future", "drain", "checkpoint_every", "retain", "timeout", "age", "max_wait"];
 
 /// What a setting takes, from what a deserializer says that it expects.
 fn expected(message: &str) -> String {
