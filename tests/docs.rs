@@ -320,16 +320,22 @@ fn same(printed: &Block, shown: &str) {
     );
 }
 
-/// The read-me's first rule with the two slips that it names gives the findings that it prints.
+/// The read-me's first rule gives the alert over the sample that it prints, and with two slips the findings.
 fn the_error_in_the_read_me_is_real() {
     let page = root().join("README.md");
     let all = blocks(&page);
-    let first = all.iter().find(|block| block.text.starts_with("rule errors_then_silence")).expect("the first rule");
+    let first = all.iter().find(|block| block.text.starts_with("rule errors_without_end")).expect("the first rule");
     let printed =
         all.iter().find(|block| block.info == "text" && block.text.contains("first.trip")).expect("the findings");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
     fs::create_dir_all(&folder).expect("a folder for the example");
-    let wrong = first.text.replacen("{host}", "{hots}", 1).replacen("count(bad)", "cuont(bad)", 1);
+    fs::write(folder.join("first.trip"), &first.text).expect("the example is writable");
+    let (rule, sample) = (folder.join("first.trip"), root().join("rules/samples/demo.ndjson"));
+    let arguments = [rule.as_os_str(), sample.as_os_str()];
+    let run = tripline(["run", "--quiet", "--output", "pretty"].map(std::ffi::OsStr::new).into_iter().chain(arguments));
+    let alert = all.iter().find(|block| block.info == "text" && block.text.contains("MEDIUM   errors_without_end"));
+    same(alert.expect("the alert"), &run.stdout);
+    let wrong = first.text.replacen("{service}", "{servise}", 1).replacen("count(bad)", "cuont(bad)", 1);
     fs::write(folder.join("first.trip"), wrong).expect("the example is writable");
     let run = tripline([std::ffi::OsStr::new("check"), folder.join("first.trip").as_os_str()]);
     let shown = format!("{}{}", run.stdout, run.stderr).replace(&format!("{}/", folder.display()), "");
