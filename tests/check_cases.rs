@@ -2,7 +2,7 @@
 
 mod check;
 
-use check::{codes, compiles, plain, problems};
+use check::{all_codes, codes, compiles, plain, problems};
 
 /// A rule over `user` with this pattern and these further clauses.
 fn rule(pattern: &str, clauses: &str) -> String {
@@ -524,4 +524,37 @@ fn guards_by_alerts_read_the_key_where_alerts_have_it() {
     assert_eq!(codes(&two("host", "  alert { host = u.host }\n", "")), Vec::<&str>::new());
     let found = problems(&two("host", "", ""));
     assert_eq!(found[0].fix.as_ref().map(|f| f.replacement.as_str()), Some(" by host = key.host"));
+}
+
+/// A slip that is read on behind hides nothing: what is wrong with the meaning is said with it.
+#[test]
+fn a_slip_of_the_pen_does_not_hide_other_problems() {
+    let cases: &[(&str, &[&str])] = &[
+        ("rule a { severty high match { x: a where cuont(x) > 1 } }", &["E0008", "E0207"]),
+        ("rule a { match { x: a wher lowr(n) == 1 } suppress 1h by nosuch(x) }", &["E0001", "E0207", "E0207"]),
+        ("rule a { match { x: a where n = 1 && foo(n) } }", &["E0015", "E0016", "E0207"]),
+        ("rul a { match { x: a where foo(n) } suppres 1h }", &["E0007", "E0008", "E0207"]),
+        ("evnt a = foo(n)\nrule r { match { x: a } }", &["E0007", "E0207"]),
+        // What could not be read says nothing of the rest.
+        ("rule a { match { x: a where ( } having foo(n) }", &["E0004"]),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(all_codes(text), *wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_step_on_alerts_without_the_key_is_warned_of() {
+    let down = "rule down { by service match { a: beat then no beat within 2m } alert { host = a.host } }\n";
+    let cases: &[(&str, &[&str])] = &[
+        ("rule r { by service match { o: alert.down } }", &["W0518"]),
+        ("rule r { by region match { o: alert.down where severity == \"high\" } }", &["W0518"]),
+        ("rule r { by host match { o: at least 3 of alert.down } within 1h }", &[]),
+        ("rule r { by service = key.service match { o: alert.down } }", &[]),
+        ("rule r { match { o: alert.down by service = key.service then p: ping by service } within 1h }", &[]),
+    ];
+    for (text, wanted) in cases {
+        let text = format!("{down}{text}");
+        assert_eq!(codes(&text), *wanted, "{text}\n{}", plain(&text, &problems(&text)));
+    }
 }

@@ -130,6 +130,12 @@ fn a_rule_can_be_written_on_the_command_line() {
 }
 
 #[test]
+fn a_slip_in_a_rule_on_the_command_line_is_told() {
+    let err = place("run-slip").run(&["run", "--rule", "a thn b", "e.ndjson"]).expect(2).err.clone();
+    assert!(err.contains("did you mean `then`?"), "{err}");
+}
+
+#[test]
 fn only_runs_the_named_rules_on_what_they_build_on_in_silence() {
     let place = place("run-only");
     place.file("more.trip", "rule twice { by user = key.user match { a: alert.brute_force } }\n");

@@ -70,14 +70,15 @@ const NEEDS_ALL_NAMES: [Code; 8] = [
 ];
 
 /// Like [`check`], for trees that the parser has recovered from errors: a rule or test with an error inside is passed
-/// over, and so is every judgement that would need to know all names. `syntax` is what the parser reported.
+/// over, and so is every judgement that would need to know all names. `syntax` is what the parser reported; what it mended
+/// itself hides nothing.
 pub fn check_recovered(
     files: &[(SourceId, File)],
     sources: &SourceMap,
     limits: &Limits,
     syntax: &[Diagnostic],
 ) -> Vec<Diagnostic> {
-    let errors = syntax.iter().filter(|d| d.level == Level::Error);
+    let errors = syntax.iter().filter(|d| d.level == Level::Error && !d.mended);
     let broken: Vec<Span> = errors.filter_map(|d| d.labels.first()).map(|l| l.span).collect();
     let is_broken =
         |span: Span| broken.iter().any(|b| b.source == span.source && b.start >= span.start && b.start <= span.end);

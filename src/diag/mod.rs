@@ -58,6 +58,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The way out as an edit.
     pub fix: Option<Fix>,
+    /// The text was read on as if the edit had been made: nothing is missing in the tree because of this.
+    pub mended: bool,
 }
 
 impl Diagnostic {
@@ -71,6 +73,7 @@ impl Diagnostic {
             notes: Vec::new(),
             help: None,
             fix: None,
+            mended: false,
         }
     }
 
@@ -104,6 +107,13 @@ impl Diagnostic {
     #[must_use]
     pub fn fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.fix = Some(Fix { span, replacement: replacement.into() });
+        self
+    }
+
+    /// Says that the text was read on as if the edit had been made.
+    #[must_use]
+    pub fn mended(mut self) -> Self {
+        self.mended = true;
         self
     }
 }

@@ -21,7 +21,8 @@ use crate::diag::{Code, Diagnostic};
 /// How many words of a piece are mended before it is given up.
 const MOST: usize = 8;
 
-/// The words that join the parts of patterns, clauses and tests. Those of one letter are near to everything.
+/// The words that join the parts of patterns, clauses and tests. Those of one letter are near to everything. Of two that
+/// read on equally far the first is taken: `wher` is `where`.
 const KEYWORDS: [&str; 61] = [
     "after",
     "alert",
@@ -79,8 +80,8 @@ const KEYWORDS: [&str; 61] = [
     "until",
     "weekdays",
     "weekly",
-    "when",
     "where",
+    "when",
     "within",
     "without",
     "zero",
@@ -153,7 +154,7 @@ pub(super) fn read_with<'t>(
 }
 
 /// Puts a word in the place of another for what is read of the piece from now on.
-fn replace(builder: &mut Builder<'_>, text: &mut String, range: std::ops::Range<usize>, word: &str) {
+pub(super) fn replace(builder: &mut Builder<'_>, text: &mut String, range: std::ops::Range<usize>, word: &str) {
     let grown = word.len() as isize - range.len() as isize;
     builder.edits.push(Edit { end: range.start + word.len(), grown });
     text.replace_range(range, word);
@@ -166,7 +167,8 @@ fn report(builder: &mut Builder<'_>, slip: &Slip) {
     builder.report(
         Diagnostic::error(Code("E0001"), format!("did not expect `{found}` here"), at, "not expected")
             .help(format!("did you mean `{}`?", slip.meant))
-            .fix(at, slip.meant),
+            .fix(at, slip.meant)
+            .mended(),
     );
 }
 
@@ -176,13 +178,14 @@ fn slip(entry: Rule, text: &str, error: &Error<Rule>) -> Option<Slip> {
     let mut best: Option<(usize, Slip)> = None;
     for (start, end) in [word_at(text, stop), word_before(text, stop)].into_iter().flatten() {
         let word = &text[start..end];
-        if word.len() < 2 {
+        if word.len() < 2 || word.starts_with(|c: char| c.is_ascii_digit()) {
             continue;
         }
         for meant in KEYWORDS.into_iter().filter(|known| *known != word && spelling::near(word, known)) {
             let tried = [&text[..start], meant, &text[end..]].concat();
             let reached = match RuleParser::parse(entry, &tried) {
-                Ok(_) => text.len(),
+                // All of it is more than up to its last word.
+                Ok(_) => text.len() + 1,
                 Err(error) => (expected::stop(&error).at + word.len()).saturating_sub(meant.len()),
             };
             // Past the word and the one behind it, so that not every name will do.

@@ -7,6 +7,7 @@ mod declaration;
 mod doc;
 mod expected;
 mod grammar;
+mod hint;
 mod literal;
 mod misspelt;
 mod operand;

@@ -5,6 +5,7 @@
 //! deeper than the limits say, or takes more than linear time.
 
 use pest::Parser;
+use pest::iterators::Pairs;
 
 use super::ast::{self, Item};
 use super::build::Builder;
@@ -12,7 +13,7 @@ use super::expected;
 use super::grammar::{Rule, RuleParser};
 use super::scanner::{TokenKind, Tokens, Unclosed, scan};
 use super::source::{SourceId, Span};
-use super::{misspelt, recover, split};
+use super::{hint, misspelt, recover, split};
 use crate::base::Limits;
 use crate::diag::{Code, Diagnostic, Level};
 
@@ -161,10 +162,11 @@ fn declaration(builder: &mut Builder<'_>, piece: split::Piece, broken: bool, sca
     let (start, end) = (tokens.first()?.start, tokens.last()?.end);
     let keyword = tokens[0].text(builder.text);
     if tokens[0].kind != TokenKind::Word || !split::DECLARATIONS.contains(&keyword) {
-        if !broken || tokens.len() > 1 {
-            recover::unknown_declaration(builder, tokens);
+        if broken && tokens.len() == 1 {
+            return None;
         }
-        return None;
+        let meant = recover::unknown_declaration(builder, tokens)?;
+        return misspelt_declaration(builder, piece, broken, scanned, (keyword.len(), meant));
     }
     builder.offset = start;
     match RuleParser::parse(Rule::declaration, &builder.text[start..end]) {
@@ -173,7 +175,7 @@ fn declaration(builder: &mut Builder<'_>, piece: split::Piece, broken: bool, sca
             builder.item(pair)
         }
         Err(_) => match keyword {
-            "rule" => recover::rule(builder, piece, scanned, broken).map(Item::Rule),
+            "rule" => recover::rule(builder, piece, scanned, broken, None).map(Item::Rule),
             "test" => recover::test(builder, piece, scanned, broken).map(Item::Test),
             _ if broken => None,
             _ => {
@@ -185,6 +187,30 @@ fn declaration(builder: &mut Builder<'_>, piece: split::Piece, broken: bool, sca
             }
         },
     }
+}
+
+/// Parses a declaration of which the first word, of the given length, stands for another; that has been said.
+fn misspelt_declaration(
+    builder: &mut Builder<'_>,
+    piece: split::Piece,
+    broken: bool,
+    scanned: &Tokens,
+    first: (usize, &'static str),
+) -> Option<Item> {
+    if first.1 == "rule" {
+        return recover::rule(builder, piece, scanned, broken, Some(first)).map(Item::Rule);
+    }
+    if broken {
+        return None;
+    }
+    let tokens = &scanned.tokens[piece.first..piece.end];
+    let range = (tokens.first()?.start, tokens.last()?.end);
+    let mut item = None;
+    let build = |builder: &mut Builder<'_>, mut pairs: Pairs<'_, Rule>| {
+        item = pairs.next().and_then(|pair| builder.item(pair));
+    };
+    misspelt::read_with(builder, Rule::declaration, range, Some(first), "the declaration", build);
+    item
 }
 
 /// Reports where a piece of the text, `start..end`, stopped parsing.
@@ -214,7 +240,7 @@ pub(super) fn report_stop(
         (format!("did not expect {found} here"), "not expected".to_owned())
     };
     let mut report = Diagnostic::error(Code("E0001"), message, span, label);
-    if let Some(hint) = token.and_then(|token| recover::hint(builder.text, builder.tokens, next, &token)) {
+    if let Some(hint) = token.and_then(|token| hint::hint(builder.text, builder.tokens, next, &token)) {
         report = report.help(hint);
     }
     builder.report(report);

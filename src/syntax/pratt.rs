@@ -186,7 +186,8 @@ impl Builder<'_> {
                 "not an operator of this language",
             )
             .help(format!("write `{word}`"))
-            .fix(span, fixed),
+            .fix(span, fixed)
+            .mended(),
         );
     }
 
@@ -199,7 +200,8 @@ impl Builder<'_> {
             BinaryOp::Eq if written == "=" => self.report(
                 Diagnostic::error(Code("E0015"), "a comparison is written `==`", at, "`=` gives a name a value")
                     .help("write `==`")
-                    .fix(at, "=="),
+                    .fix(at, "==")
+                    .mended(),
             ),
             BinaryOp::Eq if written == "===" => self.foreign_comparison(at, written, "=="),
             BinaryOp::Ne if written != "!=" => self.foreign_comparison(at, written, "!="),

@@ -132,35 +132,46 @@ fn block(tokens: &[Token], piece: split::Piece) -> Option<(std::ops::Range<usize
     Some((piece.first..open, open + 1..end))
 }
 
-/// Name and title from the head of a declaration; a head that does not parse is reported.
+/// Name and title from the head of a declaration; a head that does not parse is reported. Its first word may stand for
+/// another.
 fn head(
     builder: &mut Builder<'_>,
     entry: Rule,
     tokens: &[Token],
     what: &str,
+    first: Option<(usize, &str)>,
 ) -> Option<(Ident, Option<super::ast::StrLit>)> {
     let (start, end) = (tokens.first()?.start, tokens.last()?.end);
     builder.offset = start;
-    let mut pairs = match RuleParser::parse(entry, &builder.text[start..end]) {
-        Ok(pairs) => pairs,
-        Err(error) => {
-            report_stop(builder, &error, start, end, what);
-            return None;
-        }
-    };
+    let mut text = builder.text[start..end].to_owned();
+    if let Some((len, word)) = first {
+        misspelt::replace(builder, &mut text, 0..len, word);
+    }
+    let parsed = RuleParser::parse(entry, &text).map(|mut pairs| pairs.next());
+    if let Err(error) = &parsed {
+        report_stop(builder, error, start, end, what);
+    }
     let (mut name, mut title) = (None, None);
-    for part in pairs.next()?.into_inner() {
+    for part in parsed.ok().flatten().into_iter().flat_map(pest::iterators::Pair::into_inner) {
         match part.as_rule() {
             Rule::word | Rule::quoted | Rule::compat_name => name = Some(builder.ident(&part)),
             Rule::string | Rule::compat_quotes => title = Some(builder.text(&part)),
             _ => {}
         }
     }
+    builder.edits.clear();
     Some((name?, title))
 }
 
-/// A rule that does not parse as a whole: head and clauses, each apart.
-pub(super) fn rule(builder: &mut Builder<'_>, piece: split::Piece, scanned: &Tokens, broken: bool) -> Option<RuleDecl> {
+/// A rule that does not parse as a whole: head and clauses, each apart. Its first word, of the given length, may stand for
+/// `rule`.
+pub(super) fn rule(
+    builder: &mut Builder<'_>,
+    piece: split::Piece,
+    scanned: &Tokens,
+    broken: bool,
+    first: Option<(usize, &str)>,
+) -> Option<RuleDecl> {
     let tokens = &scanned.tokens;
     let span = builder.at(tokens[piece.first].start, tokens[piece.end - 1].end);
     let before = builder.diagnostics.len();
@@ -175,7 +186,7 @@ pub(super) fn rule(builder: &mut Builder<'_>, piece: split::Piece, scanned: &Tok
         }
         return None;
     };
-    let head = head(builder, Rule::rule_head, &tokens[head_tokens], "the head of the rule");
+    let head = head(builder, Rule::rule_head, &tokens[head_tokens], "the head of the rule", first);
     let mut clauses = Vec::new();
     for clause in split::clauses(builder.text, tokens, body.start, body.end) {
         let inside = &tokens[clause.first..clause.end];
@@ -184,7 +195,7 @@ pub(super) fn rule(builder: &mut Builder<'_>, piece: split::Piece, scanned: &Tok
         }
         clause_piece(builder, inside, clause.first, &mut clauses);
     }
-    if builder.diagnostics.len() == before && !broken {
+    if builder.diagnostics.len() == before && !broken && first.is_none() {
         // Each part alone is sound, so what is wrong lies between them.
         let (start, end) = (tokens[piece.first].start, tokens[piece.end - 1].end);
         builder.offset = start;
@@ -223,7 +234,7 @@ fn clause_piece(builder: &mut Builder<'_>, tokens: &[Token], first: usize, out: 
 }
 
 /// What other languages call a clause.
-const CLAUSE_SYNONYMS: [(&str, &str); 22] = [
+const CLAUSE_SYNONYMS: [(&str, &str); 24] = [
     ("pattern", "match"),
     ("sequence", "match"),
     ("when", "match"),
@@ -240,6 +251,8 @@ const CLAUSE_SYNONYMS: [(&str, &str); 22] = [
     ("on", "by"),
     ("condition", "having"),
     ("where", "having"),
+    ("if", "having"),
+    ("filter", "having"),
     ("output", "alert"),
     ("emit", "alert"),
     ("select", "alert"),
@@ -263,8 +276,10 @@ fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) -> Opti
         Diagnostic::error(Code("E0008"), format!("there is no clause `{written}`"), span, "unknown clause")
             .note("a clause that is not known is refused, never ignored");
     let lower = written.to_ascii_lowercase();
-    let misspelt = spelling::nearest(&lower, split::CLAUSES);
-    let meant = misspelt.or_else(|| CLAUSE_SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, ours)| *ours));
+    let synonym = CLAUSE_SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, ours)| *ours);
+    let nearest = spelling::nearest(&lower, split::CLAUSES);
+    let misspelt = nearest.filter(|nearest| synonym.is_none_or(|synonym| synonym == *nearest));
+    let meant = misspelt.or(synonym);
     report = match (meant, lower.as_str()) {
         (None, _) if spelling::near(&lower, "within") && lower != "within" => {
             report.help("did you mean `within`?").fix(span, "within")
@@ -284,7 +299,7 @@ fn unknown_clause(builder: &mut Builder<'_>, head: &Token, first: usize) -> Opti
         (Some(clause), _) => report.help(format!("did you mean `{clause}`?")).fix(span, clause),
         (None, _) => report.help(format!("the clauses are `{}`", split::CLAUSES.join("`, `"))),
     };
-    builder.report(report);
+    builder.report(if misspelt.is_some() { report.mended() } else { report });
     misspelt
 }
 
@@ -303,7 +318,7 @@ pub(super) fn test(builder: &mut Builder<'_>, piece: split::Piece, scanned: &Tok
         }
         return None;
     };
-    let head = head(builder, Rule::test_head, &tokens[head_tokens], "the head of the test");
+    let head = head(builder, Rule::test_head, &tokens[head_tokens], "the head of the test", None);
     let mut items: Vec<TestItem> = Vec::new();
     for line in split::test_lines(builder.text, tokens, body.start, body.end) {
         let inside = &tokens[line.first..line.end];
@@ -369,9 +384,9 @@ pub(super) fn one_liner(builder: &mut Builder<'_>, pattern_end: usize) -> Option
     Some(RuleDecl { name, title: None, clauses, span: whole })
 }
 
-/// A piece that begins with none of the words that begin a declaration.
-pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
-    let Some(head) = tokens.first() else { return };
+/// A piece that begins with none of the words that begin a declaration. If one of them is misspelt, it is returned.
+pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) -> Option<&'static str> {
+    let head = tokens.first()?;
     let text = builder.text;
     let written = head.text(text).to_owned();
     let span = builder.at(head.start, head.end);
@@ -392,22 +407,25 @@ pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
                 .note("a rule file holds `event`, `let`, `table`, `clock`, `rule` and `test` declarations")
                 .help(help),
         );
-        return;
+        return None;
     }
     if head.kind == TokenKind::Word && split::DECLARATIONS.contains(&written.as_str()) {
-        return;
+        return None;
     }
     let mut report = Diagnostic::error(
         Code("E0007"),
         format!("a declaration does not begin with `{}`", written.chars().take(40).collect::<String>()),
         span,
         "expected `rule`, `event`, `let`, `table`, `clock` or `test`",
-    )
-    .note("nothing up to the next declaration is read");
-    if head.kind == TokenKind::Word {
-        let meant = spelling::nearest(&written, split::DECLARATIONS);
+    );
+    let word = head.kind == TokenKind::Word;
+    let meant = word.then(|| spelling::nearest(&written, split::DECLARATIONS)).flatten();
+    if meant.is_none() {
+        report = report.note("nothing up to the next declaration is read");
+    }
+    if word {
         report = match meant {
-            Some(word) => report.help(format!("did you mean `{word}`?")).fix(span, word),
+            Some(word) => report.help(format!("did you mean `{word}`?")).fix(span, word).mended(),
             None if split::CLAUSES.contains(&written.as_str()) => {
                 report.help(format!("`{written}` is a clause: it stands inside `rule name {{ … }}`"))
             }
@@ -415,39 +433,5 @@ pub(super) fn unknown_declaration(builder: &mut Builder<'_>, tokens: &[Token]) {
         };
     }
     builder.report(report);
-}
-
-/// A remark on what stands where parsing stopped.
-pub(super) fn hint(text: &str, tokens: &[Token], index: usize, token: &Token) -> Option<String> {
-    let written = token.text(text);
-    let before = index.checked_sub(1).map(|i| tokens[i].text(text)).unwrap_or("");
-    let earlier = |back: usize| index.checked_sub(back).map_or("", |i| tokens[i].text(text));
-    let asks = |word: &str| matches!(word, "then" | "where" | "and" | "or" | "not" | "by" | "having");
-    let follows = |word: &str| matches!(word, "then" | "within" | "unless" | "without" | "until" | "by" | "where");
-    if asks(before) && (matches!(written, "}" | ")") || follows(written)) {
-        return Some(format!("something is missing after `{before}`"));
-    }
-    if asks(earlier(2)) && follows(before) {
-        return Some(format!("something is missing between `{}` and `{before}`", earlier(2)));
-    }
-    if matches!(earlier(2), "if" | "unless") && matches!(token.kind, TokenKind::Punct(b'=' | b'!' | b'<' | b'>' | b'.'))
-    {
-        return Some("a condition on the event itself stands after `where`; `if` looks at earlier events".to_owned());
-    }
-    match token.kind {
-        TokenKind::Punct(b'(') if index > 0 && tokens[index - 1].kind == TokenKind::Word => {
-            Some(format!("if `{before}` is a function, its parenthesis follows at once: `{before}(`"))
-        }
-        TokenKind::Punct(b'=') => Some("a comparison is written `==`".to_owned()),
-        TokenKind::Punct(b'{') => Some("is a keyword missing before this block?".to_owned()),
-        TokenKind::Word if matches!(before, "where") => {
-            Some(format!("a name that is also an operator stands in backquotes: `` `{written}` ``"))
-        }
-        TokenKind::Punct(b'[') => Some("lists stand in parentheses: `in (1, 2)`".to_owned()),
-        TokenKind::Punct(b'$' | b'#') => Some("fields are written without a sign: `source.ip`".to_owned()),
-        TokenKind::Text if matches!(before, "rule" | "test") => {
-            Some("a name comes first, the title after it: `rule my_rule \"title\" {`".to_owned())
-        }
-        _ => None,
-    }
+    meant
 }

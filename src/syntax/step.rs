@@ -138,7 +138,8 @@ impl Builder<'_> {
                             "not a keyword of this language",
                         )
                         .help("write `where`")
-                        .fix(at, "where"),
+                        .fix(at, "where")
+                        .mended(),
                     );
                 }
                 _ => {}

@@ -49,6 +49,16 @@ pub fn report(name: &str, text: &str) -> String {
     tripline::diag::render::render_text(&found, &sources, false)
 }
 
+/// The codes of everything that is said of a text, whatever is wrong with its form.
+pub fn all_codes(text: &str) -> Vec<&'static str> {
+    let limits = Limits::default();
+    let mut sources = SourceMap::new();
+    let id = sources.add("rule.trip", text);
+    let (file, mut found) = parse(id, text, &limits);
+    found.extend(check_recovered(&[(id, file)], &sources, &limits, &found));
+    found.iter().map(|d| d.code.0).collect()
+}
+
 /// Whether a text that the checker lets pass compiles, with empty tables.
 pub fn compiles(text: &str) -> Result<(), String> {
     let mut sources = SourceMap::new();
