@@ -195,3 +195,18 @@ fn a_search_that_finds_nothing_in_its_time_is_counted() {
     let summary = session.summary();
     assert_eq!((summary.rules[0].matches, summary.rules[0].limited), (0, 1));
 }
+
+/// Members of `all` that have events enough are not tried in every combination while another has none.
+#[test]
+fn a_member_without_events_ends_the_search_at_once() {
+    let rules = compile_str("rule r { match { all { x: a  y: a  z: b } } within 1h }");
+    let limits = Limits { search_steps: 1000, ..Limits::default() };
+    let config = SessionConfig { limits, ..SessionConfig::default() };
+    let mut session = Session::new(rules.expect("the rule has no errors"), config);
+    for n in 0..200 {
+        session.push_line(&format!(r#"{{"type":"a","ts":{}}}"#, START + n));
+    }
+    assert_eq!(session.summary().rules[0].limited, 0);
+    session.push_line(&format!(r#"{{"type":"b","ts":{}}}"#, START + 200));
+    assert_eq!(session.drain().len(), 1);
+}

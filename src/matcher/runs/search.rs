@@ -14,7 +14,7 @@ use super::{Candidate, RuleEnv};
 use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::ruleset::Pick;
-use crate::plan::ruleset::{ElementKind, Rule};
+use crate::plan::ruleset::{Element, ElementKind, Rule};
 
 /// What a candidate completes at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,23 @@ impl<'s> Search<'s> {
 
     /// Finds the candidates.
     pub(super) fn run(&mut self) {
-        self.choose(self.env.rule.elements.len(), self.buffer.end());
+        if self.env.rule.elements.iter().all(|element| self.may_be_bound(element)) {
+            self.choose(self.env.rule.elements.len(), self.buffer.end());
+        }
+    }
+
+    /// Whether there is an event at all for each step that an element must bind. Without one, what the other elements
+    /// bind need not be tried.
+    fn may_be_bound(&self, element: &Element) -> bool {
+        let step = |step: &StepId| &self.env.rule.steps[step.index()];
+        let any = |id: &StepId| self.buffer.any(step(id).role, self.low, self.buffer.end());
+        match &element.kind {
+            ElementKind::Single(id) => any(id),
+            ElementKind::Repeat(id) => step(id).quantifier.as_ref().is_none_or(|q| q.min == 0) || any(id),
+            ElementKind::All(ids) => ids.iter().all(any),
+            ElementKind::Any(ids) => ids.iter().any(any),
+            ElementKind::Optional(_) | ElementKind::Group(_) => true,
+        }
     }
 
     /// Whether the budget ran out.
