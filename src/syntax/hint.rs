@@ -71,6 +71,9 @@ fn habit(text: &str, tokens: &[Token], index: usize, token: &Token) -> Option<&'
         _ if token.kind == TokenKind::Number && before == "for" && earlier(2) == "suppress" => {
             Some("write `suppress 1h`")
         }
+        "if" | "where" if earlier(2) == "within" => {
+            Some("a condition on the whole match is a clause of its own: `having count(a) > 3`")
+        }
         "per" | "for" | "on" if earlier(2) == "suppress" => Some("write `by`: `suppress 1h by user`"),
         _ => None,
     }
