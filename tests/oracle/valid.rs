@@ -6,6 +6,12 @@ use super::rule::*;
 
 /// Why a rule is none; `None` if it is one.
 pub fn refusal(rule: &Rule) -> Option<&'static str> {
+    let steps = rule.steps();
+    let found: Vec<_> = steps.iter().flat_map(|s| &s.last).filter_map(|last| last.name.as_ref()).collect();
+    let taken = |n: usize| found[..n].contains(&found[n]) || steps.iter().any(|s| s.name.as_ref() == Some(found[n]));
+    if (0..found.len()).any(taken) {
+        return Some("two things of one name");
+    }
     if let Some(why) = choices(rule) {
         return Some(why);
     }
