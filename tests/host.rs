@@ -20,7 +20,7 @@ use cases::{case, number};
 use model::Host;
 use oracle::random::Random;
 use program::{root, rule_files};
-use tripline::alert::Alert;
+use tripline::alert::{Alert, Seq};
 use tripline::base::{Duration, Timestamp};
 use tripline::compile::{CompileOptions, Compiled, compile, compile_str};
 use tripline::decode::TimeConfig;
@@ -68,6 +68,9 @@ fn native(rules: &Arc<Ruleset>, lines: &[String], config: &SessionConfig, at_end
 }
 
 fn sorted(mut alerts: Vec<Alert>) -> Vec<Alert> {
+    // An alert that is bound as an event has a number among those of its stage, and shows none.
+    let bound = alerts.iter_mut().flat_map(|alert| &mut alert.bound).flat_map(|step| &mut step.events);
+    bound.filter(|event| event.seq.is_alert()).for_each(|event| event.seq = Seq::alert(0));
     alerts.sort_by_cached_key(|alert| (alert.time, format!("{alert:?}")));
     alerts
 }

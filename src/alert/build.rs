@@ -46,7 +46,7 @@ impl Order {
     }
 
     /// The place of an alert of the same rule in another rule set.
-    pub(super) fn renumbered(&mut self, rule: RuleId) {
+    pub(crate) fn renumbered(&mut self, rule: RuleId) {
         self.rule = rule.0;
     }
 
@@ -94,6 +94,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Whether other rules see it as an event: alerts and their repeats, but not those of rules in shadow.
+    pub(crate) fn is_event(&self, rules: &Ruleset) -> bool {
+        !rules.rules[self.alert.rule.index()].shadow && self.order.kind != Kind::Resolved
+    }
+
     /// The draft of the same rule in another rule set.
     pub fn moved(mut self, rule: RuleId) -> Self {
         self.renumber(rule);

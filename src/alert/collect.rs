@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::build::{Builder, Draft, Kind, Order};
+use super::build::{Builder, Draft, Order};
 use super::follow::{Ending, Followers, SavedFollower, Stage};
 use super::suppress::Suppressor;
 use super::{Alert, Evidence, Notice};
@@ -77,6 +77,8 @@ pub struct Collector {
     full_evidence: bool,
     /// Alerts of internal rules are given too: tests want to see them.
     show_internal: bool,
+    /// By rule: it is matched elsewhere; empty if none is.
+    elsewhere: Vec<bool>,
 }
 
 /// A saved collector.
@@ -125,8 +127,14 @@ impl Collector {
             counters: vec![SentCounters::default(); rules.rules.len()],
             full_evidence: evidence == Evidence::Full,
             show_internal: false,
+            elsewhere: Vec::new(),
             rules,
         }
+    }
+
+    /// Leaves out rules on alerts that are matched elsewhere, by rule. For a collector that holds nothing yet.
+    pub fn leave_out(&mut self, elsewhere: Vec<bool>) {
+        self.elsewhere = elsewhere;
     }
 
     /// Levels of rules on alerts take so many parts of a budget, of `parts` in all. For a collector that holds nothing
@@ -272,7 +280,7 @@ impl Collector {
             // Alerts that may end alerts: those of lower levels, as events.
             let alerts: Vec<(&Order, Batch)> = match &mut self.decoder {
                 Some(decoder) if follower.reads_alerts => {
-                    let seen = ready.iter().filter(|d| is_event(rules, d));
+                    let seen = ready.iter().filter(|d| d.is_event(rules));
                     let decoded = seen.filter_map(|d| {
                         let batch = decoder.decode_alert(d.alert.rule, event_json(&d.alert), d.order.time)?;
                         Some((&d.order, batch))
@@ -322,7 +330,10 @@ impl Collector {
         found: &mut Vec<Found>,
     ) {
         let rules = Arc::clone(&self.rules);
-        let of_level = |rule: RuleId| rules.rules.get(rule.index()).is_some_and(|r| r.level as usize == level + 1);
+        let of_level = |rule: RuleId| {
+            rules.rules.get(rule.index()).is_some_and(|r| r.level as usize == level + 1)
+                && !self.elsewhere.get(rule.index()).is_some_and(|elsewhere| *elsewhere)
+        };
         let Level { matcher, seen } = &mut self.levels[level];
         if let Some(start) = self.start {
             matcher.begin(start, found);
@@ -358,7 +369,7 @@ impl Collector {
                 }
                 _ => {
                     let Some(draft) = b.next() else { break };
-                    if !is_event(&rules, draft) {
+                    if !draft.is_event(&rules) {
                         continue;
                     }
                     matcher.advance_to_alert(draft.order.time, deadlines, found);
@@ -404,6 +415,9 @@ impl Collector {
 
     /// The matcher of a rule on alerts.
     pub fn matcher_of(&mut self, rule: RuleId) -> Option<&mut Matcher> {
+        if self.elsewhere.get(rule.index()).is_some_and(|elsewhere| *elsewhere) {
+            return None;
+        }
         let level = self.rules.rules.get(rule.index())?.level.checked_sub(1)?;
         self.levels.get_mut(level as usize).map(|level| &mut level.matcher)
     }
@@ -495,11 +509,6 @@ impl Gate<'_> {
     }
 }
 
-/// Whether other rules see a draft as an event: alerts and their repeats, but not those of rules in shadow.
-fn is_event(rules: &Ruleset, draft: &Draft) -> bool {
-    !rules.rules[draft.alert.rule.index()].shadow && draft.order.kind != Kind::Resolved
-}
-
 /// The roles of an event without those of steps that an open alert holds back.
 fn held_back(follow: &Option<Box<Followers>>, rules: &Ruleset, rule: RuleId, roles: u64, view: &LineView<'_>) -> u64 {
     let rule = &rules.rules[rule.index()];
@@ -522,7 +531,7 @@ fn held_back(follow: &Option<Box<Followers>>, rules: &Ruleset, rule: RuleId, rol
 }
 
 /// An alert as an event: its values by name, then `key`, `severity` and `rule`.
-fn event_json(alert: &Alert) -> String {
+pub(crate) fn event_json(alert: &Alert) -> String {
     let mut object = serde_json::Map::new();
     for (name, value) in &alert.values {
         if !matches!(value, Value::Missing) {

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! version │ time │ position │ arrival │ rules: tag, roles, keyed │ fields: name, value │ the line, with full evidence
+//! and behind that, of an alert: the tag of its rule, its place among alerts, the events behind it
 //! ```
 //! Made by [`super::Router`] once the conditions on single events are decided, so nothing is parsed or asked again. Rules
 //! and fields go by names that hold across rule sets: an event that waits while rules are edited reaches those that stay.
 
 use super::bytes::{FormatError, Reader, put_bytes, put_number};
 use super::names::{HostRules, RuleTag};
+use crate::alert::Origin;
+use crate::alert::build::{Draft, Order};
 use crate::base::{FieldId, RuleId, Timestamp, Value};
 use crate::decode::batch::{Batch, Hit, Record};
 use crate::decode::slot::{Arena, Slot};
@@ -17,6 +20,23 @@ use crate::plan::expr::Attr;
 
 const VERSION: u8 = 1;
 const WHAT: &str = "an event";
+
+/// What an event is.
+#[derive(Debug)]
+pub(super) enum Place<'a> {
+    /// A line of an input, with a position of its own.
+    Line,
+    /// An alert, which comes after all lines of its time.
+    Alert(&'a Draft),
+}
+
+/// Where an event stands among others of a key: lines by time and position, at one time alerts behind them in their order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Standing {
+    pub(super) ts: Timestamp,
+    seq: Seq,
+    order: Option<Order>,
+}
 
 /// The fields that rules with a hit read, each once, in the order of [`FieldId`].
 fn fields_read(host: &HostRules, hits: &[Hit], fields: &mut Vec<FieldId>) {
@@ -33,6 +53,7 @@ pub(super) fn write(
     host: &HostRules,
     batch: &Batch,
     record: &Record,
+    place: &Place<'_>,
     hits: &[Hit],
     fields: &mut Vec<FieldId>,
     out: &mut Vec<u8>,
@@ -40,7 +61,11 @@ pub(super) fn write(
     let view = batch.view(record);
     out.push(VERSION);
     out.extend_from_slice(&record.ts.0.to_le_bytes());
-    out.extend_from_slice(&view.seq.0.to_le_bytes());
+    let seq = match place {
+        Place::Line => view.seq,
+        Place::Alert(_) => Seq::alert(0),
+    };
+    out.extend_from_slice(&seq.0.to_le_bytes());
     let arrival = hits.iter().any(|hit| host.rules.rules[hit.rule.index()].keeps_arrival);
     let arrival = if arrival { view.arrival } else { Timestamp(0) };
     *out = postcard::to_extend(&arrival.0, std::mem::take(out)).expect("memory takes any bytes");
@@ -62,12 +87,24 @@ pub(super) fn write(
         _ => "",
     };
     put_bytes(raw.as_bytes(), out);
+    if let Place::Alert(draft) = place {
+        out.extend_from_slice(&host.tag(draft.alert.rule).0.to_le_bytes());
+        let behind = (&draft.order, &draft.origins);
+        *out = postcard::to_extend(&behind, std::mem::take(out)).expect("memory takes any bytes");
+    }
 }
 
-/// Where an event stands among others; see [`Seq`].
-pub(super) fn place(bytes: &[u8]) -> Result<(Timestamp, Seq), FormatError> {
+/// Where an event stands among others of its key.
+pub(super) fn standing(host: &HostRules, bytes: &[u8]) -> Result<Standing, FormatError> {
     let mut reader = Reader::new(WHAT, bytes, VERSION)?;
-    Ok((Timestamp(reader.word()? as i64), Seq(reader.word()?)))
+    let (ts, seq) = (Timestamp(reader.word()? as i64), Seq(reader.word()?));
+    if !seq.is_alert() {
+        return Ok(Standing { ts, seq, order: None });
+    }
+    // There are few, and the place stands behind the rest.
+    let mut event = Event::default();
+    event.read(host, bytes)?;
+    Ok(Standing { ts, seq, order: event.order })
 }
 
 /// The rules that an event is for.
@@ -90,8 +127,10 @@ pub(super) fn text(host: &HostRules, bytes: &[u8]) -> Result<String, FormatError
     event.read(host, bytes)?;
     let mut object = serde_json::Map::new();
     object.insert("@timestamp".to_owned(), event.ts.to_string().into());
-    object.insert("input".to_owned(), event.seq.input().into());
-    object.insert("line".to_owned(), event.seq.line().into());
+    if !event.seq.is_alert() {
+        object.insert("input".to_owned(), event.seq.input().into());
+        object.insert("line".to_owned(), event.seq.line().into());
+    }
     let view = event.view();
     for field in &event.filled {
         let name = host.rules.fields[field.index()].join(".");
@@ -112,6 +151,10 @@ pub(super) struct Event {
     filled: Vec<FieldId>,
     arena: Arena,
     raw: String,
+    /// Of an alert: its place among alerts.
+    order: Option<Order>,
+    /// Of an alert: the events behind it.
+    pub(super) origins: Vec<Origin>,
 }
 
 impl Event {
@@ -142,6 +185,15 @@ impl Event {
         let raw = reader.bytes()?;
         self.raw.clear();
         self.raw.push_str(std::str::from_utf8(raw).map_err(|_| reader.damaged())?);
+        (self.order, self.origins) = (None, Vec::new());
+        if self.seq.is_alert() {
+            let tag = RuleTag(reader.word()?);
+            let (mut order, origins) = reader.value::<(Order, Vec<Origin>)>()?;
+            if let Some(rule) = host.rule(tag) {
+                order.renumbered(rule);
+            }
+            (self.order, self.origins) = (Some(order), origins);
+        }
         if reader.is_over() { Ok(()) } else { Err(reader.damaged()) }
     }
 

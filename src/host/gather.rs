@@ -1,4 +1,5 @@
-//! The stage behind all keys: rules on alerts, alerts that are open or said again, suppression by values of the alert.
+//! The stage behind all keys: alerts that are open or said again, rules on alerts that ask for the order of all, suppression
+//! by values of the alert.
 //!
 //! ```text
 //! drafts of all keys ─┐
@@ -78,7 +79,8 @@ impl Gatherer {
         let decoder = || host.decoder();
         let upper = host.rules.gathers().then(decoder);
         let (evidence, limits) = (host.config.evidence, host.config.limits.clone());
-        let collector = Collector::new(Arc::clone(host.ruleset()), evidence, limits, upper, None);
+        let mut collector = Collector::new(Arc::clone(host.ruleset()), evidence, limits, upper, None);
+        collector.leave_out(host.stages.not_in_gatherer());
         Self {
             decoder: decoder(),
             collector,

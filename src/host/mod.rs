@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! lines ─► Router ─► events by host key ─► host orders by key ─► Cells::step ─► alerts that are final
-//!             └────► events for all ─────────────┐                   └────────► drafts ─┐
-//!                                                └──────────► Gatherer (one) ◄──────────┘ ─► alerts
+//!             │                                                       ├──► alerts as events by host key ─┐
+//!             ├────► events by host key, beside alerts ───────────────│─► second stage: Cells::step ◄────┘ ─► alerts
+//!             └────► events for all ─────────────┐                    └────────► drafts ─┐
+//!                                                └──────────► Gatherer (one) ◄───────────┘ ─► alerts
 //! step(rules, key, state bytes, events, watermark) ─► (state bytes, alerts, next deadline)
 //! ```
 //! Pure: no clock, no threads, no I/O; event time comes from outside only. Every line of matching is that of
@@ -12,8 +14,8 @@
 //! around them: so states and events that wait survive edits of other rules. Each form begins with its version.
 //!
 //! *Host keys* say which rules' keys are kept together: the encoded key of the events, whatever rule it is for, or for a
-//! rule that has no key of its own, or hands its key over, the rule. They depend on nothing else, so they survive edits
-//! as well.
+//! rule that has no key of its own, or hands its key over whole, the rule. They depend on nothing else, so they survive
+//! edits as well.
 
 pub mod bundle;
 mod bytes;
@@ -23,6 +25,8 @@ mod gather;
 mod groups;
 mod names;
 mod route;
+mod spread;
+mod stages;
 mod step;
 pub mod task;
 mod walk;
@@ -32,4 +36,5 @@ pub use gather::{Gatherer, write_draft};
 pub use groups::KeyGroup;
 pub use names::{HostConfig, HostRules, RuleTag};
 pub use route::{Item, Routed, Router};
-pub use step::{Cells, Input, Output, Place, StepError, Until};
+pub use stages::Stage;
+pub use step::{Above, Cells, Input, Output, Place, StepError, Until};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::stages::{Stage, Stages};
 use crate::alert::Evidence;
 use crate::base::{Duration, FieldId, Limits, RuleId, Value};
 use crate::decode::TimeConfig;
@@ -47,6 +48,9 @@ pub struct HostConfig {
 /// First byte of the host key of a rule that has no key of its own: no encoded value begins with it.
 const OF_RULE: u8 = 0xff;
 
+/// First byte of host keys of the second stage: no host key of the first begins with it.
+const UPPER: u8 = 0xfe;
+
 /// A rule set with what hosts ask of it.
 #[derive(Debug)]
 pub struct HostRules {
@@ -60,8 +64,7 @@ pub struct HostRules {
     watched: BTreeMap<Vec<u8>, Vec<RuleId>>,
     /// By clock: the rules on events that see it.
     pub(super) ticked: Vec<Vec<RuleId>>,
-    /// By rule: its alerts are for the gatherer.
-    gathered: Vec<bool>,
+    pub(super) stages: Stages,
 }
 
 impl HostRules {
@@ -79,7 +82,7 @@ impl HostRules {
             seen
         });
         let ticked = ticked.collect();
-        let gathered = rules.rules.iter().map(|rule| is_gathered(&rules, rule)).collect();
+        let stages = Stages::new(&rules);
         let mut host = Self {
             tags,
             by_tag,
@@ -87,7 +90,7 @@ impl HostRules {
             by_field_name,
             watched: BTreeMap::new(),
             ticked,
-            gathered,
+            stages,
             config,
             rules,
         };
@@ -103,7 +106,7 @@ impl HostRules {
                     Some(table) => self.rules.tables[table.index()].keys().collect(),
                     None => vec![Vec::new()],
                 },
-                None if rule.components.is_empty() && self.ticked.iter().any(|seen| seen.contains(&rule.id)) => {
+                None if self.rules.is_whole(rule) && self.ticked.iter().any(|seen| seen.contains(&rule.id)) => {
                     vec![Vec::new()]
                 }
                 None => continue,
@@ -164,17 +167,27 @@ impl HostRules {
 
     /// The host key under which the state of a rule and an encoded key is kept.
     pub fn host_key(&self, rule: RuleId, key: &[u8]) -> Vec<u8> {
-        if !key.is_empty() {
-            return key.to_vec();
+        let mut bytes = Vec::with_capacity(key.len() + 10);
+        if self.stages.of(rule) == Stage::Upper {
+            bytes.push(UPPER);
         }
-        let mut bytes = vec![OF_RULE];
-        bytes.extend_from_slice(&self.tag(rule).0.to_le_bytes());
+        if key.is_empty() {
+            bytes.push(OF_RULE);
+            bytes.extend_from_slice(&self.tag(rule).0.to_le_bytes());
+        }
+        bytes.extend_from_slice(key);
         bytes
+    }
+
+    /// Whether a host key is one of the second stage.
+    pub fn is_upper(host_key: &[u8]) -> bool {
+        host_key.first() == Some(&UPPER)
     }
 
     /// The encoded key that rules know a host key by.
     pub(super) fn key_of(host_key: &[u8]) -> &[u8] {
-        if host_key.first() == Some(&OF_RULE) { &[] } else { host_key }
+        let key = host_key.strip_prefix(&[UPPER]).unwrap_or(host_key);
+        if key.first() == Some(&OF_RULE) { &[] } else { key }
     }
 
     /// Host keys for which time alone begins something: each is to be stepped once time has begun, events or not.
@@ -189,19 +202,21 @@ impl HostRules {
     /// Whether alerts of a rule go through the [`super::Gatherer`]: rules or followers read them, or they are suppressed
     /// by values that do not say where they are found.
     pub fn gathers(&self, rule: RuleId) -> bool {
-        self.gathered[rule.index()]
+        self.stages.is_gathered(rule)
+    }
+
+    /// Where a rule is matched.
+    pub fn stage(&self, rule: RuleId) -> Stage {
+        self.stages.of(rule)
+    }
+
+    /// Whether some rule is matched in a second stage.
+    pub fn needs_upper(&self) -> bool {
+        self.stages.any_above()
     }
 
     /// Whether there is anything for a [`super::Gatherer`] to do.
     pub fn needs_gatherer(&self) -> bool {
-        self.rules.gathers() || self.gathered.contains(&true)
+        self.stages.any_gathered()
     }
-}
-
-fn is_gathered(rules: &Ruleset, rule: &Rule) -> bool {
-    let is_local = |by_key: bool| by_key || rule.handed_over || rule.components.is_empty();
-    rule.level > 0
-        || rule.follow.is_some()
-        || rules.classes.is_read(rule.id)
-        || rule.suppress.as_ref().is_some_and(|suppress| !is_local(suppress.by.is_empty()))
 }

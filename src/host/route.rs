@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
-use super::event;
+use super::event::Place;
 use super::names::HostRules;
-use crate::base::{FieldId, Timestamp};
-use crate::decode::batch::{Batch, BatchStats, BlockOrigin, Hit};
+use super::spread::Spread;
+use super::stages::Stage;
+use crate::base::Timestamp;
+use crate::decode::batch::{Batch, BatchStats, BlockOrigin};
 use crate::decode::decoder::Decoder;
 use crate::plan::event::Seq;
 
@@ -16,6 +18,8 @@ use crate::plan::event::Seq;
 pub enum Item<'a> {
     /// To a host key.
     Event {
+        /// The stage that the key belongs to.
+        stage: Stage,
         /// When it happened.
         ts: Timestamp,
         /// The host key.
@@ -23,7 +27,7 @@ pub enum Item<'a> {
         /// What goes there.
         event: &'a [u8],
     },
-    /// To the gatherer: the whole line, for rules that read alerts too.
+    /// To the gatherer: the whole line, for rules that are matched there.
     Gather {
         /// When it happened.
         ts: Timestamp,
@@ -57,10 +61,7 @@ pub struct Router {
     host: Arc<HostRules>,
     decoder: Decoder,
     batch: Batch,
-    fields: Vec<FieldId>,
-    hits: Vec<Hit>,
-    taken: Vec<bool>,
-    bytes: Vec<u8>,
+    spread: Spread,
 }
 
 impl Router {
@@ -70,10 +71,7 @@ impl Router {
             decoder: host.decoder(),
             host,
             batch: Batch::default(),
-            fields: Vec::new(),
-            hits: Vec::new(),
-            taken: Vec::new(),
-            bytes: Vec::new(),
+            spread: Spread::default(),
         }
     }
 
@@ -99,32 +97,13 @@ impl Router {
             }
             routed.first.get_or_insert(record.ts);
             routed.newest = routed.newest.max(record.ts);
-            let hits = batch.hits_of(record);
-            if hits.iter().any(|hit| self.host.rules.is_gathered(hit.rule)) {
+            let ts = record.ts;
+            let gathered = self.spread.spread(&self.host, batch, record, &Place::Line, |stage, key, event| {
+                give(Item::Event { stage, ts, key, event });
+            });
+            if gathered {
                 let (seq, line) = (batch.seq(record), batch.line(record));
-                give(Item::Gather { ts: record.ts, seq, arrival: batch.arrival, line });
-            }
-            // Hits with equal keys go as one event.
-            self.taken.clear();
-            self.taken.extend(hits.iter().map(|hit| self.host.rules.is_gathered(hit.rule)));
-            for at in 0..hits.len() {
-                if self.taken[at] {
-                    continue;
-                }
-                let key = batch.key(&hits[at]);
-                self.hits.clear();
-                for (other, hit) in hits.iter().enumerate().skip(at) {
-                    // Rules without a key are kept apart, whatever the bytes.
-                    let same = batch.key(hit) == key && (!key.is_empty() || hit.rule == hits[at].rule);
-                    if !self.taken[other] && same {
-                        self.taken[other] = true;
-                        self.hits.push(*hit);
-                    }
-                }
-                self.bytes.clear();
-                event::write(&self.host, batch, record, &self.hits, &mut self.fields, &mut self.bytes);
-                let host_key = self.host.host_key(hits[at].rule, key);
-                give(Item::Event { ts: record.ts, key: &host_key, event: &self.bytes });
+                give(Item::Gather { ts, seq, arrival: batch.arrival, line });
             }
         }
         routed.stats = batch.stats.clone();

@@ -11,12 +11,15 @@ use super::bytes::FormatError;
 use super::cell::{Cell, Entry};
 use super::event::{self, Event};
 use super::names::HostRules;
+use super::spread::Spread;
 use super::walk::Walk;
 use crate::alert::Alert;
 use crate::alert::build::{Builder, Draft};
-use crate::alert::collect::{Gate, SentCounters};
+use crate::alert::collect::{Gate, SentCounters, event_json};
 use crate::base::{RuleId, Timestamp, Value};
+use crate::decode::decoder::Decoder;
 use crate::matcher::arrived::Copies;
+use crate::plan::event::Seq;
 use crate::plan::key;
 use crate::session::AtEnd;
 
@@ -57,8 +60,21 @@ pub struct Output {
     pub alerts: Vec<Alert>,
     /// Alerts for the gatherer.
     pub drafts: Vec<Draft>,
+    /// Alerts as events for keys of the second stage.
+    pub above: Vec<Above>,
     /// States that were dropped because their rule has gone or was changed.
     pub dropped: usize,
+}
+
+/// An alert on its way to a key of the second stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Above {
+    /// When.
+    pub ts: Timestamp,
+    /// The host key.
+    pub key: Vec<u8>,
+    /// What goes there.
+    pub event: Vec<u8>,
 }
 
 /// Why a step failed.
@@ -118,6 +134,9 @@ pub struct Cells {
     builder: Builder,
     event: Event,
     copies: Copies,
+    /// Decodes alerts as events, if rules of the second stage read any.
+    alerts: Option<Decoder>,
+    spread: Spread,
     counters: Vec<SentCounters>,
     place: Place,
 }
@@ -129,6 +148,8 @@ impl Cells {
             builder: Builder::new(Arc::clone(host.ruleset()), host.config.evidence),
             event: Event::default(),
             copies: Copies::default(),
+            alerts: host.needs_upper().then(|| host.decoder()),
+            spread: Spread::default(),
             counters: vec![SentCounters::default(); host.rules.rules.len()],
             place: Place::default(),
             host,
@@ -160,20 +181,26 @@ impl Cells {
         };
         let mut due = Vec::with_capacity(input.events.len());
         for (at, bytes) in input.events.iter().enumerate() {
-            let place = event::place(bytes).map_err(wrong)?;
-            if place.0 < limit || limit == Timestamp::MAX {
-                due.push((place, at));
+            let standing = event::standing(&self.host, bytes).map_err(wrong)?;
+            if standing.ts < limit || limit == Timestamp::MAX {
+                due.push((standing, at));
             } else {
                 out.waiting.push(at);
-                out.first_waiting = Some(out.first_waiting.map_or(place.0, |first| first.min(place.0)));
+                out.first_waiting = Some(out.first_waiting.map_or(standing.ts, |first| first.min(standing.ts)));
             }
         }
         due.sort_unstable();
         let host = Arc::clone(&self.host);
         let mut walk = Walk::new(&host, input.key, cell, &self.place);
         walk.begin(input.start);
+        let mut alerts = 0;
         for (_, at) in due {
             self.event.read(&host, input.events[at]).map_err(wrong)?;
+            if self.event.seq.is_alert() {
+                // Those of one time come in one step.
+                alerts += 1;
+                self.event.seq = Seq::alert(alerts);
+            }
             walk.event(&self.event, &mut self.copies);
         }
         let now = match until {
@@ -195,6 +222,9 @@ impl Cells {
         drafts.sort_by(|a, b| a.order.cmp(&b.order));
         for draft in drafts {
             let rule = draft.alert.rule;
+            if host.stages.is_read_above(rule) && draft.is_event(&host.rules) {
+                self.hand_up(&draft, &mut out.above);
+            }
             if host.gathers(rule) {
                 out.drafts.push(draft);
                 continue;
@@ -205,6 +235,20 @@ impl Cells {
         out.state = cell.write(&host, now);
         out.next = next.into_iter().chain(cell.sent.expires()).min();
         Ok(out)
+    }
+}
+
+impl Cells {
+    /// Makes events of an alert for the rules of the second stage that can use it.
+    fn hand_up(&mut self, draft: &Draft, above: &mut Vec<Above>) {
+        let Some(decoder) = &mut self.alerts else { return };
+        let ts = draft.order.time;
+        let Some(batch) = decoder.decode_alert(draft.alert.rule, event_json(&draft.alert), ts) else { return };
+        for record in &batch.records {
+            self.spread.spread(&self.host, &batch, record, &event::Place::Alert(draft), |_, key, event| {
+                above.push(Above { ts, key: key.to_vec(), event: event.to_vec() });
+            });
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::bytes::FormatError;
 use super::gather::{Gatherer, write_draft};
 use super::names::HostRules;
 use super::route::{Item, Router};
+use super::stages::Stage;
 use super::step::{Cells, Input, StepError, Until};
 use crate::alert::format::Formatter;
 use crate::base::Timestamp;
@@ -41,6 +42,7 @@ pub enum TaskError {
 const EVENT: u8 = 0;
 const GATHER: u8 = 1;
 const LATE: u8 = 2;
+const UPPER: u8 = 5;
 
 fn put_u32(n: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes());
@@ -124,10 +126,10 @@ impl Task {
         self.cells.place().last(&self.rules)
     }
 
-    /// Facts: whether there is something to gather (one byte), the lateness in milliseconds, the fingerprint of the rules,
+    /// Facts: whether there is something to gather, and whether there is a second stage (a byte each), the lateness in milliseconds, the fingerprint of the rules,
     /// then the host keys for which time alone begins something.
     pub fn facts(&self) -> Vec<u8> {
-        let mut out = vec![u8::from(self.rules.needs_gatherer())];
+        let mut out = vec![u8::from(self.rules.needs_gatherer()), u8::from(self.rules.needs_upper())];
         put_i64(self.rules.config().lateness.0.div_euclid(1_000_000), &mut out);
         put_i64(self.rules.ruleset().fingerprint as i64, &mut out);
         self.rules.watched_keys().for_each(|key| put(key, &mut out));
@@ -139,6 +141,7 @@ impl Task {
     ///
     /// ```text
     /// 0 │ time in ns │ host key │ event      1 │ time in ns │ event for the gatherer      2 │ late line
+    /// 5 │ time in ns │ host key of the second stage │ event
     /// ```
     ///
     /// # Errors
@@ -155,8 +158,8 @@ impl Task {
         let mut out = vec![0; HEAD];
         let origin = BlockOrigin { input, first_line, offset: 0, arrival: Timestamp::from_millis(arrival) };
         let routed = self.router.route(block, origin, Timestamp(newest), |item| match item {
-            Item::Event { ts, key, event } => {
-                out.push(EVENT);
+            Item::Event { stage, ts, key, event } => {
+                out.push(if stage == Stage::Upper { UPPER } else { EVENT });
                 put_i64(ts.0, &mut out);
                 put(key, &mut out);
                 put(event, &mut out);
@@ -192,7 +195,7 @@ impl Task {
     /// ```text
     /// host key │ state │ number of events │ events
     /// state │ next deadline in ms │ number of events that wait │ their places │ alerts: number, lines │ drafts: number, time in ns,
-    /// bytes │ states that were dropped
+    /// bytes │ alerts for the second stage: number, time in ns, host key, event │ states that were dropped
     /// ```
     ///
     /// # Errors
@@ -221,6 +224,12 @@ impl Task {
             for draft in &output.drafts {
                 put_i64(draft.order.time.0, &mut out);
                 put(&write_draft(&self.rules, draft), &mut out);
+            }
+            put_u32(output.above.len(), &mut out);
+            for above in &output.above {
+                put_i64(above.ts.0, &mut out);
+                put(&above.key, &mut out);
+                put(&above.event, &mut out);
             }
             put_u32(output.dropped, &mut out);
         }

@@ -92,7 +92,8 @@ impl<'a> Walk<'a> {
         for (rule, roles) in &event.hits {
             let (rule, roles) = (*rule, *roles);
             let (ts, seq, raw) = (event.ts, event.seq, event.raw());
-            self.take(rule, &Arrived { view, ts, seq, roles, raw, origins: &[], copies: Some(copies) });
+            let origins = &event.origins;
+            self.take(rule, &Arrived { view, ts, seq, roles, raw, origins, copies: Some(copies) });
         }
     }
 

@@ -14,6 +14,7 @@ pub struct Fields {
     ids: HashMap<Vec<String>, FieldId, foldhash::fast::FixedState>,
     pub(super) touched: Vec<FieldId>,
     arrival: bool,
+    position: bool,
 }
 
 impl Fields {
@@ -33,6 +34,16 @@ impl Fields {
     /// Whether `@arrival` was met since the last call.
     pub fn take_arrival(&mut self) -> bool {
         std::mem::take(&mut self.arrival)
+    }
+
+    /// Notes that `@seq` is read.
+    pub fn touch_position(&mut self) {
+        self.position = true;
+    }
+
+    /// Whether `@seq` was met since the last call.
+    pub fn take_position(&mut self) -> bool {
+        std::mem::take(&mut self.position)
     }
 
     /// The id of a path.

@@ -231,7 +231,10 @@ impl<'a> Lowering<'a> {
                 self.fields.touch_arrival();
                 Attr::Arrival
             }
-            [one] if one.name == "@seq" => Attr::Seq,
+            [one] if one.name == "@seq" => {
+                self.fields.touch_position();
+                Attr::Seq
+            }
             parts => Attr::Field(self.fields.intern(parts.iter().map(|p| p.name.clone()).collect())),
         }
     }

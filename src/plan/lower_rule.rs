@@ -216,7 +216,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let stats = std::mem::take(&mut low.scope.stats);
         let mut problems = std::mem::take(&mut low.problems);
         let low_whole_reads = low.whole_reads;
-        let keeps_arrival = fields.take_arrival();
+        let (keeps_arrival, reads_position) = (fields.take_arrival(), fields.take_position());
         let mut kept = fields.take_touched();
         if low_whole_reads == self.whole_in_predicates
             && let Some(whole) = fields.find(&WHOLE_EVENT)
@@ -236,7 +236,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         let named = contiguous || events.is_some();
         self.statistics_and_named(&stats, named);
         let split = stats.iter().any(|stat| !stat.is_within(&self.step_keys[stat.step.index()]));
-        let handed_over = self.assign_roles();
+        let (handed_over, shared) = self.assign_roles();
         if self.roles.len() > 64 {
             problems.push((decl.name.span, "the rule has more than 64 steps and guards together".to_owned()));
             self.roles.truncate(64);
@@ -292,6 +292,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             components: self.components,
             key,
             handed_over,
+            shared,
             steps,
             guards,
             stats,
@@ -312,6 +313,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             suppress,
             kept,
             keeps_arrival,
+            reads_position,
             roles: self.roles,
             runs_per_key,
             strategy: strategy::StrategyKind::Runs,
@@ -443,17 +445,19 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
         self.set.fields = fields;
     }
 
-    /// Gives every role its bit and key; says whether the rule's key is handed over.
-    fn assign_roles(&mut self) -> bool {
+    /// Gives every role its bit and key; says whether the rule's key is handed over, and what of it all roles have.
+    fn assign_roles(&mut self) -> (bool, Vec<usize>) {
         let places = |components: &[Component]| components.iter().map(|c| c.place).collect::<Vec<_>>();
         let all: Vec<usize> = (0..self.components.len()).collect();
         let handed_over = self.pending_roles.iter().any(|role| places(&role.components) != all);
+        // What every role has of the key does not change on the way: events are kept apart by it.
+        let in_all = |place: &usize| self.pending_roles.iter().all(|r| r.components.iter().any(|c| c.place == *place));
+        let shared: Vec<usize> = all.into_iter().filter(in_all).collect();
         for role in std::mem::take(&mut self.pending_roles) {
-            let parts = if handed_over {
-                Vec::new()
-            } else {
-                role.components.into_iter().map(|c| KeyPart { value: c.value, optional: c.optional }).collect()
-            };
+            let mut components = role.components;
+            components.retain(|c| shared.contains(&c.place));
+            components.sort_by_key(|c| c.place);
+            let parts = components.into_iter().map(|c| KeyPart { value: c.value, optional: c.optional }).collect();
             let keyspec = self.set.keyspec(KeySpec { parts });
             // All `Named` roles with one key are one bit.
             if role.kind == RoleKind::Named
@@ -468,7 +472,7 @@ impl<'s, 'a> RuleBuilder<'s, 'a> {
             role.preds.sort();
             role.preds.dedup();
         }
-        handed_over
+        (handed_over, shared)
     }
 }
 

@@ -34,6 +34,11 @@ pub fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) 
         let tags: [&[&str]; 4] = [&[], &["x"], &["x", "y", "z"], &["q", "y", "x", "w", "v"]];
         events.iter_mut().for_each(|e| e.t = r.choose(&tags).iter().map(ToString::to_string).collect());
     }
+    // Keyed by a part of the alert's key, together with events.
+    let above = "rule above { match { x: alert.r0 by k = key.k then y: B by k } within 10s suppress 3s }\n";
+    if r.percent(50) && compile_str(&format!("{text}{above}")).is_ok() {
+        text += above;
+    }
     let held = "rule held { by k match { x: B unless open alert.r0 } }\n";
     if compile_str(&format!("{text}{held}")).is_ok() {
         text += held;

@@ -26,7 +26,8 @@ pub struct Host {
     router: Router,
     cells: Cells,
     keys: BTreeMap<Vec<u8>, Kept>,
-    timers: BTreeSet<(Timestamp, Vec<u8>)>,
+    /// By stage.
+    timers: [BTreeSet<(Timestamp, Vec<u8>)>; 2],
     gatherer: Gatherer,
     /// By input.
     newest: Vec<Timestamp>,
@@ -41,6 +42,8 @@ pub struct Host {
     pub dropped: usize,
     /// Bytes of events that went to keys.
     pub routed: usize,
+    /// Alerts that went to keys of the second stage.
+    pub above: usize,
 }
 
 impl Host {
@@ -52,7 +55,7 @@ impl Host {
             gatherer: Gatherer::new(Arc::clone(&rules)),
             rules,
             keys: BTreeMap::new(),
-            timers: BTreeSet::new(),
+            timers: Default::default(),
             newest: vec![Timestamp::MIN; inputs],
             lines: vec![0; inputs],
             start: None,
@@ -63,6 +66,7 @@ impl Host {
             alerts: Vec::new(),
             dropped: 0,
             routed: 0,
+            above: 0,
         }
     }
 
@@ -83,11 +87,12 @@ impl Host {
         if kept.timer == at {
             return;
         }
+        let timers = &mut self.timers[usize::from(HostRules::is_upper(key))];
         if let Some(old) = kept.timer {
-            self.timers.remove(&(old, key.to_vec()));
+            timers.remove(&(old, key.to_vec()));
         }
         kept.timer = at;
-        self.timers.extend(at.map(|at| (at, key.to_vec())));
+        timers.extend(at.map(|at| (at, key.to_vec())));
     }
 
     /// Takes one line of an input. Time does not go on by itself.
@@ -99,7 +104,7 @@ impl Host {
         let mut gathered: Vec<(Timestamp, Seq, Timestamp, String)> = Vec::new();
         let mut late = 0;
         let routed = self.router.route(line.as_bytes(), origin, self.newest[input], |item| match item {
-            Item::Event { ts, key, event } => events.push((ts, key.to_vec(), event.to_vec())),
+            Item::Event { ts, key, event, .. } => events.push((ts, key.to_vec(), event.to_vec())),
             Item::Gather { ts, seq, arrival, line } => gathered.push((ts, seq, arrival, line.to_owned())),
             Item::Late(_) => late += 1,
         });
@@ -112,13 +117,18 @@ impl Host {
         }
         for (ts, key, event) in events {
             self.routed += event.len() + key.len();
-            let timer = self.keys.get(&key).and_then(|kept| kept.timer);
-            self.arm(&key, Some(timer.map_or(ts, |timer| timer.min(ts))));
-            self.keys.get_mut(&key).expect("it was just armed").events.push(event);
+            self.take(ts, &key, event);
         }
         for (ts, seq, arrival, line) in gathered {
             self.gatherer.line(ts, seq, arrival, &line);
         }
+    }
+
+    /// An event waits at its key.
+    fn take(&mut self, ts: Timestamp, key: &[u8], event: Vec<u8>) {
+        let timer = self.keys.get(key).and_then(|kept| kept.timer);
+        self.arm(key, Some(timer.map_or(ts, |timer| timer.min(ts))));
+        self.keys.get_mut(key).expect("it was just armed").events.push(event);
     }
 
     /// How far all inputs have come.
@@ -135,13 +145,15 @@ impl Host {
         }
         self.watermark = watermark;
         self.begin();
-        while let Some((at, key)) = self.timers.pop_first() {
-            if at >= watermark {
-                self.timers.insert((at, key));
-                break;
+        for stage in 0..2 {
+            while let Some((at, key)) = self.timers[stage].pop_first() {
+                if at >= watermark {
+                    self.timers[stage].insert((at, key));
+                    break;
+                }
+                self.keys.get_mut(&key).expect("a timer has a key").timer = None;
+                self.step(&key, Until::Watermark(watermark));
             }
-            self.keys.get_mut(&key).expect("a timer has a key").timer = None;
-            self.step(&key, Until::Watermark(watermark));
         }
         // A restored gatherer makes its scratch memory anew, which costs more than the rest of a step.
         self.advances += 1;
@@ -178,6 +190,11 @@ impl Host {
         for draft in output.drafts {
             self.gatherer.read_draft(&write_draft(&self.rules, &draft)).expect("it was just written");
         }
+        for above in output.above {
+            assert!(HostRules::is_upper(&above.key) && !HostRules::is_upper(key));
+            self.above += 1;
+            self.take(above.ts, &above.key, above.event);
+        }
         match until {
             Until::Watermark(_) if nothing => {
                 assert_eq!(next, None);
@@ -193,8 +210,11 @@ impl Host {
         let Some(newest) = self.newest.iter().max().copied().filter(|newest| *newest > Timestamp::MIN) else { return };
         self.watermark = self.watermark.max(newest);
         self.begin();
-        for key in self.keys.keys().cloned().collect::<Vec<_>>() {
-            self.step(&key, Until::End(newest, at_end));
+        for stage in [false, true] {
+            let of_stage = self.keys.keys().filter(|key| HostRules::is_upper(key) == stage);
+            for key in of_stage.cloned().collect::<Vec<_>>() {
+                self.step(&key, Until::End(newest, at_end));
+            }
         }
         self.gatherer.end(newest, at_end, &mut self.alerts);
     }

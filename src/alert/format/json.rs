@@ -103,6 +103,9 @@ fn write_event(event: &BoundEvent, formatter: &Formatter, out: &mut String) {
         object.key("expected").push_str("true");
     } else if event.seq.is_recurring() {
         object.key("tick").push_str("true");
+    } else if event.seq.is_alert() {
+        // Its place among all alerts depends on what other rules there are.
+        object.key("alert").push_str("true");
     } else {
         object.number("seq", event.seq.line());
         if let Some(input) = formatter.input(event.seq) {

@@ -88,6 +88,7 @@ fn write_event(event: &BoundEvent, formatter: &Formatter, paint: &Paint, out: &m
     let place = match formatter.input(event.seq) {
         _ if event.seq == Seq::EXPECTED => "expected".to_owned(),
         _ if event.seq.is_recurring() => "tick".to_owned(),
+        _ if event.seq.is_alert() => "alert".to_owned(),
         Some(input) => format!("{}:{}", visible(input), event.seq.line()),
         None => format!("line {}", event.seq.line()),
     };

@@ -237,6 +237,12 @@ impl ClassIndex {
         self.alerts.contains_key(&rule.0)
     }
 
+    /// Rules and followers that read the alerts of a rule.
+    pub fn readers(&self, rule: RuleId) -> impl Iterator<Item = RuleId> + '_ {
+        let preds = self.alerts.get(&rule.0).into_iter().flatten();
+        preds.flat_map(|id| self.preds[id.index()].subscribers.iter().map(|(reader, _)| *reader))
+    }
+
     /// Whether some predicate reads alerts.
     pub fn reads_alerts(&self) -> bool {
         !self.alerts.is_empty()

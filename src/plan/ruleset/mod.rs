@@ -99,6 +99,11 @@ impl Ruleset {
         }
     }
 
+    /// Whether all events of a rule meet in one state: it has no key, or no part of its key stays the same.
+    pub fn is_whole(&self, rule: &Rule) -> bool {
+        rule.roles.iter().all(|role| self.keyspecs[role.keyspec.index()].parts.is_empty())
+    }
+
     /// A rule by its name.
     pub fn rule(&self, name: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| &*rule.name == name)
@@ -128,8 +133,10 @@ pub struct Rule {
     pub components: Vec<Arc<str>>,
     /// The components of the first step, which are the rule's key.
     pub key: Vec<usize>,
-    /// Steps (or guards) differ in their components: one state for the whole rule, joined by value.
+    /// Steps (or guards) differ in their components: one state for each value of those that all have, joined by value.
     pub handed_over: bool,
+    /// Places of the components that all steps and guards have.
+    pub shared: Vec<usize>,
     /// Steps in written order.
     pub steps: Vec<Step>,
     /// Guards in written order.
@@ -171,6 +178,8 @@ pub struct Rule {
     pub kept: Vec<FieldId>,
     /// Whether it reads when a kept event arrived; if not, that is not kept.
     pub keeps_arrival: bool,
+    /// Whether it reads the position of an event.
+    pub reads_position: bool,
     /// What an event can be to this rule; a bit each.
     pub roles: Vec<Role>,
     /// Events that one key may hold.
@@ -239,7 +248,7 @@ pub enum AfterMatch {
 pub struct Role {
     /// The stateless conditions; any of them will do.
     pub preds: Vec<PredId>,
-    /// The key by which it is found; empty for rules whose key is handed over.
+    /// The key by which it is found; where the rule's key is handed over, what all roles have of it.
     pub keyspec: KeySpecId,
     /// What for.
     pub kind: RoleKind,

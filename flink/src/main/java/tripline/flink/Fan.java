@@ -18,7 +18,7 @@ import org.apache.flink.util.OutputTag;
 
 /**
  * Sends what a source gives where it belongs: events on to their keys, others to the gatherer, late lines out; and tells
- * everybody behind where time began, and, when the input has ended, how far it came.
+ * everybody behind where time began, which rules there are, and, when the input has ended, how far it came.
  */
 final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
         implements OneInputStreamOperator<Tuple4<Byte, Long, String, byte[]>, Tuple3<String, Long, byte[]>> {
@@ -28,6 +28,9 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
     static final TypeInformation<Tuple3<String, Long, byte[]>> EVENT =
             TypeInformation.of(new TypeHint<Tuple3<String, Long, byte[]>>() {});
 
+    /** Events, and alerts as events, for keys of the second stage. */
+    static final OutputTag<Tuple3<String, Long, byte[]>> UPPER = new OutputTag<>("upper", EVENT);
+
     /** For the gatherer: 0 a draft, 1 an event, and its bytes. */
     static final OutputTag<Tuple2<Byte, byte[]>> GATHER =
             new OutputTag<>("gather", TypeInformation.of(new TypeHint<Tuple2<Byte, byte[]>>() {}));
@@ -35,9 +38,11 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
     /** Lines that came too late. */
     static final OutputTag<String> LATE = new OutputTag<>("late", Types.STRING);
 
-    /** What {@link Told} is told: a kind and a time in nanoseconds. */
-    static final OutputTag<Tuple2<Byte, Long>> TOLD =
-            new OutputTag<>("told", TypeInformation.of(new TypeHint<Tuple2<Byte, Long>>() {}));
+    /** What {@link Told} is told: a kind, a time in nanoseconds or the number of rules, the rules. */
+    static final OutputTag<Tuple3<Byte, Long, byte[]>> TOLD =
+            new OutputTag<>("told", TypeInformation.of(new TypeHint<Tuple3<Byte, Long, byte[]>>() {}));
+
+    private static final byte[] NOTHING = new byte[0];
 
     private long newest = Task.NEVER_YET;
     private transient ListState<Long> kept;
@@ -66,7 +71,10 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
             case Item.GATHER -> output.collect(GATHER, new StreamRecord<>(Tuple2.of((byte) 1, item.f3)));
             case Item.LATE -> output.collect(
                     LATE, new StreamRecord<>(new String(item.f3, java.nio.charset.StandardCharsets.UTF_8)));
-            case Item.START -> output.collect(TOLD, new StreamRecord<>(Tuple2.of(Told.START, item.f1)));
+            case Item.UPPER -> output.collect(
+                    UPPER, new StreamRecord<>(Tuple3.of(item.f2, item.f1, item.f3), Item.ms(item.f1)));
+            case Item.START -> output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.START, item.f1, NOTHING)));
+            case Item.RULES -> output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.RULES, item.f1, item.f3)));
             default -> newest = Math.max(newest, item.f1);
         }
     }
@@ -75,7 +83,7 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
     public void processWatermark(Watermark mark) throws Exception {
         // What is told must be there before the end of time is.
         if (mark.getTimestamp() == Long.MAX_VALUE && newest != Task.NEVER_YET) {
-            output.collect(TOLD, new StreamRecord<>(Tuple2.of(Told.END, newest)));
+            output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.END, newest, NOTHING)));
         }
         super.processWatermark(mark);
     }

@@ -25,8 +25,8 @@ final class FileReader
 
     private final Emitter emitter;
 
-    FileReader(SourceReaderContext context, Rules rules, long pauseMs) {
-        this(context, new Emitter(rules, context), pauseMs);
+    FileReader(SourceReaderContext context, Routing routing, long pauseMs) {
+        this(context, new Emitter(routing, context), pauseMs);
     }
 
     private FileReader(SourceReaderContext context, Emitter emitter, long pauseMs) {
@@ -59,24 +59,18 @@ final class FileReader
     /** Routes blocks in the task's own thread. */
     private static final class Emitter
             implements RecordEmitter<Block, Tuple4<Byte, Long, String, byte[]>, FileSplit>, AutoCloseable {
-        private final Rules.Watch watch;
+        private final Routing routing;
         private final Item.Counts counts = new Item.Counts();
-        private Task task;
 
-        Emitter(Rules rules, SourceReaderContext context) {
-            watch = rules.watch();
-            task = rules.open();
+        Emitter(Routing routing, SourceReaderContext context) {
+            this.routing = routing;
             Metrics.input(context.metricGroup(), counts);
         }
 
         @Override
         public void emitRecord(
                 Block block, SourceOutput<Tuple4<Byte, Long, String, byte[]>> output, FileSplit split) {
-            Task next = watch.look(task);
-            if (next != null) {
-                task.close();
-                task = next;
-            }
+            Task task = routing.task();
             var answer = task.route(split.input, split.line, System.currentTimeMillis(), split.newest, block.bytes);
             split.newest = Item.give(answer, split.newest, counts, (item, ms) -> output.collect(item));
             split.offset += block.bytes.length;
@@ -85,7 +79,7 @@ final class FileReader
 
         @Override
         public void close() {
-            task.close();
+            routing.close();
         }
     }
 

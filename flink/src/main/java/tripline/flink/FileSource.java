@@ -25,14 +25,14 @@ import org.apache.flink.core.io.SimpleVersionedSerializer;
 final class FileSource implements Source<Tuple4<Byte, Long, String, byte[]>, FileSplit, List<FileSplit>> {
     private static final long serialVersionUID = 1L;
 
-    private final Rules rules;
+    private final Routing routing;
     private final String[] paths;
 
     /** Waits so long before each block, and makes them small: for tests that want to do something meanwhile. */
     private final long pauseMs;
 
-    FileSource(Rules rules, List<String> paths, long pauseMs) {
-        this.rules = rules;
+    FileSource(Routing routing, List<String> paths, long pauseMs) {
+        this.routing = routing;
         this.paths = paths.toArray(new String[0]);
         this.pauseMs = pauseMs;
     }
@@ -44,7 +44,7 @@ final class FileSource implements Source<Tuple4<Byte, Long, String, byte[]>, Fil
 
     @Override
     public SourceReader<Tuple4<Byte, Long, String, byte[]>, FileSplit> createReader(SourceReaderContext context) {
-        return new FileReader(context, rules, pauseMs);
+        return new FileReader(context, routing, pauseMs);
     }
 
     @Override

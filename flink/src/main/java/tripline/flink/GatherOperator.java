@@ -7,6 +7,7 @@ import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -16,19 +17,19 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * The stage behind all keys: rules on alerts, alerts that are open or said again, suppression by values of the alert.
+ * The stage behind all keys: alerts that are open or said again, rules on alerts that ask for the order of all, suppression by
+ * values of the alert.
  *
  * <p>There is one of it. Its state is in memory and is saved whole at each checkpoint.
  */
 final class GatherOperator extends AbstractStreamOperator<String>
-        implements TwoInputStreamOperator<Tuple2<Byte, byte[]>, Tuple2<Byte, Long>, String> {
+        implements TwoInputStreamOperator<Tuple2<Byte, byte[]>, Tuple3<Byte, Long, byte[]>, String> {
     private static final long serialVersionUID = 1L;
 
     private static final int BYTES = 256 << 10;
 
     private final Rules rules;
     private transient Task task;
-    private transient Rules.Watch watch;
     private transient Told told;
     private transient ListState<byte[]> kept;
     private transient ByteArrayOutputStream call;
@@ -41,11 +42,10 @@ final class GatherOperator extends AbstractStreamOperator<String>
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        watch = rules.watch();
-        task = rules.open();
         call = new ByteArrayOutputStream();
-        told = new Told();
+        told = new Told(rules);
         told.restore(context.getOperatorStateStore());
+        task = told.open();
         kept = context.getOperatorStateStore()
                 .getListState(new ListStateDescriptor<>(
                         "gatherer", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
@@ -75,7 +75,7 @@ final class GatherOperator extends AbstractStreamOperator<String>
     }
 
     @Override
-    public void processElement2(StreamRecord<Tuple2<Byte, Long>> record) {
+    public void processElement2(StreamRecord<Tuple3<Byte, Long, byte[]>> record) {
         told.tell(record.getValue());
     }
 
@@ -89,7 +89,7 @@ final class GatherOperator extends AbstractStreamOperator<String>
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         hand();
-        Task next = watch.look(task);
+        Task next = told.next(task);
         if (next != null) {
             next.restore(task.save());
             task.close();

@@ -27,6 +27,12 @@ final class Item {
     /** No event: an input begins; the time is that of its first event less the lateness. */
     static final byte START = 4;
 
+    /** An event on its way to a key of the second stage. */
+    static final byte UPPER = 5;
+
+    /** No event: the rules from here on; the time is their number. */
+    static final byte RULES = 6;
+
     static final TypeInformation<Tuple4<Byte, Long, String, byte[]>> TYPE =
             TypeInformation.of(new TypeHint<Tuple4<Byte, Long, String, byte[]>>() {});
 
@@ -60,10 +66,10 @@ final class Item {
         while (answer.hasRemaining()) {
             byte kind = answer.get();
             switch (kind) {
-                case EVENT -> {
+                case EVENT, UPPER -> {
                     long ns = answer.getLong();
                     String key = Task.key(Task.bytes(answer));
-                    out.accept(of(EVENT, ns, key, Task.bytes(answer)), ms(ns));
+                    out.accept(of(kind, ns, key, Task.bytes(answer)), ms(ns));
                 }
                 case GATHER -> {
                     long ns = answer.getLong();

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.serialization.SimpleStringEncoder;
 import org.apache.flink.api.common.serialization.SimpleStringSchema;
@@ -44,7 +45,9 @@ public final class Job {
             Options:
               --rules FILE              rules that `tripline flink package -o FILE.json` made, instead of the jar's own;
                                         the job goes on with new ones when the file changes
-              --look SECONDS            how often that file is looked at [default: 10]
+              --rules-topic TOPIC       a topic of the same brokers whose last record is such a file: the job begins with
+                                        the jar's own rules, and goes on with what comes
+              --look SECONDS            how often it is looked at [default: 10]
               --exactly-once            alerts become visible with checkpoints, in transactions
             Parallelism, checkpoints and the state backend are Flink's own settings.
             """;
@@ -73,7 +76,8 @@ public final class Job {
 
     private static Map<String, String> options(String[] arguments) {
         List<String> known = List.of(
-                "files", "kafka", "topics", "group", "from", "idle", "alerts", "alerts-topic", "late", "late-topic", "rules", "look");
+                "files", "kafka", "topics", "group", "from", "idle", "alerts", "alerts-topic", "late", "late-topic", "rules", "rules-topic",
+                "look");
         List<String> words = List.of("until-end", "exactly-once");
         Map<String, String> options = new HashMap<>();
         for (int at = 0; at < arguments.length; at++) {
@@ -92,6 +96,12 @@ public final class Job {
         if (options.containsKey("kafka") && !options.containsKey("topics")) {
             throw new IllegalArgumentException("--kafka needs --topics");
         }
+        if (options.containsKey("rules-topic") && !options.containsKey("kafka")) {
+            throw new IllegalArgumentException("--rules-topic needs --kafka");
+        }
+        if (options.containsKey("rules-topic") && options.containsKey("rules")) {
+            throw new IllegalArgumentException("new rules come from one place: --rules or --rules-topic");
+        }
         if (!options.containsKey("alerts") && !options.containsKey("alerts-topic")) {
             throw new IllegalArgumentException("name an output: --alerts or --alerts-topic");
         }
@@ -100,13 +110,20 @@ public final class Job {
 
     private static Rules rules(Map<String, String> options) throws IOException {
         String path = options.get("rules");
+        long everyMs = 1000 * Long.parseLong(options.getOrDefault("look", "10"));
         if (path != null) {
-            return Rules.watched(path, 1000 * Long.parseLong(options.getOrDefault("look", "10")));
+            return Rules.watched(path, everyMs);
         }
         try (InputStream packed = Job.class.getResourceAsStream("/tripline/rules.json")) {
             if (packed == null) {
                 throw new IOException(
                         "this jar holds no rules: make one with `tripline flink package rules/ -o job.jar`");
+            }
+            String topic = options.get("rules-topic");
+            if (topic != null) {
+                Properties brokers = new Properties();
+                brokers.setProperty("bootstrap.servers", options.get("kafka"));
+                return Rules.ofTopic(packed.readAllBytes(), brokers, topic, everyMs);
             }
             return Rules.fixed(packed.readAllBytes());
         }
@@ -115,9 +132,10 @@ public final class Job {
     private static DataStream<Tuple4<Byte, Long, String, byte[]>> source(
             StreamExecutionEnvironment env, Map<String, String> options, Rules rules) {
         WatermarkStrategy<Tuple4<Byte, Long, String, byte[]>> watermarks = Topology.watermarks(rules);
+        Routing routing = new Routing(rules);
         if (options.containsKey("files")) {
             List<String> files = List.of(options.get("files").split(","));
-            return env.fromSource(new FileSource(rules, files, 0), watermarks, "files", Item.TYPE).uid("tripline-source");
+            return Topology.source(env, new FileSource(routing, files, 0), routing, watermarks, "files");
         }
         List<String> topics = new ArrayList<>(List.of(options.get("topics").split(",")));
         OffsetsInitializer from = switch (options.getOrDefault("from", "committed")) {
@@ -132,12 +150,12 @@ public final class Job {
                 .setTopics(topics)
                 .setGroupId(options.getOrDefault("group", "tripline"))
                 .setStartingOffsets(from)
-                .setDeserializer(new KafkaLines(rules, topics));
+                .setDeserializer(new KafkaLines(routing, topics));
         if (options.containsKey("until-end")) {
             source.setBounded(OffsetsInitializer.latest());
         }
         Duration idle = Duration.ofSeconds(Long.parseLong(options.getOrDefault("idle", "60")));
-        return env.fromSource(source.build(), watermarks.withIdleness(idle), "kafka", Item.TYPE).uid("tripline-source");
+        return Topology.source(env, source.build(), routing, watermarks.withIdleness(idle), "kafka");
     }
 
     private static void sink(DataStream<String> lines, Map<String, String> options, String what) {

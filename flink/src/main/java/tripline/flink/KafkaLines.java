@@ -23,22 +23,18 @@ final class KafkaLines implements KafkaRecordDeserializationSchema<Tuple4<Byte, 
 
     private static final int PARTITIONS = 4096;
 
-    private final Rules rules;
+    private final Routing routing;
     private final List<String> topics;
-    private transient Task task;
-    private transient Rules.Watch watch;
     private transient Map<Integer, Long> newest;
     private transient Item.Counts counts;
 
-    KafkaLines(Rules rules, List<String> topics) {
-        this.rules = rules;
+    KafkaLines(Routing routing, List<String> topics) {
+        this.routing = routing;
         this.topics = new ArrayList<>(topics);
     }
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
-        watch = rules.watch();
-        task = rules.open();
         newest = new HashMap<>();
         counts = new Item.Counts();
         Metrics.input(context.getMetricGroup(), counts);
@@ -51,13 +47,9 @@ final class KafkaLines implements KafkaRecordDeserializationSchema<Tuple4<Byte, 
         if (record.value() == null) {
             return;
         }
-        Task next = watch.look(task);
-        if (next != null) {
-            task.close();
-            task = next;
-        }
         int input = topics.indexOf(record.topic()) * PARTITIONS + record.partition();
         long before = newest.getOrDefault(input, Long.MIN_VALUE);
+        Task task = routing.task();
         var answer = task.route(input, record.offset() + 1, System.currentTimeMillis(), before, record.value());
         newest.put(input, Item.give(answer, before, counts, (item, ms) -> out.collect(item)));
     }

@@ -25,7 +25,7 @@ final class Lateness implements WatermarkGenerator<Tuple4<Byte, Long, String, by
 
     @Override
     public void onEvent(Tuple4<Byte, Long, String, byte[]> item, long timestamp, WatermarkOutput output) {
-        if (item.f0 == Item.LATE) {
+        if (item.f0 == Item.LATE || item.f0 == Item.RULES) {
             return;
         }
         if (item.f0 == Item.START) {

@@ -32,14 +32,14 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * Matches the events of keys: holds them back until the watermark has passed them, and then steps their keys.
+ * Matches the events of keys, and in the second stage the alerts that come to keys as events: holds them back until the watermark has passed them, and then steps their keys.
  *
  * <p>Of each key it keeps one state as bytes, before them the time of the next deadline, and the events that wait. There is a
  * timer at the deadline, and one at the time of each event that waits. The timers that a watermark sets off say which keys
  * are due; these cross the boundary together, in batches, each once.
  */
 final class MatchOperator extends AbstractStreamOperator<String>
-        implements TwoInputStreamOperator<Tuple3<String, Long, byte[]>, Tuple2<Byte, Long>, String>,
+        implements TwoInputStreamOperator<Tuple3<String, Long, byte[]>, Tuple3<Byte, Long, byte[]>, String>,
                 Triggerable<String, VoidNamespace> {
     private static final long serialVersionUID = 1L;
 
@@ -49,8 +49,11 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private static final int BYTES = 1 << 20;
 
     private final Rules rules;
+
+    /** Whether this is the second stage: time alone begins nothing there. */
+    private final boolean upper;
+
     private transient Task task;
-    private transient Rules.Watch watch;
     private transient Told told;
     private transient ValueState<byte[]> state;
     private transient ListState<byte[]> waiting;
@@ -66,15 +69,16 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private transient Counter steps;
     private transient Counter alerts;
 
-    MatchOperator(StreamOperatorParameters<String> parameters, Rules rules) {
+    MatchOperator(StreamOperatorParameters<String> parameters, Rules rules, boolean upper) {
         super(parameters);
         this.rules = rules;
+        this.upper = upper;
     }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        told = new Told();
+        told = new Told(rules);
         told.restore(context.getOperatorStateStore());
         var bytes = PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
         state = context.getKeyedStateStore().getState(new ValueStateDescriptor<>("state", bytes));
@@ -84,8 +88,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
     @Override
     public void open() throws Exception {
         super.open();
-        watch = rules.watch();
-        task = rules.open();
+        task = told.open();
         timers = getInternalTimerService("deadlines", VoidNamespaceSerializer.INSTANCE, this);
         watermark = told.watermark();
         due = new ArrayList<>();
@@ -105,7 +108,7 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private void armWatched(long ms) throws Exception {
         var mine = ((CheckpointableKeyedStateBackend<?>) getKeyedStateBackend()).getKeyGroupRange();
         int groups = getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks();
-        for (String key : task.watched) {
+        for (String key : upper ? List.<String>of() : task.watched) {
             if (mine.contains(KeyGroupRangeAssignment.assignToKeyGroup(key, groups))) {
                 setCurrentKey(key);
                 timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
@@ -134,13 +137,13 @@ final class MatchOperator extends AbstractStreamOperator<String>
     }
 
     @Override
-    public void processElement2(StreamRecord<Tuple2<Byte, Long>> record) {
+    public void processElement2(StreamRecord<Tuple3<Byte, Long, byte[]>> record) {
         told.tell(record.getValue());
     }
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        Task next = watch.look(task);
+        Task next = told.next(task);
         if (next != null) {
             task.close();
             task = next;
@@ -216,6 +219,11 @@ final class MatchOperator extends AbstractStreamOperator<String>
             for (int n = answer.getInt(); n > 0; n--) {
                 answer.getLong();
                 output.collect(Fan.GATHER, new StreamRecord<>(Tuple2.of((byte) 0, Task.bytes(answer))));
+            }
+            for (int n = answer.getInt(); n > 0; n--) {
+                long ns = answer.getLong();
+                String key = Task.key(Task.bytes(answer));
+                output.collect(Fan.UPPER, new StreamRecord<>(Tuple3.of(key, ns, Task.bytes(answer)), Item.ms(ns)));
             }
             dropped.inc(answer.getInt());
         }

@@ -16,6 +16,9 @@ final class Task implements AutoCloseable {
     /** Whether there is something behind the keys for a {@link GatherOperator} to do. */
     final boolean gathers;
 
+    /** Whether rules on alerts are matched in a second stage by key. */
+    final boolean hasUpper;
+
     /** How far behind the newest event of its input an event may come. */
     final long latenessMs;
 
@@ -29,6 +32,7 @@ final class Task implements AutoCloseable {
         handle = Native.open(bundle);
         ByteBuffer facts = ByteBuffer.wrap(Native.facts(handle));
         gathers = facts.get() != 0;
+        hasUpper = facts.get() != 0;
         latenessMs = facts.getLong();
         fingerprint = facts.getLong();
         while (facts.hasRemaining()) {

@@ -2,6 +2,8 @@ package tripline.flink;
 
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.connector.source.Source;
+import org.apache.flink.api.connector.source.SourceSplit;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.api.java.tuple.Tuple3;
@@ -15,10 +17,12 @@ import org.apache.flink.streaming.api.transformations.TwoInputTransformation;
  * The graph of the job.
  *
  * <pre>
- * source ─► fan ─► by key ─► match ─► alerts
- *            │                 └────► gather (one) ─► alerts
- *            ├─ events for the gatherer ─┘
- *            ├─ where time began, how far it came ─► match, gather
+ * source ─► fan ─► by key ─► match ─┬─► alerts
+ *            │                         ├─► by key ─► upper ─► alerts
+ *            ├─ events beside alerts ──┤
+ *            │                         └─► gather (one) ─► alerts
+ *            ├─ events for the gatherer ──────┘
+ *            ├─ which rules, where time began, how far it came ─► match, upper, gather
  *            └─ late lines
  * </pre>
  */
@@ -40,33 +44,41 @@ final class Topology {
         }
     }
 
+    /** The source, with the rules that it routes by. */
+    static <S extends SourceSplit, E> DataStream<Tuple4<Byte, Long, String, byte[]>> source(
+            StreamExecutionEnvironment env,
+            Source<Tuple4<Byte, Long, String, byte[]>, S, E> source,
+            Routing routing,
+            WatermarkStrategy<Tuple4<Byte, Long, String, byte[]>> watermarks,
+            String name) {
+        if (routing.rules.mayChange()) {
+            return env.fromSource(new RuledSource<>(source, routing), watermarks, name, Item.TYPE).uid("tripline-source");
+        }
+        return env.fromSource(source, watermarks, name, Item.TYPE).uid("tripline-source");
+    }
+
     static Topology build(
             StreamExecutionEnvironment env, DataStream<Tuple4<Byte, Long, String, byte[]>> items, Rules rules) {
         boolean gathers;
+        boolean hasUpper;
         try (Task task = rules.open()) {
             // Rules that come later may need it.
-            gathers = task.gathers || rules.isWatched();
+            gathers = task.gathers || rules.mayChange();
+            hasUpper = task.hasUpper || rules.mayChange();
         }
         SingleOutputStreamOperator<Tuple3<String, Long, byte[]>> events =
                 items.transform("fan", Fan.EVENT, new Fan()).uid("tripline-fan");
-        DataStream<Tuple2<Byte, Long>> told = events.getSideOutput(Fan.TOLD).broadcast();
-        KeySelector<Tuple3<String, Long, byte[]>, String> key = event -> event.f0;
-        var keyed = events.keyBy(key, Types.STRING);
-        TwoInputTransformation<Tuple3<String, Long, byte[]>, Tuple2<Byte, Long>, String> match =
-                new TwoInputTransformation<>(
-                        keyed.getTransformation(),
-                        told.getTransformation(),
-                        "match",
-                        Operators.match(rules),
-                        Types.STRING,
-                        env.getParallelism(),
-                        false);
-        match.setStateKeySelectors(key, null);
-        match.setStateKeyType(Types.STRING);
-        match.setUid("tripline-match");
-        env.addOperator(match);
-        SingleOutputStreamOperator<String> matched = new Stream(env, match);
+        DataStream<Tuple3<Byte, Long, byte[]>> told = events.getSideOutput(Fan.TOLD).broadcast();
+        SingleOutputStreamOperator<String> matched = keyed(env, events, told, "match", Operators.match(rules));
         DataStream<String> alerts = matched;
+        DataStream<String> late = events.getSideOutput(Fan.LATE).union(matched.getSideOutput(Fan.LATE));
+        if (hasUpper) {
+            DataStream<Tuple3<String, Long, byte[]>> above =
+                    events.getSideOutput(Fan.UPPER).union(matched.getSideOutput(Fan.UPPER));
+            SingleOutputStreamOperator<String> upper = keyed(env, above, told, "upper", Operators.upper(rules));
+            alerts = alerts.union(upper);
+            late = late.union(upper.getSideOutput(Fan.LATE));
+        }
         if (gathers) {
             DataStream<Tuple2<Byte, byte[]>> drafts = matched.getSideOutput(Fan.GATHER);
             DataStream<Tuple2<Byte, byte[]>> all = events.getSideOutput(Fan.GATHER).union(drafts);
@@ -76,12 +88,35 @@ final class Topology {
                     .setParallelism(1)
                     .setMaxParallelism(1)
                     .uid("tripline-gather");
-            alerts = matched.union(gathered);
+            alerts = alerts.union(gathered);
         }
-        return new Topology(alerts, events.getSideOutput(Fan.LATE).union(matched.getSideOutput(Fan.LATE)));
+        return new Topology(alerts, late);
     }
 
-    /** What `match` gives. */
+    private static SingleOutputStreamOperator<String> keyed(
+            StreamExecutionEnvironment env,
+            DataStream<Tuple3<String, Long, byte[]>> events,
+            DataStream<Tuple3<Byte, Long, byte[]>> told,
+            String name,
+            Operators<Tuple3<String, Long, byte[]>> operator) {
+        KeySelector<Tuple3<String, Long, byte[]>, String> key = event -> event.f0;
+        TwoInputTransformation<Tuple3<String, Long, byte[]>, Tuple3<Byte, Long, byte[]>, String> stage =
+                new TwoInputTransformation<>(
+                        events.keyBy(key, Types.STRING).getTransformation(),
+                        told.getTransformation(),
+                        name,
+                        operator,
+                        Types.STRING,
+                        env.getParallelism(),
+                        false);
+        stage.setStateKeySelectors(key, null);
+        stage.setStateKeyType(Types.STRING);
+        stage.setUid("tripline-" + name);
+        env.addOperator(stage);
+        return new Stream(env, stage);
+    }
+
+    /** What a keyed stage gives. */
     private static final class Stream extends SingleOutputStreamOperator<String> {
         Stream(StreamExecutionEnvironment env, TwoInputTransformation<?, ?, String> from) {
             super(env, from);

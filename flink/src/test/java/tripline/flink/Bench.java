@@ -29,7 +29,7 @@ final class Bench {
     private Bench() {}
 
     public static void main(String[] arguments) throws Exception {
-        Rules rules = Rules.watched(arguments[0], 1_000_000);
+        Rules rules = Rules.fixed(Files.readAllBytes(Path.of(arguments[0])));
         if (arguments[1].equals("boundary")) {
             boundary(rules, Path.of(arguments[2]));
             return;
@@ -48,7 +48,8 @@ final class Bench {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(parallelism, configuration);
         env.getConfig().enableObjectReuse();
         env.getConfig().setAutoWatermarkInterval(Long.getLong("watermark", 200));
-        var items = env.fromSource(new FileSource(rules, files, 0), Topology.watermarks(rules), "files", Item.TYPE);
+        Routing routing = new Routing(rules);
+        var items = Topology.source(env, new FileSource(routing, files, 0), routing, Topology.watermarks(rules), "files");
         Topology topology = Topology.build(env, items, rules);
         topology.alerts.sinkTo(new DiscardingSink<>());
         long start = System.nanoTime();

@@ -69,9 +69,9 @@ final class Cluster implements AutoCloseable {
         env.setParallelism(setup.parallelism);
         env.getConfig().enableObjectReuse();
         env.getConfig().setAutoWatermarkInterval(20);
-        var items = env.fromSource(
-                        new FileSource(rules, files, setup.pauseMs), Topology.watermarks(rules), "files", Item.TYPE)
-                .uid("tripline-source");
+        Routing routing = new Routing(rules);
+        var items = Topology.source(
+                env, new FileSource(routing, files, setup.pauseMs), routing, Topology.watermarks(rules), "files");
         Topology topology = Topology.build(env, items, rules);
         topology.alerts.sinkTo(Job.files(alerts.toUri().toString())).uid("tripline-alerts-files");
         JobGraph graph = env.getStreamGraph().getJobGraph();
