@@ -174,6 +174,39 @@ fn explain_draws_the_job_with_what_takes_each_way() {
 }
 
 #[test]
+fn explain_says_which_rules_on_alerts_are_matched_by_key_and_what_stays_in_one_task() {
+    let place = Place::new("explain-stages");
+    let rules = "rule pair { by k match { a: A then b: B } within 10s }\n\
+                 rule above { match { x: alert.pair by k = key.k then y: C by k } within 30s }\n\
+                 rule moved { match { a: A by k, j then b: B by j, l then c: C by j, k } within 30s }\n\
+                 rule whole { match { a: A by k then b: B by k, j then c: C by j } within 30s }\n";
+    place.file("r.trip", rules);
+    place.file("s.ndjson", "{\"type\":\"A\",\"k\":\"x\",\"ts\":1}\n{\"type\":\"B\",\"k\":\"x\",\"ts\":2}\n");
+    let drawn = place.run(&["explain", "r.trip", "--topology", "--sample", "s.ndjson"]).expect(0).out.clone();
+    assert!(drawn.lines().any(|l| l.contains("match ─► upper   0.500 records") && l.ends_with("by k")), "{drawn}");
+    assert!(drawn.contains("by j\n") && drawn.contains("1 rule: moved"), "{drawn}");
+    assert!(drawn.contains("by nothing: one state, one task") && drawn.contains("1 rule: whole"), "{drawn}");
+    assert!(!drawn.contains("gather"), "{drawn}");
+}
+
+#[test]
+fn packages_for_flink_take_rules_of_all_languages() {
+    let place = Place::new("flink-package");
+    place.file("own.trip", "rule own { match { a: A } }\n");
+    let sigma = "title: Odd Tool\nlogsource:\n  category: process_creation\n  product: windows\ndetection:\n  s:\n    \
+                 Image|endswith: \\odd.exe\n  condition: s\n";
+    place.file("sigma/odd.yml", sigma);
+    place.file("hunt.eql", "sequence by host.id with maxspan=5m [process where a == 1] [network where b == 2]\n");
+    let packed = place.run(&["flink", "package", "own.trip", "sigma", "hunt.eql", "-o", "rules.json"]);
+    assert!(packed.expect(0).err.contains("3 rules"), "{}", packed.err);
+    let bytes = std::fs::read(place.path("rules.json")).expect("it was written");
+    let opened = tripline::host::bundle::Bundle::from_bytes(&bytes).and_then(|bundle| bundle.open());
+    let rules = opened.unwrap_or_else(|error| panic!("{error}")).rules;
+    let names: Vec<&str> = rules.ruleset().rules.iter().map(|rule| &*rule.name).collect();
+    assert!(names.len() == 3 && names.contains(&"own") && names.contains(&"odd_tool"), "{names:?}");
+}
+
+#[test]
 fn explain_says_what_each_clause_costs() {
     let place = Place::new("explain-costs");
     let cases = [

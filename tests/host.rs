@@ -25,7 +25,7 @@ use tripline::base::{Duration, Timestamp};
 use tripline::compile::{CompileOptions, Compiled, compile, compile_str};
 use tripline::decode::TimeConfig;
 use tripline::generate::{EFFORT, Options, generate};
-use tripline::host::HostConfig;
+use tripline::host::{HostConfig, HostRules, Stage};
 use tripline::plan::Ruleset;
 use tripline::session::{AtEnd, Session, SessionConfig};
 use tripline::syntax::source::SourceMap;
@@ -249,6 +249,58 @@ rule open { by k match { x: C then no B within 4s } resolve on A repeat every 15
 rule top { match { x: at least 2 of alert.open } within 8s }
 "#;
 
+/// Rules whose alerts go to a second stage by key, and rules of which a part of the key stays.
+const OF_STAGES: &str = r#"
+rule pair { by k match { a: A then b: B } within 1m suppress 20s }
+rule quiet { by k match { a: A then no C within 5s } }
+rule handed { match { a: A by k, n then b: B by k then c: C by k, m = n } within 20s }
+rule whole { match { a: A by n then b: B by n, k then c: C by k } within 5s }
+rule above { match { x: alert.pair by k = key.k then y: C by k } within 30s suppress 5s }
+rule held { by k = key.k match { x: alert.quiet then no alert.pair within 20s } }
+rule top { match { x: at least 2 of alert.pair } within 8s }
+rule twice { by k = key.k match { x: at least 2 of alert.quiet } within 30s }
+rule far { by k = key.k match { x: at least 2 of alert.twice } within 2m }
+"#;
+
+#[test]
+fn rules_on_alerts_are_matched_by_key_unless_they_need_the_order_of_all() {
+    let rules = compile_str(OF_STAGES).unwrap_or_else(|d| panic!("{d:?}"));
+    let host = HostRules::new(Arc::clone(&rules), HostConfig::default());
+    let stage = |name: &str| host.stage(rules.rule(name).expect("a rule").id);
+    for (name, expected) in [
+        ("pair", Stage::Match),
+        ("handed", Stage::Match),
+        ("above", Stage::Upper),
+        ("held", Stage::Upper),
+        ("top", Stage::Upper),
+        // A rule on its alerts needs those of all keys in order.
+        ("twice", Stage::Gather),
+        ("far", Stage::Gather),
+    ] {
+        assert_eq!(stage(name), expected, "{name}");
+    }
+    let groups = host.key_groups();
+    let of = |name: &str| {
+        let id = rules.rule(name).expect("a rule").id;
+        groups.iter().find(|group| group.rules.contains(&id)).map(|group| group.components.join(","))
+    };
+    assert_eq!((of("handed").as_deref(), of("whole").as_deref()), (Some("k"), Some("")));
+    let lines = of_all_kinds();
+    for at_end in [AtEnd::Pending, AtEnd::Flush] {
+        let config = SessionConfig::default();
+        let (expected, _) = native(&rules, &lines, &config, at_end);
+        let names: std::collections::BTreeSet<&str> = expected.iter().map(|alert| &*alert.rule_name).collect();
+        assert_eq!(names.len(), rules.rules.len(), "{names:?}");
+        let mut n = 0;
+        let host = hosted(&rules, &lines, &config, at_end, &mut || {
+            n += 1;
+            n % 3 == 0
+        });
+        assert!(host.above > 20, "only {} alerts went up", host.above);
+        assert_same(&format!("{at_end:?}"), host.alerts, expected);
+    }
+}
+
 fn of_all_kinds() -> Vec<String> {
     let mut r = Random::new(17);
     let mut at = 0;
@@ -264,9 +316,18 @@ fn of_all_kinds() -> Vec<String> {
 /// bytes changes, a file of the new form comes beside it.
 #[test]
 fn bytes_of_earlier_releases_go_on() {
-    let rules = compile_str(OF_ALL_KINDS).unwrap_or_else(|d| panic!("{d:?}"));
+    go_on("kept-1.json", OF_ALL_KINDS, 11);
+}
+
+#[test]
+fn bytes_of_the_second_stage_go_on() {
+    go_on("kept-2.json", OF_STAGES, 8);
+}
+
+fn go_on(kept: &str, rules: &str, seen: usize) {
+    let rules = compile_str(rules).unwrap_or_else(|d| panic!("{d:?}"));
     let (lines, config) = (of_all_kinds(), HostConfig::default());
-    let path = root().join("tests/host/kept-1.json");
+    let path = root().join("tests/host").join(kept);
     let half = lines.len() / 2;
     if !path.exists() && std::env::var_os("UPDATE_GOLDEN").is_some() {
         let mut host = Host::new(&rules, &config, 1);
@@ -276,8 +337,8 @@ fn bytes_of_earlier_releases_go_on() {
         }
         fs::write(&path, serde_json::to_string_pretty(&host.export()).expect("plain data")).expect("written");
     }
-    let kept = fs::read_to_string(&path).expect("tests/host/kept-1.json is in the repository");
-    let kept = serde_json::from_str(&kept).expect("JSON");
+    let bytes = fs::read_to_string(&path).unwrap_or_else(|_| panic!("tests/host/{kept} is in the repository"));
+    let kept = serde_json::from_str(&bytes).expect("JSON");
     let mut host = Host::import(&rules, &config, &kept);
     for line in &lines[half..] {
         host.push(0, line);
@@ -294,7 +355,7 @@ fn bytes_of_earlier_releases_go_on() {
     let last = first.watermark();
     whole.retain(|alert| alert.time >= last || !told.contains(alert));
     let names: std::collections::BTreeSet<&str> = whole.iter().map(|alert| &*alert.rule_name).collect();
-    assert!(names.len() >= 11, "{names:?}");
+    assert!(names.len() >= seen, "{names:?}");
     assert_same("the second half", host.alerts, whole);
 }
 

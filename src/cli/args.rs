@@ -148,7 +148,7 @@ pub enum FlinkWhat {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  tripline flink package rules/ --lateness 30s -o job.jar
+  tripline flink package rules/ sigma/ hunts.eql --lateness 30s -o job.jar
   flink run job.jar --files events.ndjson --alerts alerts/")]
 pub struct PackageArgs {
     /// Rule files and directories of rule files

@@ -358,7 +358,13 @@ impl Page<'_> {
             },
         );
         self.row("limit", &format!("{} events per key", rule.runs_per_key));
-        self.row("handed over", if rule.handed_over { "yes: one state for the whole rule" } else { "no" });
+        let shared: Vec<&str> = rule.shared.iter().map(|place| &*rule.components[*place]).collect();
+        let handed_over = match (rule.handed_over, shared.is_empty()) {
+            (false, _) => "no".to_owned(),
+            (true, true) => "yes: one state for the whole rule".to_owned(),
+            (true, false) => format!("yes: one state for each {}", shared.join(", ")),
+        };
+        self.row("handed over", &handed_over);
         for step in &rule.steps {
             let mut needs = Vec::new();
             if let Some(finder) = step.found_by {

@@ -7,7 +7,7 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tripline::alert::Evidence;
-use tripline::compile::{Compiled, Language, compile};
+use tripline::compile::{Compiled, compile};
 use tripline::config::Choice;
 use tripline::decode::OnMissing;
 use tripline::host::bundle::{Bundle, RuleText, Settings as HostSettings};
@@ -39,13 +39,6 @@ fn package(args: &PackageArgs, settings: &Settings, terminal: Terminal) -> Resul
     let texts = RuleTexts::read(&files)?;
     let (compiled, tables) = compile_with_tables(&texts, args, settings);
     let ruleset = accept(&compiled, &texts.sources, terminal)?;
-    let imported = files.iter().find(|file| !matches!(Language::of(&file.display().to_string()), Language::Trip));
-    if let Some(imported) = imported {
-        let path = imported.display();
-        let text =
-            format!("{path}: only rules of this language are packaged; `tripline import {path} -o rules/` makes some");
-        return Err(Stop::usage(text));
-    }
     let rules = texts.sources.ids().map(|id| texts.sources.get(id));
     let rules = rules.map(|source| RuleText { name: source.name.clone(), text: source.text.clone() });
     let bundle = Bundle::new(rules.collect(), host_settings(args, settings), &tables);
@@ -106,6 +99,7 @@ fn host_settings(args: &PackageArgs, settings: &Settings) -> HostSettings {
         format: args.format.as_str().to_owned(),
         inputs: args.input_name.clone(),
         fail_in: None,
+        import: settings.host_import(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `tripline explain --topology`: what a job of Flink would be of these rules: which of them share keys, which go through
-//! the one stage behind, and with `--sample` how many events and bytes take each way.
+//! `tripline explain --topology`: what a job of Flink would be of these rules: which of them share keys, which are matched in
+//! a second stage by key, which go through the one task behind, and with `--sample` how many events and bytes take each way.
 #![expect(clippy::disallowed_methods, reason = "the sample is read here")]
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tripline::alert::build::Draft;
 use tripline::base::{RuleId, Timestamp};
 use tripline::decode::batch::BlockOrigin;
-use tripline::host::{Cells, HostConfig, HostRules, Input, Item, KeyGroup, Router, Until, write_draft};
+use tripline::host::{Cells, HostConfig, HostRules, Input, Item, KeyGroup, Router, Stage, Until, write_draft};
 use tripline::session::AtEnd;
 
 use super::args::ExplainArgs;
@@ -53,6 +53,8 @@ struct Seen {
     groups: Vec<Way>,
     lines: Way,
     drafts: Way,
+    /// Alerts on their way to keys of the second stage, by group.
+    above: Vec<Way>,
     alerts: u64,
     keys: usize,
     state: u64,
@@ -74,7 +76,11 @@ pub fn run(args: &ExplainArgs, settings: &Settings, terminal: Terminal) -> Resul
 fn sample(host: &Arc<HostRules>, groups: &[KeyGroup], path: &Path) -> Result<Seen, Stop> {
     let cannot = |error: &dyn std::fmt::Display| Stop::usage(format!("{}: cannot be read: {error}", path.display()));
     let mut file = BufReader::new(File::open(path).map_err(|error| cannot(&error))?);
-    let mut seen = Seen { groups: vec![Way::default(); groups.len()], ..Seen::default() };
+    let mut seen = Seen {
+        groups: vec![Way::default(); groups.len()],
+        above: vec![Way::default(); groups.len()],
+        ..Seen::default()
+    };
     let group_of: BTreeMap<RuleId, usize> =
         groups.iter().enumerate().flat_map(|(at, group)| group.rules.iter().map(move |rule| (*rule, at))).collect();
     let mut keys: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
@@ -103,16 +109,26 @@ fn sample(host: &Arc<HostRules>, groups: &[KeyGroup], path: &Path) -> Result<See
         first_line += 1;
         line.clear();
     }
-    seen.keys = keys.len();
     let mut cells = Cells::new(Arc::clone(host));
-    for (key, events) in &keys {
-        let events = events.iter().map(Vec::as_slice).collect();
-        let input = Input { key, state: &[], events, start: first.unwrap_or(newest) };
-        let output = cells.step(&input, Until::End(newest, AtEnd::Pending)).map_err(Stop::failed)?;
-        seen.state += output.state.len() as u64;
-        seen.alerts += output.alerts.len() as u64;
-        output.drafts.iter().for_each(|draft: &Draft| seen.drafts.add(write_draft(host, draft).len()));
+    for stage in [false, true] {
+        let of_stage = keys.keys().filter(|key| HostRules::is_upper(key) == stage);
+        for key in of_stage.cloned().collect::<Vec<_>>() {
+            let events = keys[&key].iter().map(Vec::as_slice).collect();
+            let input = Input { key: &key, state: &[], events, start: first.unwrap_or(newest) };
+            let output = cells.step(&input, Until::End(newest, AtEnd::Pending)).map_err(Stop::failed)?;
+            seen.state += output.state.len() as u64;
+            seen.alerts += output.alerts.len() as u64;
+            output.drafts.iter().for_each(|draft: &Draft| seen.drafts.add(write_draft(host, draft).len()));
+            for above in output.above {
+                let rules = host.rules_of_event(&above.event).unwrap_or_default();
+                if let Some(at) = rules.first().and_then(|rule| group_of.get(rule)) {
+                    seen.above[*at].add(above.key.len() + above.event.len());
+                }
+                keys.entry(above.key).or_default().push(above.event);
+            }
+        }
     }
+    seen.keys = keys.len();
     Ok(seen)
 }
 
@@ -137,15 +153,21 @@ fn drawn(host: &HostRules, groups: &[KeyGroup], seen: Option<&Seen>) -> String {
             [] => "by nothing: one state, one task".to_owned(),
             components => format!("by {}", components.join(", ")),
         };
-        line(format!("    ├─► match  {}  {what}", way(&|seen| seen.groups[at])));
-        line(format!("    │          {}: {}", counted(group.rules.len(), "rule"), names(host, &group.rules)));
+        let rules = format!("{}: {}", counted(group.rules.len(), "rule"), names(host, &group.rules));
+        if group.stage == Stage::Upper {
+            line(format!("    ├─► upper  {}  events beside alerts", way(&|seen| seen.groups[at])));
+            line(format!("    ├─► match ─► upper {}  alerts, {what}", way(&|seen| seen.above[at])));
+        } else {
+            line(format!("    ├─► match  {}  {what}", way(&|seen| seen.groups[at])));
+        }
+        line(format!("    │          {rules}"));
     }
     let rules = host.ruleset();
     let gathered: Vec<RuleId> = rules.rules.iter().filter(|r| host.gathers(r.id)).map(|r| r.id).collect();
     if gathered.is_empty() {
         line("    └─► alerts".to_owned());
     } else {
-        line(format!("    ├─► gather {}  events for rules on alerts", way(&|seen| seen.lines)));
+        line(format!("    ├─► gather {}  events beside alerts", way(&|seen| seen.lines)));
         line(format!("    └─► match ─► gather {}  alerts, one task", way(&|seen| seen.drafts)));
         line(format!("               {}: {}", counted(gathered.len(), "rule"), names(host, &gathered)));
     }

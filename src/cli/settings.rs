@@ -9,6 +9,7 @@ use tripline::compile::CompileOptions;
 use tripline::config::{Config, Input, Origin, field_path};
 use tripline::decode::timefield::TimeConfig;
 use tripline::diag::Level;
+use tripline::host::bundle::{ImportSettings, RuleText};
 use tripline::import::eql;
 use tripline::import::sigma::pipeline::{self, Pipelines};
 use tripline::io::trust;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub import: ImportArgs,
     /// What Sigma rules are mapped by.
     pipelines: Pipelines,
+    /// The names among what they were made of, and the texts of files.
+    pipeline_parts: (Vec<String>, Vec<RuleText>),
     /// Where it lies: its paths are relative to this directory.
     directory: PathBuf,
     /// The file, if everyone may write to it.
@@ -87,7 +90,7 @@ impl Settings {
     pub fn take_import(&mut self, import: ImportArgs, terminal: Terminal) -> Result<(), Stop> {
         let written = if import.pipelines.is_empty() { &self.config.pipelines } else { &import.pipelines };
         let is_file = |word: &str| word.contains(['.', '/', std::path::MAIN_SEPARATOR]);
-        let (mut names, mut read) = (Vec::new(), Vec::new());
+        let (mut names, mut read, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut sources, mut problems) = (SourceMap::new(), Vec::new());
         for word in written {
             if !is_file(word) {
@@ -98,6 +101,8 @@ impl Settings {
             let text = super::rules::read_text(&path)?;
             let source = sources.add(path.display().to_string(), text);
             let (found, wrong) = pipeline::read(source, &sources.get(source).text);
+            let (name, text) = (sources.get(source).name.clone(), sources.get(source).text.clone());
+            texts.push(RuleText { name, text });
             problems.extend(wrong);
             read.extend(found);
         }
@@ -106,8 +111,21 @@ impl Settings {
             return Err(Stop::shown());
         }
         self.pipelines = Pipelines::new(&names, read).map_err(Stop::usage)?;
+        self.pipeline_parts = (names.iter().map(ToString::to_string).collect(), texts);
         self.import = import;
         Ok(())
+    }
+
+    /// How imported rules are taken, for whoever compiles them elsewhere.
+    pub fn host_import(&self) -> ImportSettings {
+        let (pipelines, pipeline_files) = self.pipeline_parts.clone();
+        ImportSettings {
+            strict: self.import.strict,
+            event_category: self.import.event_category.as_deref().map(field_path),
+            eql_complete: self.import.eql_complete,
+            pipelines,
+            pipeline_files,
+        }
     }
 
     /// How rules are compiled: the file's settings, with those of the command line over them.

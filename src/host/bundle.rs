@@ -16,7 +16,9 @@ use crate::alert::format::{Format, Formatter};
 use crate::base::{Duration, Limits};
 use crate::compile::{CompileOptions, compile};
 use crate::decode::{OnMissing, TimeConfig, TimeFormat};
+use crate::diag::Level;
 use crate::diag::render::render_text;
+use crate::import::sigma::pipeline::{self, Pipelines};
 use crate::session::AtEnd;
 use crate::syntax::source::SourceMap;
 
@@ -67,6 +69,47 @@ pub struct Settings {
     pub inputs: Vec<String>,
     /// A rule that panics when an event comes for it: to see what the host does then.
     pub fail_in: Option<String>,
+    /// How rules of other languages are read.
+    pub import: ImportSettings,
+}
+
+/// How Sigma and EQL are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImportSettings {
+    /// An error in such a rule is an error of all, instead of leaving that rule out.
+    pub strict: bool,
+    /// The field that holds the category of an event, for EQL; none for what is usual.
+    pub event_category: Option<Vec<String>>,
+    /// Sequences of EQL are found completely.
+    pub eql_complete: bool,
+    /// Pipelines for Sigma that come along, by name.
+    pub pipelines: Vec<String>,
+    /// Others.
+    pub pipeline_files: Vec<RuleText>,
+}
+
+impl ImportSettings {
+    fn apply(&self, options: &mut CompileOptions) -> Result<(), BundleError> {
+        options.strict = self.strict;
+        options.eql.complete = self.eql_complete;
+        if let Some(field) = &self.event_category {
+            options.eql.event_category.clone_from(field);
+        }
+        let (mut sources, mut read) = (SourceMap::new(), Vec::new());
+        for file in &self.pipeline_files {
+            let source = sources.add(file.name.as_str(), file.text.as_str());
+            let (found, problems) = pipeline::read(source, &file.text);
+            if problems.iter().any(|problem| problem.level == Level::Error) {
+                return Err(BundleError::Rules(render_text(&problems, &sources, false)));
+            }
+            read.extend(found);
+        }
+        let names: Vec<&str> = self.pipelines.iter().map(String::as_str).collect();
+        options.pipelines = Pipelines::new(&names, read)
+            .map_err(|wanted| setting("pipelines", &self.pipelines.join(", "), &wanted))?;
+        Ok(())
+    }
 }
 
 impl Default for Settings {
@@ -82,6 +125,7 @@ impl Default for Settings {
             format: "json".to_owned(),
             inputs: Vec::new(),
             fail_in: None,
+            import: ImportSettings::default(),
         }
     }
 }
@@ -195,7 +239,8 @@ impl Bundle {
         for rule in &self.rules {
             sources.add(rule.name.as_str(), rule.text.as_str());
         }
-        let options = CompileOptions { type_field: settings.type_field.clone(), ..CompileOptions::default() };
+        let mut options = CompileOptions { type_field: settings.type_field.clone(), ..CompileOptions::default() };
+        settings.import.apply(&mut options)?;
         let compiled = compile(&sources, &options, &|path, source| {
             let of = |table: &&TableFile| table.path == path && table.rules == source.0 as usize;
             let table = self.tables.iter().find(of).ok_or("is not in the bundle")?;
