@@ -97,9 +97,43 @@ fn write_cases(dir: &Path) {
     shuffled.into_iter().for_each(|line| inputs[r.below(5)].push(line));
     let names = (0..inputs.len()).map(|n| format!("events{n}")).collect();
     write_case(&dir.join("packs-inputs"), &bundle(Settings { inputs: names, ..late }), &inputs);
+    write_stages(dir);
     write_edit(dir);
     write_generated(dir);
     write_known(dir);
+}
+
+/// Rules whose alerts other rules read, by key and not, and rules that hand keys over: several events of a time, out of
+/// order.
+fn write_stages(dir: &Path) {
+    let text = r#"
+rule pair { by k match { a: A then b: B } within 1m suppress 20s }
+rule quiet { by k match { a: A then no C within 5s } }
+rule open { by k match { x: C then no B within 4s } resolve on A repeat every 15s }
+rule handed { match { a: A by k, n then b: B by k then c: C by k, m = n } within 20s }
+rule whole { match { a: A by n then b: B by n, k then c: C by k } within 5s }
+rule above { match { x: alert.pair by k = key.k then y: C by k } within 30s suppress 5s }
+rule held { by k = key.k match { x: alert.quiet then no alert.pair within 20s } }
+rule top { match { x: at least 2 of alert.pair } within 8s }
+rule twice { by k = key.k match { x: at least 2 of alert.quiet } within 30s }
+rule far { by k = key.k match { x: at least 2 of alert.twice } within 2m }
+rule said { by k = key.k match { x: at least 2 of alert.open } within 1m }
+"#
+    .to_owned();
+    let mut r = Random::new(23);
+    let mut time = 1_700_000_000_000;
+    let event = |_| {
+        time += i64::try_from(r.below(8)).expect("small") * 100;
+        let at = time - i64::try_from(r.below(20)).expect("small") * 100;
+        let (class, key, n) = (*r.choose(&["A", "A", "B", "C"]), r.below(20), r.below(5));
+        format!(r#"{{"ts":{at},"type":"{class}","k":"key {key}","n":{n}}}"#)
+    };
+    let lines: Vec<String> = (0..3000).map(event).collect();
+    let mut inputs = vec![Vec::new(); 3];
+    lines.into_iter().for_each(|line| inputs[r.below(3)].push(line));
+    let rules = vec![RuleText { name: "stages.trip".to_owned(), text }];
+    let settings = Settings { lateness_ms: 3000, ..Settings::default() };
+    write_case(&dir.join("packs-stages"), &Bundle::new(rules, settings, &[]), &inputs);
 }
 
 /// Many events, out of order, for rules of every strategy that is common, with alerts that other rules read.

@@ -117,12 +117,21 @@ final class RuledSource<S extends SourceSplit, E> implements Source<Tuple4<Byte,
         @Override
         public void start() {
             source.start();
-            context.callAsync(feed::next, this::came, 0, feed.everyMs);
+            context.callAsync(this::next, this::came, 0, feed.everyMs);
+        }
+
+        /** What came, if it has no errors: what is handed on once must be good for all. In a thread of its own. */
+        private byte[] next() throws IOException {
+            byte[] next = feed.next();
+            if (next != null) {
+                new Task(next).close();
+            }
+            return next;
         }
 
         private void came(byte[] next, Throwable error) {
             if (error != null) {
-                LOG.error("{}: the rules stay as they are: {}", feed, error.toString());
+                LOG.error("{}: the rules stay as they are: {}", feed, error.getMessage());
                 return;
             }
             if (next == null || Arrays.equals(next, rules)) {

@@ -112,10 +112,36 @@ final class Cluster implements AutoCloseable {
                 any = true;
                 all &= vertex.getExecutionState() == ExecutionState.RUNNING;
             }
-            if (any && all) {
+            if (any && all || status(job).isGloballyTerminalState()) {
                 return;
             }
             Thread.sleep(20);
+        }
+    }
+
+    /** Waits until a job has completed so many checkpoints since it was submitted. */
+    void awaitCheckpoints(JobID job, long count) throws Exception {
+        long done = 0;
+        while (done < count) {
+            if (status(job).isGloballyTerminalState()) {
+                await(job);
+                throw new IllegalStateException("the job ended after " + done + " checkpoints");
+            }
+            var graph = cluster.getExecutionGraph(job).get(60, TimeUnit.SECONDS);
+            var stats = graph.getCheckpointStatsSnapshot();
+            done = stats == null ? 0 : stats.getCounts().getNumberOfCompletedCheckpoints();
+            Thread.sleep(20);
+        }
+    }
+
+    /** Waits until a file of alerts that is finished holds a text. */
+    void awaitAlert(JobID job, Path alerts, String text) throws Exception {
+        while (alerts(alerts).stream().noneMatch(line -> line.contains(text))) {
+            if (status(job).isGloballyTerminalState()) {
+                await(job);
+                throw new IllegalStateException("the job ended without " + text);
+            }
+            Thread.sleep(50);
         }
     }
 

@@ -139,14 +139,14 @@ class JobTest {
         Path alerts = Files.createTempDirectory("tripline-alerts");
         Path savepoints = Files.createTempDirectory("tripline-savepoints");
         Cluster.Setup setup = slow(2);
-        setup.pauseMs = 1000;
+        setup.pauseMs = 500;
         int stops = 0;
         for (int parallelism : new int[] {2, 4, 1}) {
             setup.parallelism = parallelism;
             JobID job = cluster.submit(it.bundle(), it.files, alerts, setup);
             cluster.awaitTasks(job);
             if (parallelism != 1) {
-                Thread.sleep(1500);
+                cluster.awaitCheckpoints(job, 2);
                 setup.savepoint = cluster.stop(job, savepoints);
                 stops++;
             } else {
@@ -169,12 +169,16 @@ class JobTest {
             setup.restarts = 1000;
             setup.checkpointMs = 100;
             JobID job = own.submit(it.bundle(), it.files, alerts, setup);
-            for (int n = 0; n < kills && !own.status(job).isTerminalState(); n++) {
-                Thread.sleep(300 + random.nextInt(500));
-                own.kill(n);
+            int n = 0;
+            while (n < kills && !own.status(job).isTerminalState()) {
+                own.awaitTasks(job);
+                // At any moment, with the last checkpoint just done or long ago.
+                Thread.sleep(random.nextInt(300));
+                own.kill(n++);
             }
             own.await(job);
-            same("with " + kills + " task managers that ended", it.alerts, Cluster.alerts(alerts));
+            assertTrue(n > 0, "a task manager ended while the job ran");
+            same("with " + n + " task managers that ended", it.alerts, Cluster.alerts(alerts));
         }
     }
 
@@ -187,8 +191,7 @@ class JobTest {
         Path savepoints = Files.createTempDirectory("tripline-savepoints");
         Cluster.Setup setup = slow(2);
         JobID job = cluster.submit(before.bundle(), before.files, alerts, setup);
-        cluster.awaitTasks(job);
-        Thread.sleep(500);
+        cluster.awaitCheckpoints(job, 2);
         setup.savepoint = cluster.stop(job, savepoints);
         setup.pauseMs = 0;
         cluster.await(cluster.submit(after.bundle(), before.files, alerts, setup));
@@ -206,11 +209,8 @@ class JobTest {
         Files.write(rules, before.text);
         Cluster.Setup setup = slow(2);
         JobID job = cluster.submit(Rules.watched(rules.toUri().toString(), 50), before.files, alerts, setup);
-        cluster.awaitTasks(job);
-        Thread.sleep(600);
-        Path next = Files.createTempFile("tripline-rules", ".json");
-        Files.write(next, after.text);
-        Files.move(next, rules, StandardCopyOption.ATOMIC_MOVE);
+        cluster.awaitAlert(job, alerts, "\"rule\":\"first\"");
+        replace(rules, after.text);
         cluster.await(job);
         List<String> all = Cluster.alerts(alerts);
         List<String> kept = new ArrayList<>(all);
@@ -219,6 +219,55 @@ class JobTest {
         long came = all.size() - kept.size();
         long whole = after.alerts.stream().filter(line -> line.contains("\"rule\":\"zero\"")).count();
         assertTrue(0 < came && came < whole, "the rule that came: " + came + " of " + whole);
+    }
+
+    private static void replace(Path file, byte[] bytes) throws IOException {
+        Path next = Files.createTempFile("tripline-rules", ".json");
+        Files.write(next, bytes);
+        Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    @Test
+    void rulesThatCameAreKeptThroughAFailure() throws Exception {
+        Case before = Case.of("edit-before");
+        Case after = Case.of("edit-after");
+        Path rules = Files.createTempFile("tripline-rules", ".json");
+        Path alerts = Files.createTempDirectory("tripline-alerts");
+        Files.write(rules, before.text);
+        try (Cluster own = new Cluster(2, 2)) {
+            Cluster.Setup setup = slow(2);
+            setup.restarts = 1000;
+            setup.checkpointMs = 100;
+            JobID job = own.submit(Rules.watched(rules.toUri().toString(), 50), before.files, alerts, setup);
+            own.awaitAlert(job, alerts, "\"rule\":\"first\"");
+            // Rules with errors change nothing.
+            replace(rules, "{\"version\":1,\"rules\":[{\"name\":\"a.trip\",\"text\":\"rule\"}],\"tables\":[],\"settings\":{}}"
+                    .getBytes(StandardCharsets.UTF_8));
+            Thread.sleep(200);
+            replace(rules, after.text);
+            own.awaitAlert(job, alerts, "\"rule\":\"zero\"");
+            // What is in the checkpoint is all there is now.
+            Files.delete(rules);
+            own.kill(0);
+            own.kill(1);
+            own.await(job);
+        }
+        List<String> all = Cluster.alerts(alerts);
+        List<String> kept = new ArrayList<>(all);
+        kept.removeIf(line -> !line.contains("\"rule\":\"first\""));
+        same("the rule that stays", before.alerts, kept);
+        // Of the rule that came, everything from its first alert on is there.
+        List<String> came = new ArrayList<>(all);
+        came.removeIf(line -> !line.contains("\"rule\":\"zero\""));
+        String first = came.stream().map(JobTest::time).min(String::compareTo).orElseThrow();
+        List<String> expected = new ArrayList<>(after.alerts);
+        expected.removeIf(line -> !line.contains("\"rule\":\"zero\"") || time(line).compareTo(first) < 0);
+        same("the rule that came", expected, came);
+    }
+
+    private static String time(String alert) {
+        int at = alert.indexOf("\"time\":\"") + 8;
+        return alert.substring(at, alert.indexOf('"', at));
     }
 
     @Test
