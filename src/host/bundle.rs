@@ -106,8 +106,8 @@ impl ImportSettings {
             read.extend(found);
         }
         let names: Vec<&str> = self.pipelines.iter().map(String::as_str).collect();
-        options.pipelines = Pipelines::new(&names, read)
-            .map_err(|wanted| setting("pipelines", &self.pipelines.join(", "), &wanted))?;
+        options.pipelines =
+            Pipelines::new(&names, read).map_err(|wanted| setting("pipelines", &self.pipelines.join(", "), &wanted))?;
         Ok(())
     }
 }

@@ -83,17 +83,8 @@ impl HostRules {
         });
         let ticked = ticked.collect();
         let stages = Stages::new(&rules);
-        let mut host = Self {
-            tags,
-            by_tag,
-            field_names,
-            by_field_name,
-            watched: BTreeMap::new(),
-            ticked,
-            stages,
-            config,
-            rules,
-        };
+        let mut host =
+            Self { tags, by_tag, field_names, by_field_name, watched: BTreeMap::new(), ticked, stages, config, rules };
         host.watched = host.watched();
         host
     }

@@ -67,12 +67,7 @@ pub struct Router {
 impl Router {
     /// A router for a rule set.
     pub fn new(host: Arc<HostRules>) -> Self {
-        Self {
-            decoder: host.decoder(),
-            host,
-            batch: Batch::default(),
-            spread: Spread::default(),
-        }
+        Self { decoder: host.decoder(), host, batch: Batch::default(), spread: Spread::default() }
     }
 
     /// Routes a block of whole lines. `newest` is the largest event time of the input before it: an event further behind

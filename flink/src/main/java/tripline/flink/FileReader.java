@@ -23,6 +23,9 @@ final class FileReader
     private static final int BLOCK = 64 << 10;
     private static final int SMALL_BLOCK = 8 << 10;
 
+    /** Tests that have seen what they waited for let the rest of their files go fast. */
+    static volatile boolean hurry;
+
     private final Emitter emitter;
 
     FileReader(SourceReaderContext context, Routing routing, long pauseMs) {
@@ -99,7 +102,7 @@ final class FileReader
             if (file == null) {
                 return records.build();
             }
-            if (pauseMs > 0) {
+            if (pauseMs > 0 && !hurry) {
                 try {
                     Thread.sleep(pauseMs);
                 } catch (InterruptedException e) {

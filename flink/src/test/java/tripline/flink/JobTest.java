@@ -19,6 +19,7 @@ import org.apache.flink.api.common.JobID;
 import org.apache.flink.util.ExceptionUtils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -125,10 +126,15 @@ class JobTest {
         same("with RocksDB", it.alerts, cluster.run(it.bundle(), it.files, setup));
     }
 
+    @BeforeEach
+    void takeTime() {
+        FileReader.hurry = false;
+    }
+
     /** So slow that something can be done meanwhile. */
     private static Cluster.Setup slow(int parallelism) {
         Cluster.Setup setup = setup(parallelism);
-        setup.pauseMs = 100;
+        setup.pauseMs = 1000;
         return setup;
     }
 
@@ -139,7 +145,7 @@ class JobTest {
         Path alerts = Files.createTempDirectory("tripline-alerts");
         Path savepoints = Files.createTempDirectory("tripline-savepoints");
         Cluster.Setup setup = slow(2);
-        setup.pauseMs = 500;
+        setup.pauseMs = 1000;
         int stops = 0;
         for (int parallelism : new int[] {2, 4, 1}) {
             setup.parallelism = parallelism;
@@ -150,7 +156,7 @@ class JobTest {
                 setup.savepoint = cluster.stop(job, savepoints);
                 stops++;
             } else {
-                setup.pauseMs = 0;
+                FileReader.hurry = true;
                 cluster.await(job);
             }
         }
@@ -168,6 +174,7 @@ class JobTest {
             Cluster.Setup setup = slow(2);
             setup.restarts = 1000;
             setup.checkpointMs = 100;
+            setup.pauseMs = 100;
             JobID job = own.submit(it.bundle(), it.files, alerts, setup);
             int n = 0;
             while (n < kills && !own.status(job).isTerminalState()) {
@@ -176,6 +183,7 @@ class JobTest {
                 Thread.sleep(random.nextInt(300));
                 own.kill(n++);
             }
+            FileReader.hurry = true;
             own.await(job);
             assertTrue(n > 0, "a task manager ended while the job ran");
             same("with " + n + " task managers that ended", it.alerts, Cluster.alerts(alerts));
@@ -211,6 +219,8 @@ class JobTest {
         JobID job = cluster.submit(Rules.watched(rules.toUri().toString(), 50), before.files, alerts, setup);
         cluster.awaitAlert(job, alerts, "\"rule\":\"first\"");
         replace(rules, after.text);
+        cluster.awaitAlert(job, alerts, "\"rule\":\"zero\"");
+        FileReader.hurry = true;
         cluster.await(job);
         List<String> all = Cluster.alerts(alerts);
         List<String> kept = new ArrayList<>(all);
@@ -250,6 +260,7 @@ class JobTest {
             Files.delete(rules);
             own.kill(0);
             own.kill(1);
+            FileReader.hurry = true;
             own.await(job);
         }
         List<String> all = Cluster.alerts(alerts);
