@@ -15,6 +15,7 @@ import org.apache.flink.api.connector.source.SourceReader;
 import org.apache.flink.api.connector.source.SourceReaderContext;
 import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.api.connector.source.SplitEnumeratorContext;
+import org.apache.flink.api.connector.source.SplitsAssignment;
 import org.apache.flink.api.java.tuple.Tuple4;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 
@@ -95,11 +96,13 @@ final class FileSource implements Source<Tuple4<Byte, Long, String, byte[]>, Fil
 
         @Override
         public void addReader(int subtask) {
-            for (FileSplit split : List.copyOf(open.values())) {
-                if (split.input % context.currentParallelism() == subtask) {
-                    context.assignSplit(split, subtask);
-                    open.remove(split.splitId());
-                }
+            List<FileSplit> own = open.values().stream()
+                    .filter(split -> split.input % context.currentParallelism() == subtask)
+                    .toList();
+            if (!own.isEmpty()) {
+                // All in one: time must not go on in one file before the reader knows of the others.
+                context.assignSplits(new SplitsAssignment<>(Map.of(subtask, own)));
+                own.forEach(split -> open.remove(split.splitId()));
             }
             context.signalNoMoreSplits(subtask);
         }
