@@ -1,7 +1,9 @@
 package tripline.flink;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -136,12 +138,21 @@ final class Cluster implements AutoCloseable {
 
     /** Waits until a file of alerts that is finished holds a text. */
     void awaitAlert(JobID job, Path alerts, String text) throws Exception {
-        while (alerts(alerts).stream().noneMatch(line -> line.contains(text))) {
+        while (!holds(alerts, text)) {
             if (status(job).isGloballyTerminalState()) {
                 await(job);
                 throw new IllegalStateException("the job ended without " + text);
             }
             Thread.sleep(50);
+        }
+    }
+
+    private static boolean holds(Path alerts, String text) throws IOException {
+        try {
+            return alerts(alerts).stream().anyMatch(line -> line.contains(text));
+        } catch (UncheckedIOException | NoSuchFileException e) {
+            // A file was renamed while the directory was read.
+            return false;
         }
     }
 
