@@ -36,6 +36,11 @@ pub(super) type Client = BaseConsumer<Ears>;
 const WAIT: Duration = Duration::from_millis(20);
 /// Records between two looks at queues and clocks.
 const RECORDS: usize = 500;
+/// Bytes of all partitions together that wait here for room before partitions are paused. The client throws away what it
+/// has fetched of one that is paused, so to pause for every block would be to fetch everything many times.
+const WAITING: usize = 32 << 20;
+/// The least of it that one partition may have.
+const LEAST_WAITING: usize = 256 << 10;
 
 /// What a client tells beside its records.
 pub(super) struct Ears {
@@ -129,6 +134,8 @@ pub(super) struct Feed {
     to: Option<Sender<Given>>,
     /// Blocks that found the queue full, oldest first.
     waiting: VecDeque<SourceBlock>,
+    /// Bytes of them.
+    bytes: usize,
     paused: bool,
     /// Where the source goes on after everything that was made into blocks.
     place: Place,
@@ -160,6 +167,7 @@ impl Feed {
             writer,
             to: Some(to),
             waiting: VecDeque::new(),
+            bytes: 0,
             paused: false,
             place,
             end,
@@ -222,6 +230,7 @@ impl Feed {
         self.place.offset = pile.next_offset;
         self.place.line = self.writer.line_of(pile.next_offset);
         self.more = Some(more);
+        self.bytes += pile.bytes.len();
         self.waiting.push_back(SourceBlock {
             bytes: pile.bytes,
             first_line: pile.first_line,
@@ -236,8 +245,9 @@ impl Feed {
     fn hand_over(&mut self) -> bool {
         let Some(to) = &self.to else { return false };
         while let Some(block) = self.waiting.pop_front() {
+            let bytes = block.bytes.len();
             match to.try_send(Ok(Some(block))) {
-                Ok(()) => {}
+                Ok(()) => self.bytes -= bytes,
                 Err(TrySendError::Full(Ok(Some(block)))) => {
                     self.waiting.push_front(block);
                     return true;
@@ -421,10 +431,12 @@ impl Reader {
         }
         let (mut pause, mut resume) = (TopicPartitionList::new(), TopicPartitionList::new());
         let mut wanted = false;
+        let room = (WAITING / self.feeds.len().max(1)).max(LEAST_WAITING);
         for feed in &mut self.feeds {
             feed.flush(away);
             wanted |= feed.hand_over();
-            let full = !feed.waiting.is_empty();
+            // One that is paused goes on once half of it is through: by the time that its records come, the rest is.
+            let full = feed.bytes > if feed.paused { room / 2 } else { room };
             if full != feed.paused {
                 feed.paused = full;
                 feed.pauses += u64::from(full);
