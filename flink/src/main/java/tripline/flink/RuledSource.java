@@ -105,6 +105,8 @@ final class RuledSource<S extends SourceSplit, E> implements Source<Tuple4<Byte,
         private final Set<Integer> readers = new HashSet<>();
         private long version;
         private byte[] rules;
+        /** What was wrong when it was asked last: said once, however often it is asked. */
+        private String wrong = "";
 
         Coordinator(SplitEnumerator<S, E> source, SplitEnumeratorContext<S> context, Rules from, long version, byte[] rules) {
             this.source = source;
@@ -131,9 +133,14 @@ final class RuledSource<S extends SourceSplit, E> implements Source<Tuple4<Byte,
 
         private void came(byte[] next, Throwable error) {
             if (error != null) {
-                LOG.error("{}: the rules stay as they are: {}", feed, error.getMessage());
+                String message = String.valueOf(error.getMessage());
+                if (!message.equals(wrong)) {
+                    LOG.error("{}: the rules stay as they are: {}", feed, message);
+                    wrong = message;
+                }
                 return;
             }
+            wrong = "";
             if (next == null || Arrays.equals(next, rules)) {
                 return;
             }
