@@ -37,7 +37,7 @@ fn counts_are_those_of_a_dynamic_program() {
             let (mut state, arena, mut evicted) = (Enumerate::default(), Arena::default(), 0);
             let (mut most, mut completions) = (0, 0);
             let limits = Limits::default();
-            let env = RuleEnv { rule, tables: &[], limits: &limits, key: &[], added: None, given_up: None };
+            let env = RuleEnv::new(rule, &[], &limits);
             for (place, class) in types.iter().enumerate() {
                 let event = event(rule, &arena, *class, place);
                 let completion = state.advance(rule, &event, &mut || event.store(&env, &[]), &mut evicted);
@@ -67,7 +67,7 @@ fn what_is_out_of_reach_is_forgotten() {
     let rules = compiled(&rule(6, 100));
     let (rule, types) = (&rules.rules[0], types(6, 50_000, 3));
     let (mut state, arena, limits) = (Enumerate::default(), Arena::default(), Limits::default());
-    let env = RuleEnv { rule, tables: &[], limits: &limits, key: &[], added: None, given_up: None };
+    let env = RuleEnv::new(rule, &[], &limits);
     let mut longest = 0;
     for (place, class) in types.iter().enumerate() {
         let event = event(rule, &arena, *class, place);

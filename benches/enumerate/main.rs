@@ -95,7 +95,7 @@ fn main() {
 fn compare(case: &Case) -> u128 {
     let rule = &case.rules.rules[0];
     let (mut state, arena, limits) = (Enumerate::default(), Arena::default(), Limits::default());
-    let env = RuleEnv { rule, tables: &[], limits: &limits, key: &[], added: None, given_up: None };
+    let env = RuleEnv::new(rule, &[], &limits);
     let counted = Counted::new(&case.types, case.length, case.window);
     let mut sum = 0_u128;
     for (place, class) in case.types.iter().take(COMPARED).enumerate() {
@@ -132,7 +132,7 @@ fn updated(case: &Case) -> f64 {
 fn gone_through(case: &Case) -> f64 {
     let rule = &case.rules.rules[0];
     let (arena, limits) = (Arena::default(), Limits::default());
-    let env = RuleEnv { rule, tables: &[], limits: &limits, key: &[], added: None, given_up: None };
+    let env = RuleEnv::new(rule, &[], &limits);
     let run = |most: usize| {
         let (mut state, mut bound, mut sum) = (Enumerate::default(), 0_usize, 0_u64);
         let begun = now();

@@ -332,7 +332,7 @@ impl Collector {
         let rules = Arc::clone(&self.rules);
         let of_level = |rule: RuleId| {
             rules.rules.get(rule.index()).is_some_and(|r| r.level as usize == level + 1)
-                && !self.elsewhere.get(rule.index()).is_some_and(|elsewhere| *elsewhere)
+                && !is_among(&self.elsewhere, rule)
         };
         let Level { matcher, seen } = &mut self.levels[level];
         if let Some(start) = self.start {
@@ -415,7 +415,7 @@ impl Collector {
 
     /// The matcher of a rule on alerts.
     pub fn matcher_of(&mut self, rule: RuleId) -> Option<&mut Matcher> {
-        if self.elsewhere.get(rule.index()).is_some_and(|elsewhere| *elsewhere) {
+        if is_among(&self.elsewhere, rule) {
             return None;
         }
         let level = self.rules.rules.get(rule.index())?.level.checked_sub(1)?;
@@ -507,6 +507,11 @@ impl Gate<'_> {
         counters.repeated += u64::from(alert.notice.is_some());
         Some(alert)
     }
+}
+
+/// Whether a rule is marked. Marks that are not there are not made.
+fn is_among(marks: &[bool], rule: RuleId) -> bool {
+    marks.get(rule.index()).is_some_and(|mark| *mark)
 }
 
 /// The roles of an event without those of steps that an open alert holds back.

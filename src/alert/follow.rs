@@ -277,14 +277,7 @@ impl At<'_> {
         }
         let roles = &stage.rules.followers[self.follow.follower].roles;
         let by = Origin { ts: event.ts, seq: event.seq };
-        let env = RuleEnv {
-            rule: self.rule,
-            tables: &stage.rules.tables,
-            limits: stage.limits,
-            key: &[],
-            added: None,
-            given_up: None,
-        };
+        let env = RuleEnv::new(self.rule, &stage.rules.tables, stage.limits);
         let hits = |guard: &GuardId| {
             let role = roles.iter().position(|r| r.kind == RoleKind::Guard(*guard));
             role.is_some_and(|role| event.roles & (1 << role) != 0)

@@ -46,7 +46,7 @@ pub(super) struct Cell {
 pub(super) fn env<'a>(host: &'a HostRules, rule: RuleId, key: &'a [crate::base::Value]) -> RuleEnv<'a> {
     let rules: &'a Arc<_> = &host.rules;
     let rule = &rules.rules[rule.index()];
-    RuleEnv { rule, tables: &rules.tables, limits: &host.config.limits, key, added: None, given_up: None }
+    RuleEnv { key, ..RuleEnv::new(rule, &rules.tables, &host.config.limits) }
 }
 
 impl Cell {

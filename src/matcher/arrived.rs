@@ -127,6 +127,11 @@ pub struct RuleEnv<'a> {
 }
 
 impl<'a> RuleEnv<'a> {
+    /// One that reads no key, and by which nobody counts anything.
+    pub fn new(rule: &'a Rule, tables: &'a [Arc<Table>], limits: &'a Limits) -> Self {
+        Self { rule, tables, limits, key: &[], added: None, given_up: None }
+    }
+
     /// So many bytes come to the state.
     #[inline]
     pub fn note(&self, bytes: impl FnOnce() -> usize) {

@@ -77,11 +77,12 @@ impl Changed {
 
     /// What is gone, and the slots and rules to look at: some hold nothing, or another key. Marks begin anew.
     pub(super) fn take(&mut self) -> (Vec<(Member, Box<[u8]>)>, Vec<(u32, Member)>) {
-        for (at, member) in &self.touched {
-            self.is_touched.set(*at as usize * self.width + usize::from(member.0), false);
+        let touched = std::mem::take(&mut self.touched);
+        for (at, member) in &touched {
+            self.is_touched.set(self.place(*at, *member), false);
         }
         self.gone_bytes = 0;
-        (std::mem::take(&mut self.gone), std::mem::take(&mut self.touched))
+        (std::mem::take(&mut self.gone), touched)
     }
 
     /// The state of a rule in a slot is being saved.

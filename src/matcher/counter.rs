@@ -8,13 +8,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::tally::Tally;
+use super::tuples::Tuples;
 use super::window::Window;
 use crate::base::budget::block;
 use crate::base::{Duration, Timestamp, Value};
@@ -38,54 +37,6 @@ pub struct Counter {
     open: bool,
     /// Only where [`Sliding::keeps_more`].
     more: Option<Box<More>>,
-}
-
-/// How often each tuple occurs. Most counts have none, and take no room for them.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Tuples(Option<Box<Occurrences>>);
-
-type Occurrences = HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>;
-
-impl Tuples {
-    fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |tuples| tuples.len())
-    }
-
-    fn add(&mut self, tuple: &[u8]) {
-        *self.0.get_or_insert_default().entry(tuple.into()).or_insert(0) += 1;
-    }
-
-    fn take(&mut self, tuple: &[u8]) {
-        let Some(tuples) = &mut self.0 else { return };
-        if let Some(count) = tuples.get_mut(tuple) {
-            *count -= 1;
-            if *count == 0 {
-                tuples.remove(tuple);
-            }
-        }
-    }
-
-    fn heap(&self) -> usize {
-        let Some(tuples) = &self.0 else { return 0 };
-        let keys = tuples.keys().map(|tuple| block(tuple.len())).sum::<usize>();
-        block(size_of::<Occurrences>()) + block(tuples.allocation_size()) + keys
-    }
-}
-
-impl Serialize for Tuples {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.0 {
-            Some(tuples) => tuples.serialize(serializer),
-            None => serializer.serialize_map(Some(0))?.end(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Tuples {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let tuples = Occurrences::deserialize(deserializer)?;
-        Ok(Self((!tuples.is_empty()).then(|| Box::new(tuples))))
-    }
 }
 
 /// What some sliding counts keep beside their window.

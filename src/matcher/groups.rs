@@ -39,6 +39,16 @@ impl Group {
         Self { rules: [rule].into_iter().collect(), ends: false }
     }
 
+    /// Its members, in order.
+    pub(super) fn members(&self) -> impl Iterator<Item = Member> + use<> {
+        (0..self.rules.len() as u8).map(Member)
+    }
+
+    /// The rule that a member is.
+    pub(super) fn rule(&self, member: Member) -> RuleId {
+        self.rules[usize::from(member.0)]
+    }
+
     /// Whether several rules share the table.
     #[inline]
     pub(super) fn is_shared(&self) -> bool {

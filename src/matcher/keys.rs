@@ -10,6 +10,7 @@
 //! the ledger says.
 //! Packing is invisible: a key that was packed gives the same matches as one that was not.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use hashbrown::HashTable;
@@ -100,6 +101,15 @@ impl Slot {
         match &self.body {
             Body::Packed(bytes) => packed::key(bytes),
             Body::Live(live) => &live.key,
+        }
+    }
+
+    /// What it holds, to be looked at; `None` for a free slot.
+    fn look(&self, shared: bool) -> Option<Cow<'_, Live>> {
+        match &self.body {
+            Body::Live(live) => Some(Cow::Borrowed(live)),
+            Body::Packed(bytes) if bytes.is_empty() => None,
+            Body::Packed(bytes) => Some(Cow::Owned(unpack(bytes, shared))),
         }
     }
 
@@ -297,9 +307,7 @@ impl KeyTable {
         ledger.live_keys -= usize::from(matches!(&slot.body, Body::Live(live) if live.listed));
         let hash = hash_of(slot.key(), self.seed);
         if let Some(changed) = &mut self.changed {
-            for member in 0..self.group.rules.len() {
-                changed.remove(at, Member(member as u8), slot.key());
-            }
+            self.group.members().for_each(|member| changed.remove(at, member, slot.key()));
         }
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == at) {
             entry.remove();
@@ -364,7 +372,7 @@ impl KeyTable {
     pub fn track(&mut self) {
         let mut changed = Box::new(Changed::new(self.group.rules.len()));
         for at in 0..self.slots.len() as u32 {
-            (0..self.group.rules.len()).for_each(|member| changed.touch(at, Member(member as u8)));
+            self.group.members().for_each(|member| changed.touch(at, member));
         }
         self.changed = Some(changed);
     }
@@ -375,26 +383,18 @@ impl KeyTable {
         let (gone, touched) = changed.take();
         // A key that is gone may be there again in another slot: so these come first.
         for (member, key) in gone {
-            out.push(Change { rule: self.group.rules[usize::from(member.0)].0, key: &key, state: None });
+            out.push(Change { rule: self.group.rule(member).0, key: &key, state: None });
         }
         for (at, member) in touched {
             let slot = &self.slots[at as usize];
-            let unpacked;
-            let live = match &slot.body {
-                Body::Live(live) => &**live,
-                // What is packed need not be in the form that is saved.
-                Body::Packed(bytes) if !bytes.is_empty() => {
-                    unpacked = unpack(bytes, self.shared);
-                    &unpacked
-                }
-                Body::Packed(_) => continue,
-            };
+            // What is packed need not be in the form that is saved.
+            let Some(live) = slot.look(self.shared) else { continue };
             let Some(state) = live.get(member) else { continue };
             changed.save(at, member);
             let mut bytes = std::mem::take(&mut self.scratch[0]);
             bytes.clear();
             bytes = write_state(&state.run, state.past.as_deref(), bytes);
-            let rule = self.group.rules[usize::from(member.0)].0;
+            let rule = self.group.rule(member).0;
             out.push(Change { rule, key: slot.key(), state: Some(&bytes) });
             self.scratch[0] = bytes;
         }
@@ -413,17 +413,17 @@ impl KeyTable {
 
     /// The rules that hold something in a slot, and how many partial matches and events.
     pub(super) fn held(&self, at: u32) -> Vec<(RuleId, usize)> {
-        let Some(slot) = self.slots.get(at as usize) else { return Vec::new() };
-        let of = |live: &Live| {
-            let held = live.states().iter().map(|held| (self.group.rules[usize::from(held.member.0)], &held.state.run));
-            held.map(|(rule, run)| (rule, run.len())).collect()
-        };
-        match &slot.body {
-            Body::Live(live) => of(live),
-            Body::Packed(bytes) if bytes.is_empty() => Vec::new(),
-            Body::Packed(bytes) if self.shared => of(&unpack(bytes, true)),
-            Body::Packed(bytes) => vec![(self.group.rules[0], packed::held(bytes))],
+        let slot = self.slots.get(at as usize);
+        if let Some(Slot { body: Body::Packed(bytes), .. }) = slot
+            && !self.shared
+            && !bytes.is_empty()
+        {
+            // Without unpacking: many keys go at once when memory is short.
+            return vec![(self.group.rule(Member(0)), packed::held(bytes))];
         }
+        let live = slot.and_then(|slot| slot.look(self.shared));
+        let states = live.iter().flat_map(|live| live.states());
+        states.map(|held| (self.group.rule(held.member), held.state.run.len())).collect()
     }
 
     /// Bytes of a packed key that holds one state of a rule, if one does: its slot, its entry in the index and what is
@@ -447,15 +447,7 @@ impl KeyTable {
                 open[0].2 += slot.held();
                 continue;
             }
-            let unpacked;
-            let live = match &slot.body {
-                Body::Live(live) => &**live,
-                Body::Packed(bytes) => {
-                    unpacked = unpack(bytes, true);
-                    &unpacked
-                }
-            };
-            for held in live.states() {
+            for held in slot.look(true).iter().flat_map(|live| live.states()) {
                 let (rule, keys, events) = &mut open[usize::from(held.member.0)];
                 if wakes(*rule, &held.state) >= at {
                     *keys += 1;
@@ -486,11 +478,7 @@ impl KeyTable {
 
     /// What is held for a rule, in the order in which keys sort: stable for saving.
     pub fn sorted(&self, member: Member) -> Vec<Held> {
-        let state = |slot: &Slot| match &slot.body {
-            Body::Live(live) => live.get(member).cloned(),
-            Body::Packed(bytes) if bytes.is_empty() => None,
-            Body::Packed(bytes) => unpack(bytes, self.shared).get(member).cloned(),
-        };
+        let state = |slot: &Slot| slot.look(self.shared)?.get(member).cloned();
         let mut held: Vec<Held> =
             self.slots.iter().filter_map(|slot| state(slot).map(|state| (slot.key().into(), state))).collect();
         held.sort_by(|a, b| a.0.cmp(&b.0));

@@ -27,6 +27,7 @@ pub mod shard;
 pub mod state;
 pub mod statistic;
 pub mod tally;
+mod tuples;
 mod window;
 
 pub use arrived::{Arrived, Match, RuleEnv};

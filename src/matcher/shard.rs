@@ -190,14 +190,7 @@ impl Matcher {
         let mut open = vec![(0, 0); self.rules.rules.len()];
         let wakes = |rule: RuleId, state: &KeyState| {
             let rule = &self.rules.rules[rule.index()];
-            let env = RuleEnv {
-                rule,
-                tables: &self.rules.tables,
-                limits: &self.limits,
-                key: &[],
-                added: None,
-                given_up: None,
-            };
+            let env = RuleEnv::new(rule, &self.rules.tables, &self.limits);
             state.wakes(&env).unwrap_or(Timestamp::MAX)
         };
         for (rule, keys, held) in self.tables.iter().flat_map(|table| table.open(self.position, wakes)) {
@@ -248,9 +241,8 @@ impl Matcher {
             self.swept = 0;
             return;
         };
-        let rule = &self.rules.rules[table.group().rules[0].index()];
-        let env =
-            RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None, given_up: None };
+        let rule = &self.rules.rules[table.group().rule(Member(0)).index()];
+        let env = RuleEnv::new(rule, &self.rules.tables, &self.limits);
         let place = Place { table: self.swept as u32, member: Member(0) };
         free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
         if table.is_swept() {
@@ -263,10 +255,9 @@ impl Matcher {
         let Some(armed) = table.armed(slot_at).filter(|armed| **armed == time) else { return };
         *armed = Timestamp::MAX;
         // Whatever has timers has a table by itself.
-        let (rule_id, place) = (table.group().rules[0], Place { table: table_at, member: Member(0) });
+        let (rule_id, place) = (table.group().rule(Member(0)), Place { table: table_at, member: Member(0) });
         let rule = &self.rules.rules[rule_id.index()];
-        let ready =
-            RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None, given_up: None };
+        let ready = RuleEnv::new(rule, &self.rules.tables, &self.limits);
         let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&ready)) else { return };
         let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
         let given_up = Cell::new(0);
@@ -306,12 +297,10 @@ impl Matcher {
         let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
         let (added, given_up) = (Cell::new(0), Cell::new(0));
         let env = RuleEnv {
-            rule,
-            tables: &self.rules.tables,
-            limits: &self.limits,
             key: &values,
             added: self.ledger.is_capped().then_some(&added),
             given_up: Some(&given_up),
+            ..RuleEnv::new(rule, &self.rules.tables, &self.limits)
         };
         let needs_past = rule.hints.needs_past;
 
@@ -395,8 +384,7 @@ impl Matcher {
     fn put_back(&mut self, rule_id: RuleId, key: &[u8], hash: u64, mut state: KeyState) {
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
-        let env =
-            RuleEnv { rule, tables: &self.rules.tables, limits: &self.limits, key: &[], added: None, given_up: None };
+        let env = RuleEnv::new(rule, &self.rules.tables, &self.limits);
         state.run.ready(&env);
         let place = self.places[at];
         let table = &mut self.tables[place.table as usize];

@@ -7,10 +7,10 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::arrived::RuleEnv;
+use super::tuples::Tuples;
 use crate::base::Value;
 use crate::base::budget::block;
 use crate::base::function::Aggregate;
@@ -35,7 +35,7 @@ pub struct Tally {
     /// For least and greatest: entries that will be it when all before them have gone, with their numbers.
     candidates: VecDeque<(u64, Value)>,
     /// For `distinct`: how often each tuple is there.
-    tuples: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    tuples: Tuples,
 }
 
 /// What an event contributes.
@@ -55,7 +55,7 @@ impl Tally {
     fn take(&mut self, kind: Aggregate, entry: Entry) {
         match &entry {
             Entry::Nothing => {}
-            Entry::Tuple(tuple) => *self.tuples.entry(tuple.clone()).or_insert(0) += 1,
+            Entry::Tuple(tuple) => self.tuples.add(tuple),
             Entry::Value(value) => {
                 self.count += 1;
                 self.numbers += u64::from(self.sum.add(value));
@@ -79,13 +79,11 @@ impl Tally {
             Entry::Tuple(tuple) => block(tuple.len()),
         };
         let candidates = self.candidates.iter().map(|(_, value)| value.heap()).sum::<usize>();
-        let tuples = self.tuples.keys().map(|tuple| block(tuple.len())).sum::<usize>();
         block(self.entries.capacity() * size_of::<Entry>())
             + self.entries.iter().map(entry).sum::<usize>()
             + block(self.candidates.capacity() * size_of::<(u64, Value)>())
             + candidates
-            + block(self.tuples.allocation_size())
-            + tuples
+            + self.tuples.heap()
     }
 
     /// Drops the oldest event.
@@ -93,14 +91,7 @@ impl Tally {
         let Some(entry) = self.entries.pop_front() else { return };
         match entry {
             Entry::Nothing => {}
-            Entry::Tuple(tuple) => {
-                if let Some(count) = self.tuples.get_mut(&tuple) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.tuples.remove(&tuple);
-                    }
-                }
-            }
+            Entry::Tuple(tuple) => self.tuples.take(&tuple),
             Entry::Value(value) => {
                 self.count -= 1;
                 self.numbers -= u64::from(self.sum.remove(&value));
