@@ -82,6 +82,9 @@ impl Default for EngineConfig {
 /// How often the driver looks whether it was told to stop, when nothing happens, and at silent sources.
 const TICK: StdDuration = StdDuration::from_millis(50);
 
+/// A process that has looked at nothing for so long stood still, as one that was stopped, or that an output kept waiting.
+const STOOD_STILL: StdDuration = StdDuration::from_secs(1);
+
 /// How far time stays behind the wall clock while all sources are silent: what has got the time of its arrival may
 /// still be on its way, in a queue or a journal.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
@@ -334,10 +337,17 @@ impl<'a> Driver<'a> {
     /// Looks for sources that have been silent for long: they no longer hold time back. With all of them silent, the
     /// wall clock is all there is. Before the first event there is nothing to decide.
     fn look(&mut self, live: &Live) {
+        let stood_still = self.looked.elapsed() >= STOOD_STILL;
         self.looked = Instant::now();
         let board = Arc::clone(&self.board);
         let mut state = board.lock();
         let State { inputs, sequencer, .. } = &mut *state;
+        if stood_still {
+            // What came meanwhile is still to be read: nobody was silent.
+            self.looked += STOOD_STILL;
+            inputs.iter_mut().for_each(|input| input.heard = self.looked);
+            return;
+        }
         let Some(sequencer) = sequencer else { return };
         let mut steps = Vec::new();
         for (at, input) in inputs.iter_mut().enumerate().filter(|(_, input)| !input.ended && !input.idle && !input.more)
@@ -348,7 +358,9 @@ impl<'a> Driver<'a> {
                 steps.push(Step::of(sequencer.idle(at)));
             }
         }
-        let quiet = inputs.iter().all(|input| input.idle || (input.ended && input.in_flight == 0));
+        // When all have ended nothing is left to wait for, and what is open stays undecided.
+        let lives = inputs.iter().any(|input| !input.ended);
+        let quiet = lives && inputs.iter().all(|input| input.idle || (input.ended && input.in_flight == 0));
         if quiet && sequencer.watermark() > Timestamp::MIN {
             steps.push(Step::of(sequencer.advance(now() - ON_ITS_WAY - self.config.session.largest_lateness())));
         }
