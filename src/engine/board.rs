@@ -160,6 +160,8 @@ pub(super) struct State {
     driver_waits: bool,
     workers_waiting: usize,
     readers_waiting: usize,
+    /// Something was taken of what was read ahead, and readers that wait have not been told.
+    room: bool,
 }
 
 /// The board.
@@ -218,6 +220,7 @@ impl Board {
             driver_waits: false,
             workers_waiting: 0,
             readers_waiting: 0,
+            room: false,
         };
         let (driver, workers, readers) = (Condvar::new(), Condvar::new(), Condvar::new());
         Self { state: Mutex::new(state), driver, workers, readers }
@@ -329,7 +332,7 @@ impl Board {
         } else if state.workers_waiting > 0 && state.has_work() {
             self.workers.notify_one();
         }
-        if state.readers_waiting > 0 {
+        if std::mem::take(&mut state.room) && state.readers_waiting > 0 {
             self.readers.notify_all();
         }
     }
@@ -392,6 +395,7 @@ impl State {
             return Some(Task::Read { input, source, memory });
         }
         let (read, arrival) = at.read.pop_front()?;
+        self.room = true;
         Some(Task::Decode(self.number(input, read, arrival)))
     }
 
