@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,11 +14,50 @@ use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
 use super::{Connection, Mechanism};
 
 /// How long a token is used that does not say itself.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
+
+/// How long a producer is left alone before it is asked again what brokers have answered.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// Takes what brokers have answered to a producer, if anything. The client's own way of waiting for more lasts as long as
+/// it may, whatever comes meanwhile.
+fn take_answers<C: ProducerContext>(producer: &BaseProducer<C>) {
+    loop {
+        let before = producer.in_flight_count();
+        producer.poll(Duration::ZERO);
+        if producer.in_flight_count() >= before {
+            return;
+        }
+    }
+}
+
+/// Waits a little for what brokers answer to a producer.
+#[expect(clippy::disallowed_methods, reason = "brokers are waited for by the clock")]
+pub fn wait_for_answers<C: ProducerContext>(producer: &BaseProducer<C>) {
+    take_answers(producer);
+    std::thread::sleep(SLICE);
+    take_answers(producer);
+}
+
+/// Waits until brokers have answered for everything that a producer was given, but no longer than that.
+///
+/// # Errors
+/// They have not.
+#[expect(clippy::disallowed_methods, reason = "brokers are waited for by the clock")]
+pub fn flush<C: ProducerContext>(producer: &BaseProducer<C>, at_most: Duration) -> Result<(), KafkaError> {
+    let until = Instant::now() + at_most;
+    loop {
+        match producer.flush(Duration::ZERO) {
+            Err(KafkaError::Flush(_)) if Instant::now() < until => wait_for_answers(producer),
+            flushed => return flushed,
+        }
+    }
+}
 
 /// Settings that every client has.
 pub fn config(connection: &Connection) -> ClientConfig {

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-use super::client::{Complaints, config, explain, hears, unusable};
+use super::client::{Complaints, config, explain, flush, hears, unusable, wait_for_answers};
 use super::lines::without_provenance;
 use super::{Connection, Partition};
 use crate::session::Rejected;
@@ -86,7 +86,7 @@ impl RejectTopic {
                 Ok(()) => return self.check(),
                 Err((error, again)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
                     record = again;
-                    self.producer.poll(Duration::from_millis(20));
+                    wait_for_answers(&self.producer);
                 }
                 Err((error, _)) => {
                     let words = explain(error.rdkafka_error_code(), &error.to_string());
@@ -101,7 +101,7 @@ impl RejectTopic {
     /// # Errors
     /// Something of it is not, in words.
     pub fn flush(&self) -> Result<(), String> {
-        let done = self.producer.flush(WITHIN);
+        let done = flush(&self.producer, WITHIN);
         self.check()?;
         done.map_err(|error| {
             let words = explain(error.rdkafka_error_code(), &error.to_string());

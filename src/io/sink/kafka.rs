@@ -20,7 +20,7 @@ use super::secret::Secret;
 use crate::alert::Alert;
 use crate::alert::format::words;
 use crate::io::deliver::{Failure, Letter, Receipt, Sink};
-use crate::io::kafka::client::{Complaints, config, explain, unusable};
+use crate::io::kafka::client::{Complaints, config, explain, unusable, wait_for_answers};
 use crate::io::kafka::{AlertRecords, Connection, KeyBy};
 
 /// A batch is given up so long after the last of its records should have been.
@@ -130,7 +130,7 @@ impl KafkaSink {
             if Instant::now() >= until {
                 return Err(self.down(producer, "records were not acknowledged in time"));
             }
-            producer.poll(Duration::from_millis(50));
+            wait_for_answers(producer);
         }
         let mut failed = std::mem::take(&mut batch().failed);
         failed.sort_by_key(|(place, _)| *place);
@@ -178,7 +178,7 @@ impl KafkaSink {
                         return Err(error);
                     }
                     record = again;
-                    producer.poll(Duration::from_millis(50));
+                    wait_for_answers(producer);
                 }
             }
         }

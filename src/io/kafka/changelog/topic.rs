@@ -45,6 +45,10 @@ pub(super) fn client(connection: &Connection, group: &str) -> Result<Client, Cha
     let mut settings = config(connection);
     settings.set("group.id", group).set("enable.auto.commit", "false");
     settings.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+    // What is not fetched since much waits to be taken is fetched as soon as there is room.
+    if !connection.settings.iter().any(|(name, _)| name == "fetch.queue.backoff.ms") {
+        settings.set("fetch.queue.backoff.ms", "10");
+    }
     let complaints = Complaints::new(connection);
     settings.create_with_context(complaints).map_err(|error| ChangelogError::Failed(unusable(&error)))
 }

@@ -12,7 +12,7 @@ use super::ChangelogError;
 use super::records::Records;
 use super::watched::Watched;
 use crate::io::deliver::Letter;
-use crate::io::kafka::client::{config, explain, unusable};
+use crate::io::kafka::client::{config, explain, flush, unusable, wait_for_answers};
 use crate::io::kafka::find::PATIENCE;
 use crate::io::kafka::{AlertRecords, Connection, Partition};
 use crate::io::sink::kafka::headers;
@@ -102,7 +102,7 @@ impl Transactions {
         }
         // Whoever reads a partition next waits while its offset is part of an open transaction: by then all of the
         // transaction must be with the brokers.
-        self.producer.flush(COMMITS_WITHIN).map_err(|error| self.explained(&error))?;
+        flush(&self.producer, COMMITS_WITHIN).map_err(|error| self.explained(&error))?;
         if let (Some(group), 1..) = (group, offsets.count()) {
             self.until_done(|| self.producer.send_offsets_to_transaction(&offsets, group, COMMITS_WITHIN))?;
         }
@@ -145,7 +145,7 @@ impl Transactions {
                         return Err(error);
                     }
                     record = again;
-                    self.producer.poll(Duration::from_millis(20));
+                    wait_for_answers(&self.producer);
                 }
             }
         }
