@@ -163,6 +163,11 @@ impl LineWriter {
         self.form.provenance
     }
 
+    /// Whether anything has been gathered.
+    pub fn holds_records(&self) -> bool {
+        self.pile.is_some()
+    }
+
     /// What has been gathered.
     pub fn take(&mut self) -> Option<Pile> {
         self.pile.take()

@@ -1,9 +1,9 @@
 //! Kafka: topics as inputs, and what clients of it have in common.
 //!
 //! ```text
-//! topic ─► Reader (one client, one thread) ─┬─► PartitionSource ─► engine     a bounded queue of blocks each;
-//!                                           ├─► PartitionSource ─► engine     a partition whose queue is full
-//!                                           └─► PartitionSource ─► engine     is paused
+//! topic ─► one client ─┬─ queue ─► PartitionSource ─► engine     a queue for each partition, bounded in bytes;
+//!                      ├─ queue ─► PartitionSource ─► engine     one that is full is not fetched
+//!                      └─ queue ─► PartitionSource ─► engine
 //! ```
 //! [`Connection`], [`TopicOptions`] and [`AlertRecords`] are there in every build: a configuration may name Kafka whether
 //! or not the program was built with it. Everything that speaks to a broker needs the feature `kafka` and relies on
@@ -23,6 +23,12 @@ pub mod changelog;
 #[cfg(feature = "kafka")]
 pub mod client;
 #[cfg(feature = "kafka")]
+mod commits;
+#[cfg(feature = "kafka")]
+mod ears;
+#[cfg(feature = "kafka")]
+mod feed;
+#[cfg(feature = "kafka")]
 mod find;
 #[cfg(feature = "kafka")]
 pub mod member;
@@ -39,7 +45,9 @@ pub use connection::{Connection, Mechanism, Sasl, unusable_setting};
 #[cfg(feature = "kafka")]
 pub use find::partitions;
 #[cfg(feature = "kafka")]
-pub use read::{Opened, PartitionSource, Reading, open};
+pub use read::{Opened, Reading, open};
+#[cfg(feature = "kafka")]
+pub use reader::PartitionSource;
 pub use records::{AlertRecords, KeyBy, LONGEST_TOPIC, is_topic};
 #[cfg(feature = "kafka")]
 pub use rejects::RejectTopic;

@@ -2,30 +2,34 @@
 //!
 //! Partitions are assigned by us, not by a group: one run reads all of them, so no broker takes one away. A group is
 //! the name under which offsets are committed behind checkpoints, for whoever watches how far the run has come.
-#![expect(clippy::disallowed_methods, reason = "a source waits in a thread of its own")]
+#![expect(clippy::disallowed_methods, reason = "waits for brokers are told by the clock")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{config, explain, unusable};
+use super::commits::Commits;
+use super::ears::{Client, Ears, listen};
+use super::feed::Feed;
 use super::find::{PATIENCE, hear};
 use super::lines::{LineForm, LineWriter};
-use super::reader::{Client, Ears, Feed, Given, Reader};
+use super::reader::{Gate, PartitionSource, Slate};
 use super::{Partition, PartitionStanding, Start, TopicOptions};
-use crate::engine::{FileMark, Place, Source, SourceBlock, SourceFailure};
+use crate::engine::{FileMark, Place};
 
-/// Blocks of a partition that may wait for the engine.
-pub(super) const QUEUE: usize = 4;
-/// How often a source that has nothing to give looks whether the run was stopped.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often brokers are asked for what they do not know yet.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Bytes of all partitions of a topic together that are fetched ahead.
+const AHEAD: usize = 16 << 20;
+/// The least of it that one partition may have.
+const LEAST_AHEAD: usize = 256 << 10;
 
 /// Topics that are open.
 pub struct Opened {
@@ -40,9 +44,9 @@ pub struct Opened {
 /// The reading behind sources, to commit offsets and to see how far it has come.
 #[derive(Clone)]
 pub struct Reading {
-    clients: Vec<(String, Arc<Client>)>,
+    /// By topic, if there is a group.
+    commits: Arc<Vec<Commits>>,
     standing: Arc<Mutex<Vec<PartitionStanding>>>,
-    commits: bool,
 }
 
 impl Reading {
@@ -51,33 +55,22 @@ impl Reading {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until commits have been answered, but no longer than that. For the end of a run: nobody else may listen.
-    pub fn wait_for_commits(&self, at_most: Duration) {
+    /// Waits until commits have been answered, but no longer than that. False if they have not.
+    pub fn wait_for_commits(&self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
-        for (_, client) in &self.clients {
-            while client.context().commits.are_open() && Instant::now() < until {
-                let _ = client.poll(Duration::from_millis(20));
-            }
-        }
+        self.commits.iter().all(|commits| commits.wait(until.saturating_duration_since(Instant::now())))
     }
 
-    /// Commits where partitions go on, if there is a group. Does not wait; the next commit makes up for one that fails.
+    /// Commits where all partitions go on, if there is a group. Does not wait; the next commit makes up for one that
+    /// fails.
     pub fn commit<'a>(&self, places: impl Iterator<Item = (&'a Partition, u64)>) {
-        if !self.commits {
-            return;
-        }
-        let mut lists: BTreeMap<&str, TopicPartitionList> = BTreeMap::new();
+        let mut lists: BTreeMap<&str, Vec<(i32, u64)>> = BTreeMap::new();
         for (partition, offset) in places {
-            let Ok(offset) = i64::try_from(offset) else { continue };
-            let list = lists.entry(&partition.topic).or_default();
-            // An offset that is a number can always be set.
-            let _ = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(offset));
+            lists.entry(&partition.topic).or_default().push((partition.number, offset));
         }
-        for (topic, list) in lists {
-            if let Some((_, client)) = self.clients.iter().find(|(name, _)| name == topic)
-                && client.context().commits.begin(|| client.commit(&list, CommitMode::Async)).is_err()
-            {
-                tracing::warn!(topic, "offsets cannot be committed");
+        for commits in self.commits.iter() {
+            if let Some(list) = lists.remove(commits.topic()) {
+                commits.commit(list);
             }
         }
     }
@@ -107,44 +100,56 @@ pub fn open(
     let standing = Arc::new(Mutex::new(standing.collect()));
     let (mut clients, mut notices) = (Vec::new(), Vec::new());
     let mut sources: Vec<Option<PartitionSource>> = partitions.iter().map(|_| None).collect();
-    let mut readers = Vec::new();
+    let reads = Arc::new(());
     for (topic, members) in by_topic {
-        let client = Arc::new(client(options)?);
+        let client = Arc::new(client(options, members.len())?);
         let list: Vec<(&Partition, &Place)> =
             members.iter().map(|at| (&partitions[*at].0, &partitions[*at].1)).collect();
         let wrong = |error: &_| complaint(&client, error);
         let begins = begins(&client, options, topic, &list, &wrong, &mut notices)?;
-        let mut feeds = Vec::with_capacity(members.len());
-        for (at, Begin { offset, end, mark }) in members.into_iter().zip(begins) {
-            let (to, blocks) = bounded(QUEUE);
-            let partition = partitions[at].0.clone();
-            let form = LineForm {
-                format: options.format,
-                provenance: options.provenance,
-                topic: topic.to_owned(),
-                partition: partition.number,
-            };
-            let place = Place { line: options.format.line_of(offset), offset, file: Some(mark), journal: None };
-            let until = options.until_end.then_some(end);
-            let writer = LineWriter::new(form);
-            feeds.push(Feed::new((partition.number, at), writer, to, place.clone(), (end, until)));
-            sources[at] = Some(PartitionSource::new(blocks, stop, place));
+        let mut assigned = TopicPartitionList::new();
+        for (at, begin) in members.into_iter().zip(begins) {
+            let partition = &partitions[at].0;
+            let queue = PartitionSource::split(&client, partition)?;
+            let offset = Offset::Offset(i64::try_from(begin.offset).unwrap_or(i64::MAX));
+            let added = assigned.add_partition_offset(topic, partition.number, offset);
+            added.map_err(|error| error.to_string())?;
+            let feed = feed(options, partition, &begin);
+            let noted = (Slate { standing: Arc::clone(&standing), at }, Gate::open());
+            let source = PartitionSource::new(&client, queue, partition.clone(), feed, noted, (stop, &reads));
+            sources[at] = Some(source);
         }
-        clients.push((topic.to_owned(), Arc::clone(&client)));
-        readers.push((topic.to_owned(), Reader::new(client, topic, feeds, Arc::clone(&standing), Arc::clone(stop))?));
+        client.assign(&assigned).map_err(|error| format!("{topic} cannot be read: {error}"))?;
+        clients.push((topic.to_owned(), client));
     }
     // Only when all is well: a thread goes on until the run is stopped.
-    for (topic, reader) in readers {
-        let started = thread::Builder::new().name(format!("kafka {topic}")).spawn(move || reader.run());
-        started.map_err(|error| format!("a thread cannot be started: {error}"))?;
+    for (topic, client) in &clients {
+        listen(client, topic, stop, Arc::downgrade(&reads))?;
     }
-    let commits = options.group.is_some();
+    let grouped = clients.iter().filter(|_| options.group.is_some());
+    let commits: Result<Vec<Commits>, String> = grouped.map(|(topic, client)| Commits::start(client, topic)).collect();
+    let commits = Arc::new(commits?);
     let sources = sources.into_iter().flatten().collect();
-    Ok(Opened { sources, reading: Reading { clients, standing, commits }, notices })
+    Ok(Opened { sources, reading: Reading { commits, standing }, notices })
 }
 
-pub(super) fn client(options: &TopicOptions) -> Result<Client, String> {
+/// What becomes of the records of a partition.
+pub(super) fn feed(options: &TopicOptions, partition: &Partition, begin: &Begin) -> Feed {
+    let TopicOptions { format, provenance, .. } = *options;
+    let form = LineForm { format, provenance, topic: partition.topic.clone(), partition: partition.number };
+    let Begin { offset, end, mark } = *begin;
+    let place = Place { line: format.line_of(offset), offset, file: Some(mark), journal: None };
+    Feed::new(LineWriter::new(form), place, (end, options.until_end.then_some(end)))
+}
+
+/// A client that reads so many partitions of one topic.
+pub(super) fn client(options: &TopicOptions, partitions: usize) -> Result<Client, String> {
     let mut settings = config(&options.connection);
+    let set = options.connection.settings.iter().find(|(name, _)| name == "queued.max.messages.kbytes");
+    let kibibytes = match set.and_then(|(_, value)| value.reveal().parse().ok()) {
+        Some(set) => set,
+        None => (AHEAD / partitions.max(1)).max(LEAST_AHEAD) as u64 >> 10,
+    };
     if let Some(group) = &options.group {
         settings.set("group.id", group);
     } else {
@@ -158,14 +163,16 @@ pub(super) fn client(options: &TopicOptions) -> Result<Client, String> {
         ("auto.offset.reset", "error"),
         ("statistics.interval.ms", "1000"),
         ("fetch.wait.max.ms", "100"),
-        ("queued.max.messages.kbytes", "16384"),
+        ("queued.max.messages.kbytes", &kibibytes.to_string()),
+        // What was fetched ahead lasts longer than this.
+        ("fetch.queue.backoff.ms", "10"),
     ];
     for (name, value) in own {
         if !options.connection.settings.iter().any(|(set, _)| set == name) {
             settings.set(name, value);
         }
     }
-    settings.create_with_context(Ears::new(&options.connection)).map_err(|error| unusable(&error))
+    settings.create_with_context(Ears::new(&options.connection, kibibytes * 1000)).map_err(|error| unusable(&error))
 }
 
 /// Where a partition begins, and where it ends now.
@@ -266,7 +273,7 @@ fn committed(client: &Client, asked: &TopicPartitionList) -> Result<TopicPartiti
         match client.committed_offsets(asked.clone(), PATIENCE) {
             Err(error) if Instant::now() < until => match error.rdkafka_error_code() {
                 Some(Code::NotCoordinator | Code::CoordinatorNotAvailable | Code::CoordinatorLoadInProgress) => {
-                    thread::sleep(LOOK);
+                    thread::sleep(AGAIN);
                 }
                 _ => return Err(error),
             },
@@ -285,51 +292,4 @@ fn complaint(client: &Client, error: &KafkaError) -> String {
 pub(super) fn words(client: &Client, error: &KafkaError) -> String {
     let words = || explain(error.rdkafka_error_code(), &error.to_string());
     client.context().complaints.take().unwrap_or_else(words)
-}
-
-/// A partition as a source.
-#[derive(Debug)]
-pub struct PartitionSource {
-    blocks: Receiver<Given>,
-    stop: Arc<AtomicBool>,
-    place: Place,
-}
-
-impl PartitionSource {
-    pub(super) fn new(blocks: Receiver<Given>, stop: &Arc<AtomicBool>, place: Place) -> Self {
-        Self { blocks, stop: Arc::clone(stop), place }
-    }
-
-    /// Where it goes on after what it has given.
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-}
-
-impl Source for PartitionSource {
-    fn begins_behind(&self) -> bool {
-        true
-    }
-
-    fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure> {
-        loop {
-            match self.blocks.recv_timeout(LOOK) {
-                Ok(given) => {
-                    if let Ok(Some(block)) = &given {
-                        self.place.clone_from(&block.after);
-                    }
-                    return given;
-                }
-                // A run that is stopped has not come to the end: time must not go on as if it had.
-                Err(_) if self.stop.load(Ordering::Relaxed) => {
-                    thread::sleep(LOOK);
-                    return Ok(Some(SourceBlock { after: self.place.clone(), ..SourceBlock::default() }));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(SourceFailure("reading ended by a defect of the program".to_owned()));
-                }
-            }
-        }
-    }
 }

@@ -3,20 +3,19 @@
 //! One client reads all that this process has; [`super::member::Member`] says which these are. What a partition is
 //! read by is the same as where one run reads all of them: a [`PartitionSource`] each.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::ears::{Client, listen};
 use super::find::PATIENCE;
-use super::lines::{LineForm, LineWriter};
-use super::read::{Begin, PartitionSource, QUEUE, begins, client};
-use super::reader::{Client, Feed, Order, Reader};
+use super::read::{begins, client, feed};
+use super::reader::{Gate, PartitionSource, Slate};
 use super::{Partition, PartitionStanding, TopicOptions};
 use crate::engine::Place;
 
@@ -26,25 +25,27 @@ pub struct SharedReading {
     options: TopicOptions,
     topic: String,
     client: Arc<Client>,
-    orders: Sender<Order>,
+    /// Of the partitions that are read.
+    gates: Arc<Mutex<BTreeMap<i32, Gate>>>,
+    /// As long as there is one, somebody listens to the client.
+    reads: Arc<()>,
     standing: Arc<Mutex<Vec<PartitionStanding>>>,
 }
 
 impl SharedReading {
-    /// Begins, with no partition. Goes on until nobody gives orders any more: partitions end before it. Partitions are numbered from 0 to `count`.
+    /// Begins, with no partition. Partitions are numbered from 0 to `count`.
     ///
     /// # Errors
     /// A setting cannot be used, in words that name it.
     pub fn open(options: &TopicOptions, topic: &str, count: usize) -> Result<Self, String> {
-        let client = Arc::new(client(options)?);
+        let client = Arc::new(client(options, count)?);
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
         let nowhere = |number| PartitionStanding::nowhere(Partition { topic: topic.to_owned(), number });
         let standing = Arc::new(Mutex::new(numbers.map(nowhere).collect()));
-        let (orders, taken) = unbounded();
-        let reader = Reader::on_orders(Arc::clone(&client), topic, taken, Arc::clone(&standing), Arc::default());
-        let started = thread::Builder::new().name(format!("kafka {topic}")).spawn(move || reader.run());
-        started.map_err(|error| format!("a thread cannot be started: {error}"))?;
-        Ok(Self { options: options.clone(), topic: topic.to_owned(), client, orders, standing })
+        let reads = Arc::new(());
+        listen(&client, topic, &Arc::default(), Arc::downgrade(&reads))?;
+        let (options, topic) = (options.clone(), topic.to_owned());
+        Ok(Self { options, topic, client, gates: Arc::default(), reads, standing })
     }
 
     /// Waits until brokers answer, or `go_on` says that it has been for long enough.
@@ -68,26 +69,36 @@ impl SharedReading {
         let wrong = |error: &_| super::read::words(&self.client, error);
         let list = [(&partition, place)];
         let begun = begins(&self.client, &self.options, &self.topic, &list, &wrong, &mut notices)?;
-        let Some(Begin { offset, end, mark }) = begun.into_iter().next() else {
+        let Some(begin) = begun.into_iter().next() else {
             return Err(format!("{partition} is not there"));
         };
-        let format = self.options.format;
-        let (topic, provenance) = (self.topic.clone(), self.options.provenance);
-        let writer = LineWriter::new(LineForm { format, provenance, topic, partition: number });
-        let place = Place { line: format.line_of(offset), offset, file: Some(mark), journal: None };
-        let until = self.options.until_end.then_some(end);
-        let (to, blocks) = bounded(QUEUE);
+        let queue = PartitionSource::split(&self.client, &partition)?;
+        let offset = Offset::Offset(i64::try_from(begin.offset).unwrap_or(i64::MAX));
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(&self.topic, number, offset);
+        let assigned = added.and_then(|()| self.client.incremental_assign(&list));
+        assigned.map_err(|error| format!("{partition} cannot be read: {error}"))?;
+        let gate = Gate::open();
+        self.gates().insert(number, gate.clone());
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let feed = Feed::new((number, at), writer, to, place.clone(), (end, until));
-        let gone = |_| "reading has ended".to_owned();
-        self.orders.send(Order::Add(Box::new(feed))).map_err(gone)?;
-        Ok((PartitionSource::new(blocks, stop, place), notices))
+        let noted = (Slate { standing: Arc::clone(&self.standing), at }, gate);
+        let feed = feed(&self.options, &partition, &begin);
+        Ok((PartitionSource::new(&self.client, queue, partition, feed, noted, (stop, &self.reads)), notices))
     }
 
-    /// Reads a partition no further. Its source must have been stopped.
+    fn gates(&self) -> MutexGuard<'_, BTreeMap<i32, Gate>> {
+        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a partition no further. Its source, if it is still asked for anything, takes no more records.
     pub fn remove(&self, number: i32) {
-        // A reader that has ended reads nothing anyway.
-        let _ = self.orders.send(Order::Remove(number));
+        let Some(gate) = self.gates().remove(&number) else { return };
+        gate.shut();
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, number);
+        if let Err(error) = self.client.incremental_unassign(&list) {
+            tracing::debug!(topic = self.topic, number, %error, "a partition cannot be given up");
+        }
     }
 
     /// The ends of all partitions as they are now.
