@@ -13,10 +13,14 @@ use jni::errors::{Result, ThrowRuntimeExAndDefault};
 use jni::jni_str;
 use jni::objects::{JByteArray, JClass};
 use jni::strings::JNIString;
-use jni::sys::{jint, jlong};
+use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
 use crate::host::task::{Task, TaskError};
+
+/// Inside a virtual machine there is nobody else to choose it; see `main.rs`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
@@ -116,7 +120,94 @@ pub extern "system" fn Java_tripline_flink_Native_route<'a>(
     })
 }
 
-/// `byte[] step(long task, long start, long watermark, long newest, byte[] keys)`
+/// `byte[] group(int groups, byte[] events, int length)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_group<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    groups: jint,
+    events: JByteArray<'a>,
+    length: jint,
+) -> JByteArray<'a> {
+    bytes(env, |env| {
+        let mut taken = vec![0; length as usize];
+        events.get_region(env, 0, &mut taken)?;
+        // SAFETY: a byte is a byte, with a sign or without.
+        let taken = unsafe { std::slice::from_raw_parts(taken.as_ptr().cast::<u8>(), taken.len()) };
+        let grouped = catch_unwind(|| Task::group(taken, groups as u32));
+        Ok(match grouped {
+            Ok(done) => done.map_err(|error| error.to_string()),
+            Err(payload) => Err(format!("the sorting of events panicked: {}", panic_text(&*payload))),
+        })
+    })
+}
+
+/// `void hold(long task, int keys, long bytes, int groups, boolean anew)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_hold<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    task: jlong,
+    keys: jint,
+    bytes: jlong,
+    groups: jint,
+    anew: jboolean,
+) {
+    let (keys, bytes) = (keys.max(0) as usize, bytes.max(0) as usize);
+    native(env, |_| {
+        Ok(with_task(task, |task| {
+            task.hold(keys, bytes, groups as u32, anew);
+            Ok(())
+        }))
+    });
+}
+
+/// `byte[] feed(long task, long watermark, byte[] block)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_feed<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    task: jlong,
+    watermark: jlong,
+    block: JByteArray<'a>,
+) -> JByteArray<'a> {
+    bytes(env, |env| {
+        let block = env.convert_byte_array(block)?;
+        Ok(with_task(task, |task| task.feed(watermark, &block)))
+    })
+}
+
+/// `byte[] due(long task, long watermark, long newest, byte[] rung)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_due<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    task: jlong,
+    watermark: jlong,
+    newest: jlong,
+    rung: JByteArray<'a>,
+) -> JByteArray<'a> {
+    bytes(env, |env| {
+        let rung = env.convert_byte_array(rung)?;
+        Ok(with_task(task, |task| task.due(watermark, newest, &rung)))
+    })
+}
+
+/// `void load(long task, byte[] kept)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_load<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    task: jlong,
+    kept: JByteArray<'a>,
+) {
+    native(env, |env| {
+        let kept = env.convert_byte_array(kept)?;
+        Ok(with_task(task, |task| task.load(&kept)))
+    });
+}
+
+/// `byte[] step(long task, long start, long watermark, long newest)`
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_tripline_flink_Native_step<'a>(
     env: EnvUnowned<'a>,
@@ -125,26 +216,19 @@ pub extern "system" fn Java_tripline_flink_Native_step<'a>(
     start: jlong,
     watermark: jlong,
     newest: jlong,
-    keys: JByteArray<'a>,
 ) -> JByteArray<'a> {
-    bytes(env, |env| {
-        let keys = env.convert_byte_array(keys)?;
-        Ok(with_task(task, |task| task.step(start, watermark, newest, &keys)))
-    })
+    bytes(env, |_| Ok(with_task(task, |task| task.step(start, watermark, newest))))
 }
 
-/// `byte[] eventText(long task, byte[] event)`
+/// `byte[] putBack(long task, int why)`
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_tripline_flink_Native_eventText<'a>(
+pub extern "system" fn Java_tripline_flink_Native_putBack<'a>(
     env: EnvUnowned<'a>,
     _class: JClass<'a>,
     task: jlong,
-    event: JByteArray<'a>,
+    why: jint,
 ) -> JByteArray<'a> {
-    bytes(env, |env| {
-        let event = env.convert_byte_array(event)?;
-        Ok(with_task(task, |task| task.event_text(&event)))
-    })
+    bytes(env, |_| Ok(with_task(task, |task| task.put_back(why))))
 }
 
 /// `void gather(long task, byte[] items)`

@@ -5,6 +5,8 @@
 mod cli;
 
 /// Partial matches come and go by the million, in many small pieces: measured, this takes a third off the packs' time.
+/// With the boundary to Java the library brings the same along.
+#[cfg(not(feature = "jni"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

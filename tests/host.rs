@@ -12,6 +12,8 @@ mod oracle;
 #[allow(dead_code, reason = "only the rule files are asked for")]
 #[path = "support/program.rs"]
 mod program;
+#[path = "host/ready.rs"]
+mod ready;
 
 use std::fs;
 use std::sync::Arc;
@@ -20,12 +22,13 @@ use cases::{case, number};
 use model::Host;
 use oracle::random::Random;
 use program::{root, rule_files};
+use ready::Ready;
 use tripline::alert::{Alert, Seq};
 use tripline::base::{Duration, Timestamp};
 use tripline::compile::{CompileOptions, Compiled, compile, compile_str};
 use tripline::decode::TimeConfig;
 use tripline::generate::{EFFORT, Options, generate};
-use tripline::host::{HostConfig, HostRules, Stage};
+use tripline::host::{Bounds, HostConfig, HostRules, Stage};
 use tripline::plan::Ruleset;
 use tripline::session::{AtEnd, Session, SessionConfig};
 use tripline::syntax::source::SourceMap;
@@ -116,6 +119,57 @@ fn random_rules_give_what_a_session_gives() {
     assert!(alerts > 0);
 }
 
+/// The same with keys that are kept ready, few or many of them, and go back at any moment.
+#[test]
+fn random_rules_give_the_same_with_keys_that_are_kept_ready() {
+    let first = number("PROPTEST_SEED", 1);
+    let (mut alerts, mut moved) = (0, (0, 0));
+    for seed in first..first + number("PROPTEST_CASES", 100_000) / 100 {
+        let mut r = Random::new(seed ^ (12 << 40));
+        let (text, lines, config, at_end) = case(&mut r);
+        let [lines] = &lines[..] else { continue };
+        if text.is_empty() {
+            continue;
+        }
+        let rules = compile_str(&text).unwrap_or_else(|d| panic!("{text}{d:?}"));
+        let (expected, expected_late) = native(&rules, lines, &config, at_end);
+        let (percent, disturbed) = (*r.choose(&[100, 100, 30, 5]), *r.choose(&[0, 5, 50]));
+        let host = ready(&rules, lines, &config, at_end, percent, disturbed, &mut r);
+        let what = format!("PROPTEST_SEED={seed} {percent} % {disturbed} % {at_end:?}\n{text}{}", lines.concat());
+        assert_eq!(host.late as u64, expected_late, "late events: {what}");
+        alerts += expected.len();
+        moved = (moved.0 + host.moved().0, moved.1 + host.moved().1);
+        assert_same(&what, host.alerts, expected);
+    }
+    println!("{alerts} alerts; {} keys were loaded, {} put back to make room", moved.0, moved.1);
+    assert!(alerts > 0 && moved.0 > 0 && moved.1 > 0);
+}
+
+fn ready(
+    rules: &Arc<Ruleset>,
+    lines: &[String],
+    session: &SessionConfig,
+    at_end: AtEnd,
+    percent: usize,
+    disturbed: usize,
+    r: &mut Random,
+) -> Ready {
+    let keys = *r.choose(&[0, 1, 3, 1000]);
+    let bytes = *r.choose(&[1 << 30, 1 << 30, 2000]);
+    let mut host = Ready::new(rules, &config_of(session), Bounds { keys, bytes });
+    for (n, line) in lines.iter().enumerate() {
+        host.push(line.trim_end());
+        if n == 0 || r.percent(percent) {
+            host.advance(host.reached());
+        }
+        if r.percent(disturbed) {
+            host.disturb(r);
+        }
+    }
+    host.finish(at_end);
+    host
+}
+
 fn packs() -> Compiled {
     let mut sources = SourceMap::new();
     let files = rule_files();
@@ -157,7 +211,10 @@ fn the_sample_of_all_packs_gives_what_a_session_gives() {
                 n += 1;
                 n % 10 == 0
             });
-            assert_same(&format!("{lateness:?} {at_end:?}"), host.alerts, expected);
+            assert_same(&format!("{lateness:?} {at_end:?}"), host.alerts, expected.clone());
+            let mut r = Random::new(3);
+            let host = ready(&rules, &shuffled, &config, at_end, 10, 3, &mut r);
+            assert_same(&format!("{lateness:?} {at_end:?}, ready"), host.alerts, expected);
         }
     }
 }
@@ -297,7 +354,12 @@ fn rules_on_alerts_are_matched_by_key_unless_they_need_the_order_of_all() {
             n % 3 == 0
         });
         assert!(host.above > 20, "only {} alerts went up", host.above);
-        assert_same(&format!("{at_end:?}"), host.alerts, expected);
+        assert_same(&format!("{at_end:?}"), host.alerts, expected.clone());
+        for disturbed in [0, 10, 60] {
+            let mut r = Random::new(disturbed as u64);
+            let host = ready(&rules, &lines, &config, at_end, 33, disturbed, &mut r);
+            assert_same(&format!("{at_end:?}, disturbed {disturbed} %"), host.alerts, expected.clone());
+        }
     }
 }
 
@@ -369,6 +431,22 @@ fn nothing_is_kept_of_a_key_that_is_over() {
     host.advance(host.reached());
     assert!(host.kept().0 >= 99, "{:?}", host.kept());
     host.advance(Timestamp::from_millis(1_700_000_200_000));
+    assert_eq!(host.kept(), (0, 0));
+    assert_eq!(host.alerts.len(), 100);
+}
+
+#[test]
+fn nothing_is_kept_ready_of_a_key_that_is_over() {
+    let rules = compile_str(TWO).expect("no errors");
+    let mut host = Ready::new(&rules, &HostConfig::default(), Bounds { keys: 1000, bytes: 1 << 20 });
+    for n in 0..100 {
+        host.push(&event("A", &format!("key {n}"), n));
+    }
+    host.advance(host.reached());
+    host.checkpoint();
+    assert_eq!(host.kept(), (100, 100));
+    host.advance(1_700_000_200_000);
+    host.checkpoint();
     assert_eq!(host.kept(), (0, 0));
     assert_eq!(host.alerts.len(), 100);
 }

@@ -59,6 +59,12 @@ impl Suppressor {
         self.sent.is_empty()
     }
 
+    /// Bytes that it takes beside itself, about.
+    pub fn heap(&self) -> usize {
+        let each = size_of::<((u32, Box<[u8]>), Sent)>();
+        self.sent.capacity() * each + self.sent.keys().map(|(_, key)| key.len()).sum::<usize>()
+    }
+
     /// When the first of what is remembered, other than dropped alerts, makes no difference any more.
     pub fn expires(&self) -> Option<Timestamp> {
         self.sent.values().filter(|sent| sent.dropped == 0).map(|sent| sent.at + sent.period).min()

@@ -37,8 +37,8 @@ pub enum Value {
     Duration(Duration),
 }
 
-/// A borrowed value; cheap to copy.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// A borrowed value; cheap to copy. It is written as the owned one is: both have the same cases in the same order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub enum ValueRef<'a> {
     /// Absent or `null`.
     #[default]

@@ -63,6 +63,16 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
+    /// The next value if it is a text, else nothing is read.
+    pub(super) fn text_value(&mut self) -> Result<Option<&'a str>, FormatError> {
+        // The number of the case, as `Value` is written.
+        const TEXT: u8 = 5;
+        let Some((&TEXT, rest)) = self.rest.split_first() else { return Ok(None) };
+        self.rest = rest;
+        let bytes = self.bytes()?;
+        std::str::from_utf8(bytes).map(Some).map_err(|_| self.damaged())
+    }
+
     pub(super) fn number(&mut self) -> Result<u64, FormatError> {
         self.value()
     }
@@ -79,5 +89,37 @@ impl<'a> Reader<'a> {
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(|| self.damaged())?;
         self.rest = rest;
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Duration, Timestamp, Value};
+
+    /// A text is read without the rest, and what is borrowed is written as what is owned.
+    #[test]
+    fn values_are_written_in_one_form() {
+        let values = [
+            Value::Missing,
+            Value::Bool(true),
+            Value::Int(-3),
+            Value::UInt(u64::MAX),
+            Value::Float(0.5),
+            Value::Str("text".into()),
+            Value::List([Value::Int(1), Value::Str("in".into())].into()),
+            Value::Object([("k".into(), Value::Bool(false))].into()),
+            Value::Time(Timestamp(7)),
+            Value::Duration(Duration(8)),
+        ];
+        for value in values {
+            let owned = postcard::to_extend(&value, vec![1]).expect("plain data");
+            assert_eq!(owned, postcard::to_extend(&value.as_ref(), vec![1]).expect("plain data"));
+            let mut reader = Reader::new("a value", &owned, 1).expect("a version");
+            let text = reader.text_value().expect("sound").map(str::to_owned);
+            assert_eq!(text.as_deref(), if let Value::Str(text) = &value { Some(&**text) } else { None });
+            assert!(text.is_some() || reader.value::<Value>() == Ok(value));
+            assert!(reader.is_over());
+        }
     }
 }

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::bytes::{FormatError, Reader, put_bytes, put_number};
 use super::names::{HostRules, RuleTag};
 use crate::alert::suppress::{Sent, Suppressor};
@@ -32,7 +34,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     /// In the order of rules.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: SmallVec<[Entry; 1]>,
     /// Ticks before this have been made; `None` before any event.
     pub(super) cursor: Option<Timestamp>,
     /// Rules that watch this key, and have begun.
@@ -85,10 +87,28 @@ impl Cell {
         if reader.is_over() { Ok(cell) } else { Err(reader.damaged()) }
     }
 
-    /// The cell as bytes; none if it holds nothing that matters at `now` or later.
-    pub(super) fn write(&mut self, host: &HostRules, now: Timestamp) -> Vec<u8> {
-        self.sent.forget_before(now);
-        if self.entries.is_empty() && self.watched.is_empty() && self.sent.is_empty() {
+    /// Whether it holds nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.watched.is_empty() && self.sent.is_empty()
+    }
+
+    /// Forgets what no alert from `now` on asks for.
+    pub(super) fn forget_before(&mut self, now: Timestamp) {
+        if !self.sent.is_empty() {
+            self.sent.forget_before(now);
+        }
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let states = self.entries.iter().map(|entry| entry.state.heap()).sum::<usize>();
+        let spilled = if self.entries.spilled() { self.entries.capacity() * size_of::<Entry>() } else { 0 };
+        states + spilled + self.sent.heap()
+    }
+
+    /// The cell as bytes; none if it holds nothing.
+    pub(super) fn write(&self, host: &HostRules) -> Vec<u8> {
+        if self.is_empty() {
             return Vec::new();
         }
         let mut out = vec![VERSION];

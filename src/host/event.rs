@@ -75,11 +75,11 @@ pub(super) fn write(
         put_number(hit.roles, out);
     }
     fields_read(host, hits, fields);
-    let there = |field: &&FieldId| !view.attr(Attr::Field(**field)).is_missing();
-    put_number(fields.iter().filter(there).count() as u64, out);
-    for field in fields.iter().filter(there) {
+    fields.retain(|field| !view.attr(Attr::Field(*field)).is_missing());
+    put_number(fields.len() as u64, out);
+    for field in fields.iter() {
         out.extend_from_slice(&host.field_name(*field).to_le_bytes());
-        let value = view.attr(Attr::Field(*field)).to_owned();
+        let value = view.attr(Attr::Field(*field));
         *out = postcard::to_extend(&value, std::mem::take(out)).expect("memory takes any bytes");
     }
     let raw = match host.config.evidence {
@@ -105,6 +105,12 @@ pub(super) fn standing(host: &HostRules, bytes: &[u8]) -> Result<Standing, Forma
     let mut event = Event::default();
     event.read(host, bytes)?;
     Ok(Standing { ts, seq, order: event.order })
+}
+
+/// When an event happened, and its position: where lines stand among others of their key.
+pub(super) fn position(bytes: &[u8]) -> Result<(Timestamp, Seq), FormatError> {
+    let mut reader = Reader::new(WHAT, bytes, VERSION)?;
+    Ok((Timestamp(reader.word()? as i64), Seq(reader.word()?)))
 }
 
 /// The rules that an event is for.
@@ -175,10 +181,10 @@ impl Event {
         }
         self.arena.clear();
         for _ in 0..reader.number()? {
-            let (name, value) = (reader.word()?, reader.value::<Value>()?);
+            let name = reader.word()?;
+            let slot = self.slot(&mut reader)?;
             if let Some(field) = host.field(name) {
-                self.slots[field.index()] = Slot::Complex(self.arena.values.len() as u32);
-                self.arena.values.push(value);
+                self.slots[field.index()] = slot;
                 self.filled.push(field);
             }
         }
@@ -195,6 +201,25 @@ impl Event {
             (self.order, self.origins) = (Some(order), origins);
         }
         if reader.is_over() { Ok(()) } else { Err(reader.damaged()) }
+    }
+
+    /// Reads a value. Most are texts and numbers, which need no memory of their own.
+    fn slot(&mut self, reader: &mut Reader<'_>) -> Result<Slot, FormatError> {
+        if let Some(text) = reader.text_value()? {
+            let start = self.arena.text.len() as u32;
+            self.arena.text.push_str(text);
+            return Ok(Slot::Text { start, len: text.len() as u32 });
+        }
+        Ok(match reader.value::<Value>()? {
+            Value::Bool(value) => Slot::Bool(value),
+            Value::Int(value) => Slot::Int(value),
+            Value::UInt(value) => Slot::UInt(value),
+            Value::Float(value) => Slot::Float(value),
+            other => {
+                self.arena.values.push(other);
+                Slot::Complex(self.arena.values.len() as u32 - 1)
+            }
+        })
     }
 
     pub(super) fn view(&self) -> LineView<'_> {

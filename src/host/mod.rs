@@ -17,24 +17,30 @@
 //! rule that has no key of its own, or hands its key over whole, the rule. They depend on nothing else, so they survive
 //! edits as well.
 
+pub mod blocks;
 pub mod bundle;
 mod bytes;
 mod cell;
 mod event;
 mod gather;
 mod groups;
+mod live;
 mod names;
+mod put_back;
 mod route;
 mod spread;
 mod stages;
 mod step;
 pub mod task;
+mod waiting;
 mod walk;
 
 pub use bytes::FormatError;
 pub use gather::{Gatherer, write_draft};
 pub use groups::KeyGroup;
+pub use live::{Bounds, Counts, Live};
 pub use names::{HostConfig, HostRules, RuleTag};
+pub use put_back::{Kept, Why};
 pub use route::{Item, Routed, Router};
 pub use stages::Stage;
 pub use step::{Above, Cells, Input, Output, Place, StepError, Until};

@@ -66,6 +66,15 @@ pub struct Output {
     pub dropped: usize,
 }
 
+impl Output {
+    /// Makes it empty, for another step.
+    pub(super) fn clear(&mut self) {
+        self.alerts.clear();
+        self.drafts.clear();
+        self.above.clear();
+    }
+}
+
 /// An alert on its way to a key of the second stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Above {
@@ -173,7 +182,7 @@ impl Cells {
     pub fn step(&mut self, input: &Input<'_>, until: Until) -> Result<Output, StepError> {
         let wrong = |error| StepError::Format { key: key_text(&self.host, input.key), error };
         let mut out = Output::default();
-        let cell = Cell::read(&self.host, input.state).map_err(wrong)?;
+        let mut cell = Cell::read(&self.host, input.state).map_err(wrong)?;
         out.dropped = cell.dropped;
         let limit = match until {
             Until::Watermark(watermark) => watermark,
@@ -190,12 +199,33 @@ impl Cells {
             }
         }
         due.sort_unstable();
+        let events = due.iter().map(|(_, at)| input.events[*at]);
+        let next = self.run(input.key, &mut cell, input.start, until, events, &Shared::new(0), &mut out)?;
+        out.state = cell.write(&self.host);
+        out.next = next;
+        Ok(out)
+    }
+
+    /// Moves a cell: takes events in their order, and everything that is due. Gives when it is to be moved again though no
+    /// event comes; `added` grows by the bytes that come to its states.
+    #[expect(clippy::too_many_arguments, reason = "what a step is given, with memory that the next one uses again")]
+    pub(super) fn run<'e>(
+        &mut self,
+        key: &[u8],
+        cell: &mut Cell,
+        start: Timestamp,
+        until: Until,
+        events: impl Iterator<Item = &'e [u8]>,
+        added: &Shared<usize>,
+        out: &mut Output,
+    ) -> Result<Option<Timestamp>, StepError> {
+        let wrong = |error| StepError::Format { key: key_text(&self.host, key), error };
         let host = Arc::clone(&self.host);
-        let mut walk = Walk::new(&host, input.key, cell, &self.place);
-        walk.begin(input.start);
+        let mut walk = Walk::new(&host, key, cell, &self.place, added);
+        walk.begin(start);
         let mut alerts = 0;
-        for (_, at) in due {
-            self.event.read(&host, input.events[at]).map_err(wrong)?;
+        for bytes in events {
+            self.event.read(&host, bytes).map_err(wrong)?;
             if self.event.seq.is_alert() {
                 // Those of one time come in one step.
                 alerts += 1;
@@ -217,7 +247,7 @@ impl Cells {
             }
         };
         let next = walk.next(now);
-        let Walk { mut cell, found, .. } = walk;
+        let Walk { found, .. } = walk;
         let mut drafts: Vec<Draft> = found.into_iter().map(|found| self.builder.build(found)).collect();
         drafts.sort_by(|a, b| a.order.cmp(&b.order));
         for draft in drafts {
@@ -232,9 +262,8 @@ impl Cells {
             let gate = Gate { rules: &host.rules, suppressor: &mut cell.sent, show_internal: false };
             out.alerts.extend(gate.send(draft, &mut self.counters[rule.index()]));
         }
-        out.state = cell.write(&host, now);
-        out.next = next.into_iter().chain(cell.sent.expires()).min();
-        Ok(out)
+        cell.forget_before(now);
+        Ok(next.into_iter().chain(cell.sent.expires()).min())
     }
 }
 
@@ -259,8 +288,8 @@ fn flush(walk: &mut Walk<'_>) {
         // When that is shows in a copy without ticks.
         let copy = |entry: &Entry| Entry { rule: entry.rule, state: entry.state.clone(), wakes: entry.wakes };
         let entries = walk.cell.entries.iter().filter(|e| walk.host.ticked.iter().any(|seen| seen.contains(&e.rule)));
-        let cell = Cell { entries: entries.map(copy).collect(), ..Cell::default() };
-        let mut ahead = Walk::new(walk.host, walk.host_key, cell, walk.place);
+        let mut cell = Cell { entries: entries.map(copy).collect(), ..Cell::default() };
+        let mut ahead = Walk::new(walk.host, walk.host_key, &mut cell, walk.place, walk.added);
         ahead.advance_ticking(Timestamp::MAX, Timestamp::MIN);
         let mut last: Vec<(RuleId, Timestamp)> = Vec::new();
         for found in &ahead.found {

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::blocks::{group, put_entry};
 use super::bundle::{Bundle, BundleError, Opened};
 use super::bytes::FormatError;
 use super::gather::{Gatherer, write_draft};
+use super::live::{Bounds, Live};
 use super::names::HostRules;
+use super::put_back::Why;
 use super::route::{Item, Router};
-use super::stages::Stage;
-use super::step::{Cells, Input, StepError, Until};
+use super::step::{StepError, Until};
 use crate::alert::format::Formatter;
 use crate::base::Timestamp;
 use crate::decode::batch::BlockOrigin;
@@ -39,10 +41,8 @@ pub enum TaskError {
 }
 
 /// What kind of item a host gets from [`Task::route`]; see there.
-const EVENT: u8 = 0;
 const GATHER: u8 = 1;
 const LATE: u8 = 2;
-const UPPER: u8 = 5;
 
 fn put_u32(n: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes());
@@ -73,6 +73,12 @@ impl<'a> Call<'a> {
         Ok(*n)
     }
 
+    fn i64(&mut self) -> Result<i64, TaskError> {
+        let (n, rest) = self.0.split_first_chunk::<8>().ok_or(TaskError::Call)?;
+        self.0 = rest;
+        Ok(i64::from_be_bytes(*n))
+    }
+
     fn bytes(&mut self) -> Result<&'a [u8], TaskError> {
         let length = self.u32()?;
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(TaskError::Call)?;
@@ -93,7 +99,8 @@ pub struct Task {
     at_end: AtEnd,
     formatter: Formatter,
     router: Router,
-    cells: Cells,
+    live: Live,
+    groups: u32,
     gatherer: Gatherer,
     text: String,
 }
@@ -107,7 +114,8 @@ impl Task {
         let Opened { rules, at_end, formatter } = Bundle::from_bytes(bundle)?.open()?;
         Ok(Self {
             router: Router::new(Arc::clone(&rules)),
-            cells: Cells::new(Arc::clone(&rules)),
+            live: Live::new(Arc::clone(&rules), Bounds { keys: 0, bytes: 0 }, false),
+            groups: 1,
             gatherer: Gatherer::new(Arc::clone(&rules)),
             text: String::new(),
             rules,
@@ -123,7 +131,7 @@ impl Task {
 
     /// The rule and the key that were worked on last.
     pub fn place(&self) -> Option<(String, String)> {
-        self.cells.place().last(&self.rules)
+        self.live.place().last(&self.rules)
     }
 
     /// Facts: whether there is something to gather, and whether there is a second stage (a byte each), the lateness in milliseconds, the fingerprint of the rules,
@@ -137,11 +145,11 @@ impl Task {
     }
 
     /// Routes a block of whole lines: gives the newest event time of the input so far in nanoseconds, the time of the first
-    /// event of the block less the lateness, how many events, rejected lines and late events there were, then items:
+    /// event of the block less the lateness, how many events, rejected lines and late events there were, the length of
+    /// items, items, and the events for keys, as [`Task::group`] takes them:
     ///
     /// ```text
-    /// 0 │ time in ns │ host key │ event      1 │ time in ns │ event for the gatherer      2 │ late line
-    /// 5 │ time in ns │ host key of the second stage │ event
+    /// 1 │ time in ns │ event for the gatherer      2 │ late line
     /// ```
     ///
     /// # Errors
@@ -154,16 +162,11 @@ impl Task {
         newest: i64,
         block: &[u8],
     ) -> Result<Vec<u8>, TaskError> {
-        const HEAD: usize = 2 * 8 + 3 * 4;
-        let mut out = vec![0; HEAD];
+        const HEAD: usize = 2 * 8 + 4 * 4;
+        let (mut out, mut events) = (vec![0; HEAD], Vec::with_capacity(block.len() * 2));
         let origin = BlockOrigin { input, first_line, offset: 0, arrival: Timestamp::from_millis(arrival) };
         let routed = self.router.route(block, origin, Timestamp(newest), |item| match item {
-            Item::Event { stage, ts, key, event } => {
-                out.push(if stage == Stage::Upper { UPPER } else { EVENT });
-                put_i64(ts.0, &mut out);
-                put(key, &mut out);
-                put(event, &mut out);
-            }
+            Item::Event { key, event, .. } => put_entry(key, event, &mut events),
             Item::Gather { ts, seq, arrival, line } => {
                 out.push(GATHER);
                 put_i64(ts.0, &mut out);
@@ -185,63 +188,159 @@ impl Task {
         put_u32(routed.stats.events as usize, &mut head);
         put_u32(routed.stats.rejects.iter().sum::<u64>() as usize, &mut head);
         put_u32(routed.late as usize, &mut head);
+        put_u32(out.len() - HEAD, &mut head);
         out[..HEAD].copy_from_slice(&head);
+        out.append(&mut events);
         Ok(out)
     }
 
-    /// Steps keys. `start` is where time began in nanoseconds; `newest` is the newest event time in nanoseconds once the
-    /// input has ended, before that `i64::MIN`. For each key `call` has, and the answer gives, one behind the other:
-    ///
-    /// ```text
-    /// host key │ state │ number of events │ events
-    /// state │ next deadline in ms │ number of events that wait │ their places │ alerts: number, lines │ drafts: number, time in ns,
-    /// bytes │ alerts for the second stage: number, time in ns, host key, event │ states that were dropped
-    /// ```
+    /// From here on it keeps keys ready, up to so many, and so many bytes of them. `groups` is how many key groups the
+    /// host has; `anew` says that it keeps nothing of any key yet.
+    pub fn hold(&mut self, keys: usize, bytes: usize, groups: u32, anew: bool) {
+        self.live = Live::new(Arc::clone(&self.rules), Bounds { keys, bytes }, anew);
+        self.groups = groups;
+    }
+
+    /// Takes a block of [`Task::group`], with the host's watermark. Gives the events that came too late, each as a text.
     ///
     /// # Errors
-    /// A state or an event is of no form that this release reads.
-    pub fn step(&mut self, start: i64, wm: i64, newest: i64, call: &[u8]) -> Result<Vec<u8>, TaskError> {
-        let until = match newest {
-            i64::MIN => Until::Watermark(watermark(wm)),
-            newest => Until::End(Timestamp(newest), self.at_end),
-        };
-        let (mut call, mut out) = (Call(call), Vec::new());
-        while !call.0.is_empty() {
-            let (key, state) = (call.bytes()?, call.bytes()?);
-            let events = (0..call.u32()?).map(|_| call.bytes()).collect::<Result<Vec<_>, _>>()?;
-            let output = self.cells.step(&Input { key, state, events, start: Timestamp(start) }, until)?;
-            put(&output.state, &mut out);
-            put_i64(output.next.map_or(i64::MAX, Timestamp::as_millis), &mut out);
-            put_u32(output.waiting.len(), &mut out);
-            output.waiting.iter().for_each(|at| put_u32(*at, &mut out));
-            put_u32(output.alerts.len(), &mut out);
-            for alert in &output.alerts {
-                self.text.clear();
-                self.formatter.write(alert, &mut self.text);
-                put(self.text.trim_end().as_bytes(), &mut out);
-            }
-            put_u32(output.drafts.len(), &mut out);
-            for draft in &output.drafts {
-                put_i64(draft.order.time.0, &mut out);
-                put(&write_draft(&self.rules, draft), &mut out);
-            }
-            put_u32(output.above.len(), &mut out);
-            for above in &output.above {
-                put_i64(above.ts.0, &mut out);
-                put(&above.key, &mut out);
-                put(&above.event, &mut out);
-            }
-            put_u32(output.dropped, &mut out);
+    /// The block or an event is of no form that this release reads.
+    pub fn feed(&mut self, wm: i64, block: &[u8]) -> Result<Vec<u8>, TaskError> {
+        let mut late = Vec::new();
+        self.live.feed(block, watermark(wm), |event| late.push(event.to_vec()))?;
+        let mut out = Vec::new();
+        for event in late {
+            put(self.rules.event_text(&event)?.as_bytes(), &mut out);
         }
         Ok(out)
     }
 
-    /// An event that came too late for its key, as JSON.
+    /// Time has come to a watermark, and timers of the host rang for the keys in `call`; `newest` as in [`Task::step`].
+    /// Gives the keys of which the host has to say what it keeps, with [`Task::load`].
     ///
     /// # Errors
-    /// It is of no form that this release reads.
-    pub fn event_text(&self, event: &[u8]) -> Result<Vec<u8>, TaskError> {
-        Ok(self.rules.event_text(event)?.into_bytes())
+    /// The call is cut off.
+    pub fn due(&mut self, wm: i64, newest: i64, call: &[u8]) -> Result<Vec<u8>, TaskError> {
+        let (mut call, mut rung) = (Call(call), Vec::new());
+        while !call.0.is_empty() {
+            rung.push(call.bytes()?);
+        }
+        let mut out = Vec::new();
+        self.live.due(self.until(wm, newest), rung.into_iter(), |key| put(key, &mut out));
+        Ok(out)
+    }
+
+    /// Takes what the host keeps of keys, one behind the other:
+    ///
+    /// ```text
+    /// host key │ state │ when its timer rings in ms │ number of events │ events
+    /// ```
+    ///
+    /// # Errors
+    /// A state or an event is of no form that this release reads.
+    pub fn load(&mut self, call: &[u8]) -> Result<(), TaskError> {
+        let mut call = Call(call);
+        while !call.0.is_empty() {
+            let (key, state, timer) = (call.bytes()?, call.bytes()?, call.i64()?);
+            let events = (0..call.u32()?).map(|_| call.bytes()).collect::<Result<Vec<_>, _>>()?;
+            self.live.load(key, state, timer, events.into_iter())?;
+        }
+        Ok(())
+    }
+
+    fn until(&self, wm: i64, newest: i64) -> Until {
+        match newest {
+            i64::MIN => Until::Watermark(watermark(wm)),
+            newest => Until::End(Timestamp(newest), self.at_end),
+        }
+    }
+
+    /// Steps the keys that are due. `start` is where time began in nanoseconds; `newest` is the newest event time in
+    /// nanoseconds once the input has ended, before that `i64::MIN`. Gives
+    ///
+    /// ```text
+    /// counts so far: steps, dropped states, loaded keys, keys that went back to make room, keys that are ready: u64 each │
+    /// length of alerts │ alerts: lines │ length of drafts │ drafts: bytes │ for the second stage: key group, block
+    /// ```
+    ///
+    /// # Errors
+    /// An event is of no form that this release reads.
+    pub fn step(&mut self, start: i64, wm: i64, newest: i64) -> Result<Vec<u8>, TaskError> {
+        let until = self.until(wm, newest);
+        let (mut lines, mut drafts, mut above) = (Vec::new(), Vec::new(), Vec::new());
+        let Self { live, formatter, text, rules, .. } = self;
+        live.advance(Timestamp(start), until, |output| {
+            for alert in &output.alerts {
+                text.clear();
+                formatter.write(alert, text);
+                put(text.trim_end().as_bytes(), &mut lines);
+            }
+            output.drafts.iter().for_each(|draft| put(&write_draft(rules, draft), &mut drafts));
+            output.above.iter().for_each(|one| put_entry(&one.key, &one.event, &mut above));
+        })?;
+        let counts = live.counts;
+        let mut out = Vec::with_capacity(64 + lines.len() + drafts.len() + above.len());
+        for count in [counts.steps, counts.dropped, counts.loaded, counts.evicted, live.len() as u64] {
+            put_i64(count as i64, &mut out);
+        }
+        put(&lines, &mut out);
+        put(&drafts, &mut out);
+        group(&above, self.groups, |_, group, block| {
+            put_u32(group as usize, &mut out);
+            put(block, &mut out);
+        })?;
+        Ok(out)
+    }
+
+    /// Puts keys back to the host: 0 to make room, 1 for a checkpoint, 2 all. It is to be called until it gives nothing.
+    /// Gives, one behind the other:
+    ///
+    /// ```text
+    /// host key │ 0: the host's state stays, 1: it is replaced │ state │ when its timer is to ring in ms │ the timer before │
+    /// whether the host has a state, and events that wait: a byte each │ number of events │ events
+    /// ```
+    ///
+    /// # Errors
+    /// There is no such reason.
+    pub fn put_back(&mut self, why: i32) -> Result<Vec<u8>, TaskError> {
+        let why = match why {
+            0 => Why::Room,
+            1 => Why::Checkpoint,
+            2 => Why::Leave,
+            _ => return Err(TaskError::Call),
+        };
+        let mut out = Vec::new();
+        let mut more = true;
+        // Keys that are as the host has them give nothing.
+        while more && out.is_empty() {
+            more = self.live.put_back(why, |kept| {
+                put(kept.key, &mut out);
+                out.push(u8::from(kept.state.is_some()));
+                put(kept.state.unwrap_or_default(), &mut out);
+                put_i64(kept.timer, &mut out);
+                put_i64(kept.timer_before, &mut out);
+                out.push(u8::from(kept.had_state));
+                out.push(u8::from(kept.had_events));
+                put_u32(kept.events.len(), &mut out);
+                kept.events.iter().for_each(|event| put(event, &mut out));
+            });
+        }
+        Ok(out)
+    }
+
+    /// Sorts the events of [`Task::route`] by stage and key group: gives for each stage and group that there are events for
+    /// the stage (a byte, 1 for the second), the group, and a block for [`Task::feed`].
+    ///
+    /// # Errors
+    /// They are cut off.
+    pub fn group(events: &[u8], groups: u32) -> Result<Vec<u8>, TaskError> {
+        let mut out = Vec::with_capacity(events.len() + events.len() / 8);
+        group(events, groups, |upper, group, block| {
+            out.push(u8::from(upper));
+            put_u32(group as usize, &mut out);
+            put(block, &mut out);
+        })?;
+        Ok(out)
     }
 
     /// Hands things to the gatherer: each a byte that is 0 for a draft and 1 for an event, then its bytes.

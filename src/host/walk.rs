@@ -3,6 +3,8 @@
 //! The order is that of a shard (`crate::matcher::shard`): at one time events come first, then ticks, then deadlines.
 //! Matching itself is [`KeyState`]'s. Relies on events that never go back in `(time, position)`.
 
+use std::cell::Cell as Shared;
+
 use super::cell::{Cell, Entry, env};
 use super::event::Event;
 use super::names::HostRules;
@@ -10,7 +12,7 @@ use super::step::Place;
 use crate::base::{RuleId, Timestamp, Value};
 use crate::decode::slot::{Arena, Slot};
 use crate::decode::view::LineView;
-use crate::matcher::arrived::{Arrived, Copies, Match};
+use crate::matcher::arrived::{Arrived, Copies, Match, RuleEnv};
 use crate::matcher::key::{KeyState, stateless};
 use crate::matcher::shard::Found;
 use crate::plan::eval::unary;
@@ -23,18 +25,26 @@ pub(super) struct Walk<'a> {
     pub(super) host: &'a HostRules,
     /// The host key.
     pub(super) host_key: &'a [u8],
-    pub(super) cell: Cell,
+    pub(super) cell: &'a mut Cell,
     pub(super) found: Vec<Found>,
     pub(super) evicted: u64,
     /// The input has ended: up to when each rule still takes ticks; others take none.
     pub(super) last_ticks: Option<Vec<(RuleId, Timestamp)>>,
     /// Where work is, for whoever has to say so.
     pub(super) place: &'a Place,
+    /// Bytes that came to the states.
+    pub(super) added: &'a Shared<usize>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(host: &'a HostRules, host_key: &'a [u8], cell: Cell, place: &'a Place) -> Self {
-        Self { host, host_key, cell, found: Vec::new(), evicted: 0, last_ticks: None, place }
+    pub(super) fn new(
+        host: &'a HostRules,
+        host_key: &'a [u8],
+        cell: &'a mut Cell,
+        place: &'a Place,
+        added: &'a Shared<usize>,
+    ) -> Self {
+        Self { host, host_key, cell, found: Vec::new(), evicted: 0, last_ticks: None, place, added }
     }
 
     fn key(&self) -> &[u8] {
@@ -48,6 +58,9 @@ impl<'a> Walk<'a> {
     }
 
     fn keep(&mut self, rule: RuleId, matches: Vec<Match>) {
+        if matches.is_empty() {
+            return;
+        }
         let key = self.key().to_vec();
         self.found.extend(matches.into_iter().map(|matched| Found { rule, key: key.as_slice().into(), matched }));
     }
@@ -58,7 +71,7 @@ impl<'a> Walk<'a> {
         assert!(self.host.config.fail_in != Some(id), "this rule was told to fail");
         let rule = &self.host.rules.rules[id.index()];
         let values = self.key_values(id);
-        let env = env(self.host, id, &values);
+        let env = RuleEnv { added: Some(self.added), ..env(self.host, id, &values) };
         let mut matches = Vec::new();
         if rule.strategy == StrategyKind::Stateless && !rule.hints.needs_past {
             stateless(&env, event, event.roles, &[], &mut matches);

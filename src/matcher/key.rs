@@ -10,6 +10,7 @@ use super::arrived::{Arrived, Match, RuleEnv};
 use super::counter::Counter;
 use super::past::{Past, narrow};
 use super::state::RunState;
+use crate::base::budget::block;
 use crate::base::{Timestamp, Value};
 use crate::plan::eval::passes;
 use crate::plan::event::StoredView;
@@ -42,6 +43,12 @@ impl KeyState {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.run.is_empty() && self.past.is_none()
+    }
+
+    /// Bytes that it takes beside itself.
+    pub fn heap(&self) -> usize {
+        let past = self.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
+        self.run.heap() + past
     }
 
     /// Takes an event. `out` is empty before; what a limit drops is counted in `evicted`.

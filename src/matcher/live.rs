@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 use super::groups::Member;
 use super::key::KeyState;
 use super::ledger::{Entry, Weight, Worth};
-use super::past::Past;
 use super::state::RunState;
 use crate::base::budget::block;
 use crate::plan::ruleset::StrategyKind;
@@ -126,7 +125,7 @@ impl Live {
         let RuleState { weight, held, pending, state, .. } = &mut self.states[place];
         let was = (weight.bytes(), *held, *pending);
         (*held, *pending) = (state.run.len() as u32, is_pending(state));
-        weight.update(added, *held, || weigh(state));
+        weight.update(added, *held, || state.heap());
         self.weight = self.weight - was.0 + weight.bytes();
         self.held = self.held - was.1 + *held;
         self.pending = self.pending - u8::from(was.2) + u8::from(*pending);
@@ -162,10 +161,4 @@ impl Live {
 /// Whether time alone may bring an alert of a state, or it has statistics.
 fn is_pending(state: &KeyState) -> bool {
     state.past.is_some() || state.run.is_pending()
-}
-
-/// Bytes that a state takes beside itself.
-fn weigh(state: &KeyState) -> usize {
-    let past = state.past.as_ref().map_or(0, |past| block(size_of::<Past>()) + past.heap());
-    state.run.heap() + past
 }

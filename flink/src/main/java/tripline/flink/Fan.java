@@ -1,5 +1,7 @@
 package tripline.flink;
 
+import java.nio.ByteBuffer;
+import java.util.Arrays;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeHint;
@@ -19,17 +21,21 @@ import org.apache.flink.util.OutputTag;
 /**
  * Sends what a source gives where it belongs: events on to their keys, others to the gatherer, late lines out; and tells
  * everybody behind where time began, which rules there are, and, when the input has ended, how far it came.
+ *
+ * <p>A record costs Flink more than the events in it, and nothing happens to an event before the watermark has passed it:
+ * so events for keys are sent when a watermark, a checkpoint or the end comes, or when there are many, all of a key group
+ * in one record.
  */
-final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
-        implements OneInputStreamOperator<Tuple4<Byte, Long, String, byte[]>, Tuple3<String, Long, byte[]>> {
+final class Fan extends AbstractStreamOperator<Tuple3<String, Integer, byte[]>>
+        implements OneInputStreamOperator<Tuple4<Byte, Long, String, byte[]>, Tuple3<String, Integer, byte[]>> {
     private static final long serialVersionUID = 1L;
 
-    /** Key, event time in nanoseconds, event. */
-    static final TypeInformation<Tuple3<String, Long, byte[]>> EVENT =
-            TypeInformation.of(new TypeHint<Tuple3<String, Long, byte[]>>() {});
+    /** A key that stands for its key group, how many groups there are, events for keys of the group. */
+    static final TypeInformation<Tuple3<String, Integer, byte[]>> BLOCK =
+            TypeInformation.of(new TypeHint<Tuple3<String, Integer, byte[]>>() {});
 
     /** Events, and alerts as events, for keys of the second stage. */
-    static final OutputTag<Tuple3<String, Long, byte[]>> UPPER = new OutputTag<>("upper", EVENT);
+    static final OutputTag<Tuple3<String, Integer, byte[]>> UPPER = new OutputTag<>("upper", BLOCK);
 
     /** For the gatherer: 0 a draft, 1 an event, and its bytes. */
     static final OutputTag<Tuple2<Byte, byte[]>> GATHER =
@@ -44,8 +50,24 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
 
     private static final byte[] NOTHING = new byte[0];
 
+    /** Bytes at which events are sent whether time goes on or not. */
+    private static final int FULL = 4 << 20;
+
     private long newest = Task.NEVER_YET;
     private transient ListState<Long> kept;
+
+    /** Events that have not been sent yet. */
+    private transient byte[] events;
+
+    private transient int length;
+    private transient KeyGroups groups;
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        events = new byte[64 << 10];
+        groups = new KeyGroups(getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks());
+    }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
@@ -69,20 +91,59 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Long, byte[]>>
     public void processElement(StreamRecord<Tuple4<Byte, Long, String, byte[]>> record) {
         Tuple4<Byte, Long, String, byte[]> item = record.getValue();
         switch (item.f0) {
-            case Item.EVENT -> output.collect(new StreamRecord<>(Tuple3.of(item.f2, item.f1, item.f3), Item.ms(item.f1)));
+            case Item.BLOCK -> add(item.f3);
             case Item.GATHER -> output.collect(GATHER, new StreamRecord<>(Tuple2.of((byte) 1, item.f3)));
             case Item.LATE -> output.collect(
                     LATE, new StreamRecord<>(new String(item.f3, java.nio.charset.StandardCharsets.UTF_8)));
-            case Item.UPPER -> output.collect(
-                    UPPER, new StreamRecord<>(Tuple3.of(item.f2, item.f1, item.f3), Item.ms(item.f1)));
             case Item.START -> output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.START, item.f1, NOTHING)));
             case Item.RULES -> output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.RULES, item.f1, item.f3)));
             default -> newest = Math.max(newest, item.f1);
         }
     }
 
+    private void add(byte[] block) {
+        if (block.length > events.length - length) {
+            events = Arrays.copyOf(events, Math.max(2 * events.length, length + block.length));
+        }
+        System.arraycopy(block, 0, events, length, block.length);
+        length += block.length;
+        if (length >= FULL) {
+            send();
+        }
+    }
+
+    /** Sends what waits: a record for each key group that it is for. */
+    private void send() {
+        if (length == 0) {
+            return;
+        }
+        ByteBuffer grouped = ByteBuffer.wrap(Native.group(groups.count(), events, length));
+        length = 0;
+        while (grouped.hasRemaining()) {
+            boolean upper = grouped.get() != 0;
+            var block = groups.record(grouped.getInt(), Task.bytes(grouped));
+            if (upper) {
+                output.collect(UPPER, block);
+            } else {
+                output.collect(block);
+            }
+        }
+    }
+
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpoint) {
+        send();
+    }
+
+    @Override
+    public void finish() throws Exception {
+        send();
+        super.finish();
+    }
+
     @Override
     public void processWatermark(Watermark mark) throws Exception {
+        send();
         // What is told must be there before the end of time is.
         if (mark.getTimestamp() == Long.MAX_VALUE && newest != Task.NEVER_YET) {
             output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.END, newest, NOTHING)));

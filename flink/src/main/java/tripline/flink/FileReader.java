@@ -75,7 +75,7 @@ final class FileReader
                 Block block, SourceOutput<Tuple4<Byte, Long, String, byte[]>> output, FileSplit split) {
             Task task = routing.task();
             var answer = task.route(split.input, split.line, System.currentTimeMillis(), split.newest, block.bytes);
-            split.newest = Item.give(answer, split.newest, counts, (item, ms) -> output.collect(item));
+            split.newest = Item.give(answer, split.newest, counts, output::collect);
             split.offset += block.bytes.length;
             split.line += block.lines;
         }

@@ -1,19 +1,19 @@
 package tripline.flink;
 
 import java.nio.ByteBuffer;
-import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import org.apache.flink.api.common.typeinfo.TypeHint;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.tuple.Tuple4;
 
 /**
- * What a source gives: kind, event time in nanoseconds, key, bytes.
+ * What a source gives: kind, time in nanoseconds, a text that is empty, bytes.
  *
  * <p>A tuple, because Flink writes those without asking what they are.
  */
 final class Item {
-    /** An event on its way to a key. */
-    static final byte EVENT = 0;
+    /** Events on their way to keys, one behind the other. */
+    static final byte BLOCK = 0;
 
     /** An event for the gatherer. */
     static final byte GATHER = 1;
@@ -26,9 +26,6 @@ final class Item {
 
     /** No event: an input begins; the time is that of its first event less the lateness. */
     static final byte START = 4;
-
-    /** An event on its way to a key of the second stage. */
-    static final byte UPPER = 5;
 
     /** No event: the rules from here on; the time is their number. */
     static final byte RULES = 6;
@@ -50,36 +47,36 @@ final class Item {
     }
 
     /**
-     * Hands on what {@link Task#route} answered, each thing with its time in milliseconds, and gives the newest event time
-     * of the input. A block without an event for any key is a mark, so that time goes on.
+     * Hands on what {@link Task#route} answered, and gives the newest event time of the input. What says how far an input
+     * has come stands behind the events, so that no watermark goes before them.
      */
     static long give(
-            ByteBuffer answer, long newestBefore, Counts counts, BiConsumer<Tuple4<Byte, Long, String, byte[]>, Long> out) {
+            ByteBuffer answer, long newestBefore, Counts counts, Consumer<Tuple4<Byte, Long, String, byte[]>> out) {
         long newest = answer.getLong();
         long first = answer.getLong();
         counts.events += answer.getInt();
         counts.rejected += answer.getInt();
         counts.late += answer.getInt();
         if (newestBefore == Long.MIN_VALUE && first != Long.MIN_VALUE) {
-            out.accept(of(START, first, "", NOTHING), null);
+            out.accept(of(START, first, "", NOTHING));
         }
-        while (answer.hasRemaining()) {
-            byte kind = answer.get();
-            switch (kind) {
-                case EVENT, UPPER -> {
-                    long ns = answer.getLong();
-                    String key = Task.key(Task.bytes(answer));
-                    out.accept(of(kind, ns, key, Task.bytes(answer)), ms(ns));
-                }
-                case GATHER -> {
-                    long ns = answer.getLong();
-                    out.accept(of(GATHER, ns, "", Task.bytes(answer)), ms(ns));
-                }
-                default -> out.accept(of(LATE, 0, "", Task.bytes(answer)), null);
+        int items = answer.getInt();
+        int end = answer.position() + items;
+        while (answer.position() < end) {
+            if (answer.get() == GATHER) {
+                long ns = answer.getLong();
+                out.accept(of(GATHER, ns, "", Task.bytes(answer)));
+            } else {
+                out.accept(of(LATE, 0, "", Task.bytes(answer)));
             }
         }
+        if (answer.hasRemaining()) {
+            byte[] block = new byte[answer.remaining()];
+            answer.get(block);
+            out.accept(of(BLOCK, 0, "", block));
+        }
         if (newest > newestBefore) {
-            out.accept(of(MARK, newest, "", NOTHING), ms(newest));
+            out.accept(of(MARK, newest, "", NOTHING));
         }
         return newest;
     }

@@ -48,6 +48,8 @@ public final class Job {
               --rules-topic TOPIC       a topic of the same brokers whose last record is such a file: the job begins with
                                         the jar's own rules, and goes on with what comes
               --look SECONDS            how often it is looked at [default: 10]
+              --ready-keys NUMBER       keys that each task keeps ready beside Flink's state [default: 262144]
+              --ready-mib NUMBER        and how much memory they may take, about, in MiB [default: 256]
               --exactly-once            alerts become visible with checkpoints, in transactions
             Parallelism, checkpoints and the state backend are Flink's own settings.
             """;
@@ -66,7 +68,7 @@ public final class Job {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.getConfig().enableObjectReuse();
         DataStream<Tuple4<Byte, Long, String, byte[]>> items = source(env, options, rules);
-        Topology topology = Topology.build(env, items, rules);
+        Topology topology = Topology.build(env, items, rules, bounds(options));
         sink(topology.alerts, options, "alerts");
         if (options.containsKey("late") || options.containsKey("late-topic")) {
             sink(topology.late, options, "late");
@@ -77,7 +79,7 @@ public final class Job {
     private static Map<String, String> options(String[] arguments) {
         List<String> known = List.of(
                 "files", "kafka", "topics", "group", "from", "idle", "alerts", "alerts-topic", "late", "late-topic", "rules", "rules-topic",
-                "look");
+                "look", "ready-keys", "ready-mib");
         List<String> words = List.of("until-end", "exactly-once");
         Map<String, String> options = new HashMap<>();
         for (int at = 0; at < arguments.length; at++) {
@@ -106,6 +108,12 @@ public final class Job {
             throw new IllegalArgumentException("name an output: --alerts or --alerts-topic");
         }
         return options;
+    }
+
+    private static Bounds bounds(Map<String, String> options) {
+        String keys = options.getOrDefault("ready-keys", Integer.toString(Bounds.DEFAULT.keys()));
+        String mib = options.get("ready-mib");
+        return new Bounds(Integer.parseInt(keys), mib == null ? Bounds.DEFAULT.bytes() : Long.parseLong(mib) << 20);
     }
 
     private static Rules rules(Map<String, String> options) throws IOException {

@@ -51,7 +51,7 @@ final class KafkaLines implements KafkaRecordDeserializationSchema<Tuple4<Byte, 
         long before = newest.getOrDefault(input, Long.MIN_VALUE);
         Task task = routing.task();
         var answer = task.route(input, record.offset() + 1, System.currentTimeMillis(), before, record.value());
-        newest.put(input, Item.give(answer, before, counts, (item, ms) -> out.collect(item)));
+        newest.put(input, Item.give(answer, before, counts, out::collect));
     }
 
     @Override

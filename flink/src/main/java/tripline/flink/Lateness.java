@@ -25,14 +25,11 @@ final class Lateness implements WatermarkGenerator<Tuple4<Byte, Long, String, by
 
     @Override
     public void onEvent(Tuple4<Byte, Long, String, byte[]> item, long timestamp, WatermarkOutput output) {
-        if (item.f0 == Item.LATE || item.f0 == Item.RULES) {
-            return;
-        }
         if (item.f0 == Item.START) {
             output.emitWatermark(new Watermark(Item.ms(item.f1) - 1));
-            return;
+        } else if (item.f0 == Item.MARK) {
+            newest = Math.max(newest, timestamp);
         }
-        newest = Math.max(newest, timestamp);
     }
 
     @Override

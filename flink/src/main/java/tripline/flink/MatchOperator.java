@@ -5,9 +5,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
@@ -16,6 +14,7 @@ import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.state.CheckpointableKeyedStateBackend;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.StateInitializationContext;
@@ -32,23 +31,25 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * Matches the events of keys, and in the second stage the alerts that come to keys as events: holds them back until the watermark has passed them, and then steps their keys.
+ * Matches the events of keys, and in the second stage the alerts that come to keys as events: holds them back until the
+ * watermark has passed them, and then steps their keys.
  *
- * <p>Of each key it keeps one state as bytes, before them the time of the next deadline, and the events that wait. There is a
- * timer at the deadline, and one at the time of each event that waits. The timers that a watermark sets off say which keys
- * are due; these cross the boundary together, in batches, each once.
+ * <p>The library keeps the keys that were used last, and Flink all others: of each one state as bytes, before them the time
+ * of its timer, and the events that wait. What Flink has of a key that the library keeps is old, until the library puts the
+ * key back: before a checkpoint all that have changed, and some when there are too many. A key that is not there is read
+ * from Flink's state when its turn comes, because of an event or of a timer that Flink has for it. So what checkpoints hold
+ * does not depend on which keys the library kept.
  */
 final class MatchOperator extends AbstractStreamOperator<String>
-        implements TwoInputStreamOperator<Tuple3<String, Long, byte[]>, Tuple3<Byte, Long, byte[]>, String>,
+        implements TwoInputStreamOperator<Tuple3<String, Integer, byte[]>, Tuple3<Byte, Long, byte[]>, String>,
                 Triggerable<String, VoidNamespace> {
     private static final long serialVersionUID = 1L;
 
-    /** Keys that cross the boundary together, and bytes at which a batch is full whatever their number. */
-    private static final int KEYS = 512;
-
-    private static final int BYTES = 1 << 20;
+    /** Bytes of keys that are handed over at once: names of which timers rang, or what Flink has of keys. */
+    private static final int BYTES = 1 << 18;
 
     private final Rules rules;
+    private final Bounds bounds;
 
     /** Whether this is the second stage: time alone begins nothing there. */
     private final boolean upper;
@@ -58,26 +59,54 @@ final class MatchOperator extends AbstractStreamOperator<String>
     private transient ValueState<byte[]> state;
     private transient ListState<byte[]> waiting;
     private transient InternalTimerService<VoidNamespace> timers;
+    private transient KeyGroups groups;
+    private transient boolean restored;
     private transient long watermark;
-    private transient List<String> due;
-    private transient List<Long> dueDeadlines;
-    private transient Set<String> stepped;
-    private transient List<List<byte[]>> dueEvents;
-    private transient ByteArrayOutputStream call;
+    /** The keys whose timers rang. */
+    private transient ByteArrayOutputStream rung;
+    private transient Counts counts;
     private transient Counter late;
-    private transient Counter dropped;
-    private transient Counter steps;
     private transient Counter alerts;
 
-    MatchOperator(StreamOperatorParameters<String> parameters, Rules rules, boolean upper) {
+    MatchOperator(StreamOperatorParameters<String> parameters, Rules rules, Bounds bounds, boolean upper) {
         super(parameters);
         this.rules = rules;
+        this.bounds = bounds;
         this.upper = upper;
+    }
+
+    /** What {@link Task#step} counts, over all rule sets that there were. */
+    private static final class Counts {
+        private static final List<String> NAMES = List.of("steps", "droppedStates", "loadedKeys", "evictedKeys");
+
+        private final List<Counter> counters = new ArrayList<>();
+        private final long[] seen = new long[NAMES.size()];
+        private long ready;
+
+        Counts(org.apache.flink.metrics.MetricGroup group) {
+            NAMES.forEach(name -> counters.add(group.counter(name)));
+            group.gauge("readyKeys", (Gauge<Long>) () -> ready);
+        }
+
+        void take(ByteBuffer answer) {
+            for (int at = 0; at < seen.length; at++) {
+                long now = answer.getLong();
+                counters.get(at).inc(now - seen[at]);
+                seen[at] = now;
+            }
+            ready = answer.getLong();
+        }
+
+        /** Another task begins at zero. */
+        void anew() {
+            java.util.Arrays.fill(seen, 0);
+        }
     }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
+        restored = context.isRestored();
         told = new Told(rules);
         told.restore(context.getOperatorStateStore());
         var bytes = PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
@@ -88,18 +117,15 @@ final class MatchOperator extends AbstractStreamOperator<String>
     @Override
     public void open() throws Exception {
         super.open();
+        groups = new KeyGroups(getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks());
         task = told.open();
+        task.hold(bounds, groups.count(), !restored);
         timers = getInternalTimerService("deadlines", VoidNamespaceSerializer.INSTANCE, this);
         watermark = told.watermark();
-        due = new ArrayList<>();
-        dueDeadlines = new ArrayList<>();
-        stepped = new HashSet<>();
-        dueEvents = new ArrayList<>();
-        call = new ByteArrayOutputStream();
+        rung = new ByteArrayOutputStream();
         var group = getMetricGroup().addGroup("tripline");
+        counts = new Counts(group);
         late = group.counter("lateEvents");
-        dropped = group.counter("droppedStates");
-        steps = group.counter("steps");
         alerts = group.counter("alerts");
         // Keys that are watched, seen or not, are stepped at the first watermark.
         armWatched(Long.MIN_VALUE + 1);
@@ -107,13 +133,18 @@ final class MatchOperator extends AbstractStreamOperator<String>
 
     private void armWatched(long ms) throws Exception {
         var mine = ((CheckpointableKeyedStateBackend<?>) getKeyedStateBackend()).getKeyGroupRange();
-        int groups = getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks();
         for (String key : upper ? List.<String>of() : task.watched) {
-            if (mine.contains(KeyGroupRangeAssignment.assignToKeyGroup(key, groups))) {
+            if (mine.contains(KeyGroupRangeAssignment.assignToKeyGroup(key, groups.count()))) {
                 setCurrentKey(key);
                 timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
             }
         }
+    }
+
+    /** Before the checkpoint and not in it: some of Flink's timers are written before an operator is asked for its state. */
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpoint) throws Exception {
+        putBack(Task.CHECKPOINT);
     }
 
     @Override
@@ -123,17 +154,19 @@ final class MatchOperator extends AbstractStreamOperator<String>
     }
 
     @Override
-    public void processElement1(StreamRecord<Tuple3<String, Long, byte[]>> record) throws Exception {
-        Tuple3<String, Long, byte[]> event = record.getValue();
-        long ms = Item.ms(event.f1);
-        if (ms <= watermark) {
+    public void processElement1(StreamRecord<Tuple3<String, Integer, byte[]>> record) throws Exception {
+        Tuple3<String, Integer, byte[]> block = record.getValue();
+        if (block.f1 != groups.count()) {
+            throw new IllegalStateException("events were sorted for " + block.f1 + " key groups, and this task has "
+                    + groups.count() + ": set pipeline.max-parallelism, so that all parts of the job have the same");
+        }
+        ByteBuffer lateOnes = task.feed(watermark, block.f2);
+        while (lateOnes.hasRemaining()) {
             // Of an input that was idle, or read anew, and lags behind the others: its own newest event is none yet.
             late.inc();
-            output.collect(Fan.LATE, new StreamRecord<>(task.eventText(event.f2)));
-            return;
+            output.collect(Fan.LATE, new StreamRecord<>(Task.text(lateOnes)));
         }
-        waiting.add(event.f2);
-        timers.registerEventTimeTimer(VoidNamespace.INSTANCE, ms);
+        putBack(Task.ROOM);
     }
 
     @Override
@@ -145,15 +178,17 @@ final class MatchOperator extends AbstractStreamOperator<String>
     public void processWatermark(Watermark mark) throws Exception {
         Task next = told.next(task);
         if (next != null) {
+            putBack(Task.LEAVE);
             task.close();
             task = next;
+            task.hold(bounds, groups.count(), false);
+            counts.anew();
             // What is new begins with this watermark.
             told.renew();
             armWatched(watermark + 1);
         }
         watermark = Math.max(watermark, mark.getTimestamp());
         told.come(watermark);
-        stepped.clear();
         if (getTimeServiceManager().isPresent()) {
             getTimeServiceManager().get().advanceWatermark(mark);
         }
@@ -163,32 +198,8 @@ final class MatchOperator extends AbstractStreamOperator<String>
 
     @Override
     public void onEventTime(InternalTimer<String, VoidNamespace> ring) throws Exception {
-        if (!stepped.add(ring.getKey())) {
-            return;
-        }
-        List<byte[]> events = new ArrayList<>();
-        Iterable<byte[]> held = waiting.get();
-        if (held != null) {
-            held.forEach(events::add);
-        }
-        byte[] before = state.value();
-        DataOutputStream out = new DataOutputStream(call);
-        put(Task.key(ring.getKey()), out);
-        if (before == null) {
-            out.writeInt(0);
-            dueDeadlines.add(Long.MAX_VALUE);
-        } else {
-            out.writeInt(before.length - Long.BYTES);
-            out.write(before, Long.BYTES, before.length - Long.BYTES);
-            dueDeadlines.add(ByteBuffer.wrap(before).getLong());
-        }
-        out.writeInt(events.size());
-        for (byte[] event : events) {
-            put(event, out);
-        }
-        due.add(ring.getKey());
-        dueEvents.add(events);
-        if (due.size() == KEYS || call.size() >= BYTES) {
+        put(Task.key(ring.getKey()), new DataOutputStream(rung));
+        if (rung.size() >= BYTES) {
             step();
         }
     }
@@ -203,70 +214,101 @@ final class MatchOperator extends AbstractStreamOperator<String>
 
     /** Steps the keys that are due. */
     private void step() throws Exception {
-        if (due.isEmpty()) {
-            return;
-        }
         long newest = watermark == Long.MAX_VALUE ? told.end() : Task.NEVER_YET;
-        ByteBuffer answer = task.step(told.start(), watermark, newest, call.toByteArray());
-        steps.inc(due.size());
-        for (int at = 0; at < due.size(); at++) {
-            setCurrentKey(due.get(at));
-            keep(dueDeadlines.get(at), dueEvents.get(at), answer);
-            for (int n = answer.getInt(); n > 0; n--) {
-                alerts.inc();
-                output.collect(new StreamRecord<>(Task.text(answer)));
-            }
-            for (int n = answer.getInt(); n > 0; n--) {
-                answer.getLong();
-                output.collect(Fan.GATHER, new StreamRecord<>(Tuple2.of((byte) 0, Task.bytes(answer))));
-            }
-            for (int n = answer.getInt(); n > 0; n--) {
-                long ns = answer.getLong();
-                String key = Task.key(Task.bytes(answer));
-                output.collect(Fan.UPPER, new StreamRecord<>(Tuple3.of(key, ns, Task.bytes(answer)), Item.ms(ns)));
-            }
-            dropped.inc(answer.getInt());
+        ByteBuffer needed = task.due(watermark, newest, rung.toByteArray());
+        rung.reset();
+        load(needed);
+        ByteBuffer answer = task.step(told.start(), watermark, newest);
+        counts.take(answer);
+        for (int end = answer.getInt() + answer.position(); answer.position() < end; ) {
+            alerts.inc();
+            output.collect(new StreamRecord<>(Task.text(answer)));
         }
-        due.clear();
-        dueDeadlines.clear();
-        dueEvents.clear();
-        call.reset();
+        for (int end = answer.getInt() + answer.position(); answer.position() < end; ) {
+            output.collect(Fan.GATHER, new StreamRecord<>(Tuple2.of((byte) 0, Task.bytes(answer))));
+        }
+        while (answer.hasRemaining()) {
+            output.collect(Fan.UPPER, groups.record(answer.getInt(), Task.bytes(answer)));
+        }
+        putBack(Task.ROOM);
     }
 
-    /** Keeps what a step gave of the current key: its state, its next deadline, the events that still wait. */
-    private void keep(long deadlineBefore, List<byte[]> events, ByteBuffer answer) throws Exception {
-        int length = answer.getInt();
-        int from = answer.position();
-        answer.position(from + length);
-        long deadline = answer.getLong();
-        if (length == 0) {
-            state.clear();
-        } else {
-            byte[] kept = new byte[Long.BYTES + length];
-            ByteBuffer.wrap(kept).putLong(deadline).put(answer.array(), from, length);
-            state.update(kept);
-        }
-        List<byte[]> rest = new ArrayList<>();
-        for (int n = answer.getInt(); n > 0; n--) {
-            rest.add(events.get(answer.getInt()));
-        }
-        if (!rest.isEmpty()) {
-            waiting.update(rest);
-        } else if (!events.isEmpty()) {
-            waiting.clear();
-        }
-        if (deadline == deadlineBefore || watermark == Long.MAX_VALUE) {
-            return;
-        }
-        if (deadlineBefore != Long.MAX_VALUE && deadlineBefore > watermark) {
-            timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, deadlineBefore);
-            for (byte[] event : rest) {
-                // One that waits for the same time keeps its timer.
-                timers.registerEventTimeTimer(VoidNamespace.INSTANCE, Task.time(event));
+    /** Hands over what Flink has of keys; there it stays until they are put back. */
+    private void load(ByteBuffer keys) throws Exception {
+        ByteArrayOutputStream call = new ByteArrayOutputStream();
+        DataOutputStream out = new DataOutputStream(call);
+        while (keys.hasRemaining()) {
+            byte[] key = Task.bytes(keys);
+            setCurrentKey(Task.key(key));
+            put(key, out);
+            byte[] kept = state.value();
+            out.writeInt(kept == null ? 0 : kept.length - Long.BYTES);
+            if (kept != null) {
+                out.write(kept, Long.BYTES, kept.length - Long.BYTES);
+            }
+            out.writeLong(kept == null ? Long.MAX_VALUE : ByteBuffer.wrap(kept).getLong());
+            List<byte[]> events = new ArrayList<>();
+            Iterable<byte[]> held = waiting.get();
+            if (held != null) {
+                held.forEach(events::add);
+            }
+            out.writeInt(events.size());
+            for (byte[] event : events) {
+                put(event, out);
+            }
+            if (call.size() >= BYTES) {
+                task.load(call.toByteArray());
+                call.reset();
             }
         }
-        if (deadline != Long.MAX_VALUE) {
-            timers.registerEventTimeTimer(VoidNamespace.INSTANCE, deadline);
+        if (call.size() > 0) {
+            task.load(call.toByteArray());
+        }
+    }
+
+    /** Takes back what the library kept of keys. */
+    private void putBack(int why) throws Exception {
+        for (ByteBuffer kept = task.putBack(why); kept.hasRemaining(); kept = task.putBack(why)) {
+            while (kept.hasRemaining()) {
+                putBack(kept);
+            }
+        }
+    }
+
+    private void putBack(ByteBuffer kept) throws Exception {
+        setCurrentKey(Task.key(Task.bytes(kept)));
+        boolean isWhole = kept.get() != 0;
+        byte[] now = Task.bytes(kept);
+        long timer = kept.getLong();
+        long timerBefore = kept.getLong();
+        boolean hadState = kept.get() != 0;
+        boolean hadEvents = kept.get() != 0;
+        List<byte[]> events = new ArrayList<>();
+        for (int n = kept.getInt(); n > 0; n--) {
+            events.add(Task.bytes(kept));
+        }
+        if (!isWhole) {
+            waiting.addAll(events);
+        } else {
+            if (now.length > 0) {
+                state.update(ByteBuffer.allocate(Long.BYTES + now.length).putLong(timer).put(now).array());
+            } else if (hadState) {
+                state.clear();
+            }
+            if (!events.isEmpty()) {
+                waiting.update(events);
+            } else if (hadEvents) {
+                waiting.clear();
+            }
+        }
+        if (timer == timerBefore || watermark == Long.MAX_VALUE) {
+            return;
+        }
+        if (timerBefore != Long.MAX_VALUE && timerBefore > watermark) {
+            timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, timerBefore);
+        }
+        if (timer != Long.MAX_VALUE) {
+            timers.registerEventTimeTimer(VoidNamespace.INSTANCE, timer);
         }
     }
 

@@ -29,9 +29,19 @@ final class Native {
 
     static native byte[] route(long task, int input, long firstLine, long arrival, long newest, byte[] block);
 
-    static native byte[] step(long task, long start, long watermark, long newest, byte[] keys);
+    static native byte[] group(int groups, byte[] events, int length);
 
-    static native byte[] eventText(long task, byte[] event);
+    static native void hold(long task, int keys, long bytes, int groups, boolean anew);
+
+    static native byte[] feed(long task, long watermark, byte[] block);
+
+    static native byte[] due(long task, long watermark, long newest, byte[] rung);
+
+    static native void load(long task, byte[] kept);
+
+    static native byte[] step(long task, long start, long watermark, long newest);
+
+    static native byte[] putBack(long task, int why);
 
     static native void gather(long task, byte[] items);
 

@@ -13,10 +13,12 @@ final class Operators<T> extends AbstractStreamOperatorFactory<String>
     private static final long serialVersionUID = 1L;
 
     private final Rules rules;
+    private final Bounds bounds;
     private final Kind kind;
 
-    private Operators(Rules rules, Kind kind) {
+    private Operators(Rules rules, Bounds bounds, Kind kind) {
         this.rules = rules;
+        this.bounds = bounds;
         this.kind = kind;
     }
 
@@ -26,24 +28,24 @@ final class Operators<T> extends AbstractStreamOperatorFactory<String>
         GATHER
     }
 
-    static Operators<Tuple3<String, Long, byte[]>> match(Rules rules) {
-        return new Operators<>(rules, Kind.MATCH);
+    static Operators<Tuple3<String, Integer, byte[]>> match(Rules rules, Bounds bounds) {
+        return new Operators<>(rules, bounds, Kind.MATCH);
     }
 
-    static Operators<Tuple3<String, Long, byte[]>> upper(Rules rules) {
-        return new Operators<>(rules, Kind.UPPER);
+    static Operators<Tuple3<String, Integer, byte[]>> upper(Rules rules, Bounds bounds) {
+        return new Operators<>(rules, bounds, Kind.UPPER);
     }
 
     static Operators<Tuple2<Byte, byte[]>> gather(Rules rules) {
-        return new Operators<>(rules, Kind.GATHER);
+        return new Operators<>(rules, Bounds.DEFAULT, Kind.GATHER);
     }
 
     @Override
     @SuppressWarnings("unchecked")
     public <O extends StreamOperator<String>> O createStreamOperator(StreamOperatorParameters<String> parameters) {
         return (O) switch (kind) {
-            case MATCH -> new MatchOperator(parameters, rules, false);
-            case UPPER -> new MatchOperator(parameters, rules, true);
+            case MATCH -> new MatchOperator(parameters, rules, bounds, false);
+            case UPPER -> new MatchOperator(parameters, rules, bounds, true);
             case GATHER -> new GatherOperator(parameters, rules);
         };
     }

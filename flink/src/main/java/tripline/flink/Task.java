@@ -1,7 +1,6 @@
 package tripline.flink;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,6 +9,12 @@ import java.util.List;
 final class Task implements AutoCloseable {
     /** No time yet. */
     static final long NEVER_YET = Long.MIN_VALUE;
+
+    /** Why keys are put back: there are too many, a checkpoint is made, other rules come. */
+    static final int ROOM = 0;
+
+    static final int CHECKPOINT = 1;
+    static final int LEAVE = 2;
 
     private long handle;
 
@@ -44,13 +49,32 @@ final class Task implements AutoCloseable {
         return ByteBuffer.wrap(Native.route(handle, input, firstLine, arrival, newest, block));
     }
 
-    ByteBuffer step(long start, long watermark, long newest, byte[] keys) {
-        return ByteBuffer.wrap(Native.step(handle, start, watermark, newest, keys));
+    /** Keeps keys ready from now on. {@code anew}: nothing is kept of any key yet. */
+    void hold(Bounds bounds, int groups, boolean anew) {
+        Native.hold(handle, bounds.keys(), bounds.bytes(), groups, anew);
     }
 
-    /** An event for a key, as JSON. */
-    String eventText(byte[] event) {
-        return new String(Native.eventText(handle, event), StandardCharsets.UTF_8);
+    /** Takes a block of events; gives those that came too late, each as JSON. */
+    ByteBuffer feed(long watermark, byte[] block) {
+        return ByteBuffer.wrap(Native.feed(handle, watermark, block));
+    }
+
+    /** Time has come to a watermark; timers rang for some keys. Gives the keys that have to be loaded. */
+    ByteBuffer due(long watermark, long newest, byte[] rung) {
+        return ByteBuffer.wrap(Native.due(handle, watermark, newest, rung));
+    }
+
+    void load(byte[] kept) {
+        Native.load(handle, kept);
+    }
+
+    ByteBuffer step(long start, long watermark, long newest) {
+        return ByteBuffer.wrap(Native.step(handle, start, watermark, newest));
+    }
+
+    /** Gives what is to be kept of keys; to be asked until it gives nothing. */
+    ByteBuffer putBack(int why) {
+        return ByteBuffer.wrap(Native.putBack(handle, why));
     }
 
     void gather(byte[] items) {
@@ -75,11 +99,6 @@ final class Task implements AutoCloseable {
             Native.close(handle);
             handle = 0;
         }
-    }
-
-    /** When an event on its way to a key happened, in milliseconds: it stands behind the version, little-endian. */
-    static long time(byte[] event) {
-        return Item.ms(ByteBuffer.wrap(event).order(ByteOrder.LITTLE_ENDIAN).getLong(1));
     }
 
     /** A byte string with its length before it. */

@@ -58,7 +58,7 @@ final class Topology {
     }
 
     static Topology build(
-            StreamExecutionEnvironment env, DataStream<Tuple4<Byte, Long, String, byte[]>> items, Rules rules) {
+            StreamExecutionEnvironment env, DataStream<Tuple4<Byte, Long, String, byte[]>> items, Rules rules, Bounds bounds) {
         boolean gathers;
         boolean hasUpper;
         try (Task task = rules.open()) {
@@ -66,16 +66,16 @@ final class Topology {
             gathers = task.gathers || rules.mayChange();
             hasUpper = task.hasUpper || rules.mayChange();
         }
-        SingleOutputStreamOperator<Tuple3<String, Long, byte[]>> events =
-                items.transform("fan", Fan.EVENT, new Fan()).uid("tripline-fan");
+        SingleOutputStreamOperator<Tuple3<String, Integer, byte[]>> events =
+                items.transform("fan", Fan.BLOCK, new Fan()).uid("tripline-fan");
         DataStream<Tuple3<Byte, Long, byte[]>> told = events.getSideOutput(Fan.TOLD).broadcast();
-        SingleOutputStreamOperator<String> matched = keyed(env, events, told, "match", Operators.match(rules));
+        SingleOutputStreamOperator<String> matched = keyed(env, events, told, "match", Operators.match(rules, bounds));
         DataStream<String> alerts = matched;
         DataStream<String> late = events.getSideOutput(Fan.LATE).union(matched.getSideOutput(Fan.LATE));
         if (hasUpper) {
-            DataStream<Tuple3<String, Long, byte[]>> above =
+            DataStream<Tuple3<String, Integer, byte[]>> above =
                     events.getSideOutput(Fan.UPPER).union(matched.getSideOutput(Fan.UPPER));
-            SingleOutputStreamOperator<String> upper = keyed(env, above, told, "upper", Operators.upper(rules));
+            SingleOutputStreamOperator<String> upper = keyed(env, above, told, "upper", Operators.upper(rules, bounds));
             alerts = alerts.union(upper);
             late = late.union(upper.getSideOutput(Fan.LATE));
         }
@@ -95,12 +95,12 @@ final class Topology {
 
     private static SingleOutputStreamOperator<String> keyed(
             StreamExecutionEnvironment env,
-            DataStream<Tuple3<String, Long, byte[]>> events,
+            DataStream<Tuple3<String, Integer, byte[]>> events,
             DataStream<Tuple3<Byte, Long, byte[]>> told,
             String name,
-            Operators<Tuple3<String, Long, byte[]>> operator) {
-        KeySelector<Tuple3<String, Long, byte[]>, String> key = event -> event.f0;
-        TwoInputTransformation<Tuple3<String, Long, byte[]>, Tuple3<Byte, Long, byte[]>, String> stage =
+            Operators<Tuple3<String, Integer, byte[]>> operator) {
+        KeySelector<Tuple3<String, Integer, byte[]>, String> key = event -> event.f0;
+        TwoInputTransformation<Tuple3<String, Integer, byte[]>, Tuple3<Byte, Long, byte[]>, String> stage =
                 new TwoInputTransformation<>(
                         events.keyBy(key, Types.STRING).getTransformation(),
                         told.getTransformation(),

@@ -41,6 +41,8 @@ final class Cluster implements AutoCloseable {
         long checkpointMs = 200;
         long pauseMs = 0;
         String savepoint = null;
+        boolean unaligned = false;
+        Bounds bounds = Bounds.DEFAULT;
     }
 
     Cluster(int taskManagers, int slots) throws Exception {
@@ -59,6 +61,7 @@ final class Cluster implements AutoCloseable {
         Configuration configuration = new Configuration();
         configuration.set(StateBackendOptions.STATE_BACKEND, setup.backend);
         configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(setup.checkpointMs));
+        configuration.set(CheckpointingOptions.ENABLE_UNALIGNED, setup.unaligned);
         configuration.set(CheckpointingOptions.CHECKPOINT_STORAGE, "filesystem");
         configuration.set(
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
@@ -74,7 +77,7 @@ final class Cluster implements AutoCloseable {
         Routing routing = new Routing(rules);
         var items = Topology.source(
                 env, new FileSource(routing, files, setup.pauseMs), routing, Topology.watermarks(rules), "files");
-        Topology topology = Topology.build(env, items, rules);
+        Topology topology = Topology.build(env, items, rules, setup.bounds);
         topology.alerts.sinkTo(Job.files(alerts.toUri().toString())).uid("tripline-alerts-files");
         JobGraph graph = env.getStreamGraph().getJobGraph();
         if (setup.savepoint != null) {

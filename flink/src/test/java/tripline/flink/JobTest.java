@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.apache.flink.api.common.JobID;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.util.ExceptionUtils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -116,6 +120,87 @@ class JobTest {
                 same(it.name, it.alerts, cluster.run(it.bundle(), it.files, setup(4)));
             }
         }
+    }
+
+    /** Events for a key come to the task that Flink sends them to, and in their order. */
+    @Test
+    void keyGroupsAreThoseOfFlink() throws IOException {
+        Random random = new Random(3);
+        for (int count : new int[] {1, 128, 1000, 32768}) {
+            KeyGroups groups = new KeyGroups(count);
+            ByteArrayOutputStream events = new ByteArrayOutputStream();
+            for (int n = 0; n < 2000; n++) {
+                byte[] key = new byte[random.nextInt(20)];
+                random.nextBytes(key);
+                put(key, events);
+                put(new byte[] {(byte) n}, events);
+            }
+            ByteBuffer grouped = ByteBuffer.wrap(Native.group(count, events.toByteArray(), events.size()));
+            int seen = 0;
+            while (grouped.hasRemaining()) {
+                grouped.get();
+                int group = grouped.getInt();
+                String stands = groups.record(group, new byte[0]).getValue().f0;
+                assertEquals(group, KeyGroupRangeAssignment.assignToKeyGroup(stands, count));
+                ByteBuffer block = ByteBuffer.wrap(Task.bytes(grouped)).order(ByteOrder.LITTLE_ENDIAN);
+                for (block.get(); block.hasRemaining(); seen++) {
+                    String key = Task.key(take(block));
+                    assertEquals(group, KeyGroupRangeAssignment.assignToKeyGroup(key, count), key);
+                    take(block);
+                }
+            }
+            assertEquals(2000, seen);
+        }
+    }
+
+    private static void put(byte[] bytes, ByteArrayOutputStream out) {
+        out.writeBytes(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(bytes.length).array());
+        out.writeBytes(bytes);
+    }
+
+    private static byte[] take(ByteBuffer from) {
+        byte[] bytes = new byte[from.getInt()];
+        from.get(bytes);
+        return bytes;
+    }
+
+    /** Few keys are kept ready, so most come and go at every watermark, with state on the heap and in RocksDB. */
+    @Test
+    void keysThatComeAndGo() throws Exception {
+        for (String name : List.of("packs-shuffled", "packs-stages")) {
+            Case it = Case.of(name);
+            Cluster.Setup setup = setup(2);
+            for (String backend : List.of("hashmap", "rocksdb")) {
+                setup.backend = backend;
+                for (int keys : new int[] {0, 5}) {
+                    setup.bounds = new Bounds(keys, 1 << 20);
+                    same(name + ", " + keys + " keys, " + backend, it.alerts, cluster.run(it.bundle(), it.files, setup));
+                }
+            }
+        }
+    }
+
+    /** Checkpoints that do not wait for records on their way: these come before what is restored with them. */
+    @Test
+    void unalignedCheckpoints() throws Exception {
+        Case it = Case.of("packs-inputs");
+        Path alerts = Files.createTempDirectory("tripline-alerts");
+        try (Cluster own = new Cluster(2, 2)) {
+            Cluster.Setup setup = slow(2);
+            setup.unaligned = true;
+            setup.restarts = 1000;
+            setup.checkpointMs = 50;
+            setup.pauseMs = 100;
+            JobID job = own.submit(it.bundle(), it.files, alerts, setup);
+            for (int n = 0; n < 2; n++) {
+                own.awaitCheckpoints(job, 3 * (n + 1));
+                own.kill(n);
+                own.awaitTasks(job);
+            }
+            FileReader.hurry = true;
+            own.await(job);
+        }
+        same("with unaligned checkpoints", it.alerts, Cluster.alerts(alerts));
     }
 
     @Test
