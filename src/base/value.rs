@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::budget::block;
@@ -25,8 +26,8 @@ pub enum Value {
     UInt(u64),
     /// Any other number. Never NaN: an operation that would give NaN gives [`Value::Missing`].
     Float(f64),
-    /// A text.
-    Str(Box<str>),
+    /// A text; up to 24 bytes lie in the value itself.
+    Str(CompactString),
     /// A list.
     List(Box<[Value]>),
     /// An object, keys in the order of the input.
@@ -36,6 +37,8 @@ pub enum Value {
     /// A length of time, as `5m` or `b.@ts - a.@ts`.
     Duration(Duration),
 }
+
+const _: () = assert!(size_of::<Value>() == 24);
 
 /// A borrowed value; cheap to copy. It is written as the owned one is: both have the same cases in the same order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -84,7 +87,7 @@ impl Value {
     /// Bytes that it takes beside itself.
     pub fn heap(&self) -> usize {
         match self {
-            Self::Str(text) => block(text.len()),
+            Self::Str(text) if text.is_heap_allocated() => block(text.capacity()),
             Self::List(items) => block(size_of_val::<[Self]>(items)) + items.iter().map(Self::heap).sum::<usize>(),
             Self::Object(fields) => {
                 let each = fields.iter().map(|(name, value)| block(name.len()) + value.heap());

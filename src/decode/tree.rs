@@ -40,13 +40,13 @@ pub(super) fn tree(scan: &mut Scanner<'_>, depth: usize, met: &mut Met) -> Scan<
     }
 }
 
-fn text(raw: &str, escaped: bool, met: &mut Met) -> Box<str> {
+fn text<T: for<'a> From<&'a str> + From<String>>(raw: &str, escaped: bool, met: &mut Met) -> T {
     if !escaped {
         return raw.into();
     }
     let mut plain = String::with_capacity(raw.len());
     met.lone_surrogates += unescape(raw, &mut plain);
-    plain.into_boxed_str()
+    plain.into()
 }
 
 fn list(scan: &mut Scanner<'_>, depth: usize, met: &mut Met) -> Scan<Value> {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use compact_str::CompactString;
 use smallvec::SmallVec;
 
 use super::eval_text::{folded_field, folded_text, has_text};
@@ -290,7 +291,7 @@ fn extract(value: ValueRef<'_>, regex: &regex_automata::meta::Regex) -> Value {
         let group = usize::from(groups.group_len() > 1);
         groups.is_match().then(|| groups.get_group(group).and_then(|span| text.get(span.range())).map(Into::into))
     };
-    let found: Option<Option<Box<str>>> = match value {
+    let found: Option<Option<CompactString>> = match value {
         ValueRef::Str(text) => one(text),
         ValueRef::List(items) => items.iter().filter_map(|item| item.as_ref().as_str()).find_map(one),
         _ => None,
