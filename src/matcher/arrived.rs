@@ -97,12 +97,14 @@ impl Arrived<'_> {
     }
 
     fn copy(&self, env: &RuleEnv<'_>, stats: &[Value]) -> StoredEvent {
-        let fields = env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned());
+        let kept = env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned());
+        // One allocation of the right size, or none.
+        let fields = if stats.is_empty() { kept.collect() } else { kept.chain(stats.iter().cloned()).collect() };
         StoredEvent {
             ts: self.ts,
             seq: self.seq,
             arrival: if env.rule.keeps_arrival { self.view.arrival } else { Timestamp(0) },
-            fields: fields.chain(stats.iter().cloned()).collect(),
+            fields,
             raw: self.raw.map(Into::into),
             origins: self.origins.into(),
         }

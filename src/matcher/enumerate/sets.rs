@@ -123,7 +123,10 @@ impl Sets {
     /// Forgets the nodes before a position.
     pub(super) fn forget_before(&mut self, id: NodeId) {
         let gone = id.saturating_sub(self.base).min(self.nodes.len() as u64);
-        self.nodes.drain(..gone as usize);
+        // Few at a time, so one by one.
+        for _ in 0..gone {
+            self.nodes.pop_front();
+        }
         self.base += gone;
     }
 
