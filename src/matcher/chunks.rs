@@ -32,11 +32,6 @@ impl<T> Chunks<T> {
             + self.0.capacity() * size_of::<Vec<T>>()
     }
 
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Adds one at the end.
     pub(super) fn push(&mut self, entry: T) {
         match self.0.last_mut() {
@@ -94,7 +89,6 @@ mod tests {
     #[test]
     fn entries_stay_in_order_over_chunks() {
         let mut list = Chunks::new();
-        assert!(list.is_empty());
         for n in 0..3 * CHUNK + 5 {
             assert_eq!(list.len(), n);
             list.push(n);

@@ -71,6 +71,23 @@ impl Counter {
         counter
     }
 
+    /// What a joint window has of a rule: see [`super::joint`].
+    pub(super) fn plain(events: impl IntoIterator<Item = Arc<StoredEvent>>, held: bool, limited: bool) -> Self {
+        let mut counter = Self { held, limited, ..Self::default() };
+        events.into_iter().for_each(|event| counter.events.push(event));
+        counter
+    }
+
+    /// The events, oldest first.
+    pub(super) fn window(&self) -> impl Iterator<Item = &Arc<StoredEvent>> {
+        self.events.iter()
+    }
+
+    /// Whether its condition was true at the last look, and whether a limit dropped events.
+    pub(super) fn looked(&self) -> (bool, bool) {
+        (self.held, self.limited)
+    }
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && !self.open
@@ -192,6 +209,7 @@ impl Counter {
             self.pass(env, most);
         }
         let empty_before = self.events.is_empty();
+        self.limited &= !empty_before;
         let mut candidate = event.has(step_def.role).then(|| event.store(env, stats));
         if let Some(stored) = &candidate
             && !self.takes(env, step_def, stored)

@@ -8,11 +8,14 @@
 //! rule 9 ─┼─► table by user ───┤
 //! rule 12 ┘                    └─► user8: [9 │ window]
 //! ```
+//! Sliding counts that ask for nothing but a number have one window together ([`super::joint`]).
 //! Only rules whose states simply end at some time are together: then a key may go, with all that it holds, once the
 //! last of them has ended. Rules that time alone can bring to an alert have a table each, since each key has a timer.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::joint::joins;
 use crate::base::RuleId;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Rule, Ruleset};
@@ -21,7 +24,7 @@ use crate::plan::{Rule, Ruleset};
 const MOST: usize = 64;
 
 /// A rule among those of its table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Member(pub(super) u8);
 
 /// The rules of one table.
@@ -31,12 +34,35 @@ pub struct Group {
     pub(super) rules: SmallVec<[RuleId; 1]>,
     /// When a slot is no longer armed, everything in it has ended.
     pub(super) ends: bool,
+    /// Rules whose windows are one, a bit each; see [`super::joint`].
+    pub(super) joint: u64,
+    /// What those keep of an event, and the first of them while it is the only one.
+    pub(super) joins: Option<(u32, Member)>,
 }
 
 impl Group {
     /// One rule by itself.
     pub fn single(rule: RuleId) -> Self {
-        Self { rules: [rule].into_iter().collect(), ends: false }
+        Self { rules: [rule].into_iter().collect(), ..Self::default() }
+    }
+
+    /// Takes in a rule.
+    fn add(&mut self, rule: &Rule) -> Member {
+        let member = Member(self.rules.len() as u8);
+        self.rules.push(rule.id);
+        match (joins(rule), self.joins) {
+            (Some(kept), None) => self.joins = Some((kept, member)),
+            // A window is one from the second rule on.
+            (Some(kept), Some((as_first, first))) if kept == as_first => self.joint |= 1 << first.0 | 1 << member.0,
+            _ => {}
+        }
+        member
+    }
+
+    /// Whether the window of a rule is one with others.
+    #[inline]
+    pub(super) fn is_joint(&self, member: Member) -> bool {
+        self.joint & (1 << member.0) != 0
     }
 
     /// Its members, in order.
@@ -83,14 +109,14 @@ pub(super) fn groups(rules: &Ruleset) -> (Vec<Group>, Vec<Place>) {
         shares &= rule.enabled;
         let at = open.iter().rposition(|other| shares && *other == Some(by)).unwrap_or(groups.len());
         if at == groups.len() {
-            groups.push(Group { rules: SmallVec::new(), ends });
+            groups.push(Group { ends, ..Group::default() });
             open.push(shares.then_some(by));
         }
-        groups[at].rules.push(rule.id);
+        let member = groups[at].add(rule);
         if groups[at].rules.len() == MOST {
             open[at] = None;
         }
-        Place { table: at as u32, member: Member(groups[at].rules.len() as u8 - 1) }
+        Place { table: at as u32, member }
     };
     let places = rules.rules.iter().map(place).collect();
     (groups, places)

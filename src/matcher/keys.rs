@@ -25,6 +25,7 @@ use super::packed::{self, pack, unpack};
 use super::saved::{Change, Changes, write_state};
 use super::state::RunState;
 use crate::base::{RuleId, Timestamp};
+use crate::plan::event::Seq;
 use crate::plan::key;
 
 /// Partial matches and events of one rule up to which a key is packed; one with more would cost too much to unpack.
@@ -62,8 +63,11 @@ pub struct KeyTable {
     free: Vec<u32>,
     /// Where the search for slots that are over goes on.
     swept: usize,
-    /// The hash and slot that were found last: the next rule mostly asks for the same.
+    /// The hash and slot that were found last: the next rule that shares the table mostly asks for the same, and a rule
+    /// without a key always does.
     last: Cell<(u64, u32)>,
+    /// The event that came last.
+    asked: Seq,
     /// Bytes of the states that are being packed.
     scratch: [Vec<u8>; 2],
     /// What has changed since the last checkpoint, if there are any.
@@ -85,6 +89,16 @@ fn enter(live: &mut Live, weighed: Entry, ledger: &mut Ledger) {
     ledger.change(was, is);
 }
 
+/// Puts a live key among those of the ledger.
+#[inline]
+fn list(live: &mut Live, target: (u32, u32), ledger: &mut Ledger) {
+    if !live.listed {
+        live.listed = true;
+        ledger.live_keys += 1;
+        ledger.live.push_back(target);
+    }
+}
+
 impl Slot {
     fn entry(&self) -> Entry {
         match &self.body {
@@ -102,6 +116,14 @@ impl Slot {
             Body::Packed(bytes) => packed::key(bytes),
             Body::Live(live) => &live.key,
         }
+    }
+
+    /// Whether it is in use for a key.
+    #[inline]
+    fn has_key(&self, key: &[u8]) -> bool {
+        let mine = self.key();
+        // Most rules without a key ask for the one that they have: comparing nothing is not free.
+        !self.is_free() && mine.len() == key.len() && (key.is_empty() || mine == key)
     }
 
     /// What it holds, to be looked at; `None` for a free slot.
@@ -133,6 +155,7 @@ impl KeyTable {
             free: Vec::new(),
             swept: 0,
             last: Cell::new((0, u32::MAX)),
+            asked: Seq::default(),
             scratch: Default::default(),
             changed: None,
         }
@@ -146,13 +169,13 @@ impl KeyTable {
     /// The slot of a key.
     #[inline]
     pub fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
+        let (last_hash, last) = self.last.get();
         let hash = if key.is_empty() { 0 } else { hash };
         let look = || self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied();
-        if !self.shared {
+        if !self.shared && !key.is_empty() {
             return look();
         }
-        let (last_hash, last) = self.last.get();
-        if last_hash == hash && self.slots.get(last as usize).is_some_and(|slot| !slot.is_free() && slot.key() == key) {
+        if last_hash == hash && self.slots.get(last as usize).is_some_and(|slot| slot.has_key(key)) {
             return Some(last);
         }
         look().inspect(|at| self.last.set((hash, *at)))
@@ -187,7 +210,7 @@ impl KeyTable {
     #[inline]
     pub(super) fn holds(&self, at: u32, member: Member) -> bool {
         match self.slots.get(at as usize).map(|slot| &slot.body) {
-            Some(Body::Live(live)) => live.get(member).is_some(),
+            Some(Body::Live(live)) => live.holds(member),
             Some(Body::Packed(bytes)) => packed::holds(bytes, self.shared, member),
             None => false,
         }
@@ -197,7 +220,8 @@ impl KeyTable {
     /// goes round and round; `None` if it found none.
     #[inline]
     pub fn overdue(&mut self, time: Timestamp, looks: &mut usize) -> Option<u32> {
-        while *looks > 0 && !self.slots.is_empty() {
+        *looks = (*looks).min(self.slots.len());
+        while *looks > 0 {
             *looks -= 1;
             self.swept = if self.swept + 1 < self.slots.len() { self.swept + 1 } else { 0 };
             if self.slots[self.swept].armed < time {
@@ -276,16 +300,30 @@ impl KeyTable {
             *armed = next;
             timer = Some(next);
         }
-        if !live.listed {
-            live.listed = true;
-            ledger.live_keys += 1;
-            ledger.live.push_back((table, at));
-        }
+        list(live, (table, at), ledger);
         if ledger.is_capped() {
             let weighed = live.weigh(place, added);
             enter(live, weighed, ledger);
         }
         timer
+    }
+
+    /// As [`KeyTable::settle`], for a joint window: the state of the rule that has changed ends at `end`.
+    #[inline]
+    pub(super) fn settle_joint(&mut self, (table, at): (u32, u32), added: usize, end: Timestamp, ledger: &mut Ledger) {
+        let Some(Slot { body: Body::Live(live), armed }) = self.slots.get_mut(at as usize) else { return };
+        *armed = if *armed == Timestamp::MAX { end } else { end.max(*armed) };
+        list(live, (table, at), ledger);
+        if ledger.is_capped() {
+            let weighed = live.weigh_joint(added);
+            enter(live, weighed, ledger);
+        }
+    }
+
+    /// Whether this is the first question for an event: others of the same rule set may share the table.
+    #[inline]
+    pub(super) fn is_new(&mut self, event: Seq) -> bool {
+        std::mem::replace(&mut self.asked, event) != event
     }
 
     fn end(&mut self, at: u32, member: Member, place: usize, ledger: &mut Ledger) {
@@ -321,7 +359,8 @@ impl KeyTable {
     pub(super) fn pack(&mut self, at: u32, ledger: &mut Ledger) -> bool {
         let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return true };
         let fits = |held: &super::live::RuleState| held.state.past.is_none() && held.state.run.len() <= SMALL;
-        if std::mem::take(&mut live.used) || !live.states().iter().all(fits) {
+        let fits = live.states().iter().all(fits) && live.joint().is_none_or(|joint| joint.len() <= SMALL);
+        if std::mem::take(&mut live.used) || !fits {
             return false;
         }
         let was = live.entry();
@@ -389,7 +428,7 @@ impl KeyTable {
             let slot = &self.slots[at as usize];
             // What is packed need not be in the form that is saved.
             let Some(live) = slot.look(self.shared) else { continue };
-            let Some(state) = live.get(member) else { continue };
+            let Some(state) = live.state(member) else { continue };
             changed.save(at, member);
             let mut bytes = std::mem::take(&mut self.scratch[0]);
             bytes.clear();
@@ -405,7 +444,10 @@ impl KeyTable {
     #[inline]
     pub fn oldest(&self, at: u32) -> i64 {
         match self.slots.get(at as usize).map(|slot| &slot.body) {
-            Some(Body::Live(live)) => live.states().first().map_or(0, |held| held.state.run.oldest()),
+            Some(Body::Live(live)) => match live.joint() {
+                Some(joint) => joint.oldest(),
+                None => live.states().first().map_or(0, |held| held.state.run.oldest()),
+            },
             Some(Body::Packed(bytes)) => bytes.first().map_or(0, |worth| i64::from(*worth)),
             None => 0,
         }
@@ -422,8 +464,8 @@ impl KeyTable {
             return vec![(self.group.rule(Member(0)), packed::held(bytes))];
         }
         let live = slot.and_then(|slot| slot.look(self.shared));
-        let states = live.iter().flat_map(|live| live.states());
-        states.map(|held| (self.group.rule(held.member), held.state.run.len())).collect()
+        let members = live.iter().flat_map(|live| live.members());
+        members.map(|(member, held)| (self.group.rule(member), held)).collect()
     }
 
     /// Bytes of a packed key that holds one state of a rule, if one does: its slot, its entry in the index and what is
@@ -447,11 +489,12 @@ impl KeyTable {
                 open[0].2 += slot.held();
                 continue;
             }
-            for held in slot.look(true).iter().flat_map(|live| live.states()) {
-                let (rule, keys, events) = &mut open[usize::from(held.member.0)];
-                if wakes(*rule, &held.state) >= at {
+            let Some(live) = slot.look(true) else { continue };
+            for (member, held) in live.members() {
+                let (rule, keys, events) = &mut open[usize::from(member.0)];
+                if live.state(member).is_some_and(|state| wakes(*rule, &state) >= at) {
                     *keys += 1;
-                    *events += held.state.run.len();
+                    *events += held;
                 }
             }
         }
@@ -478,7 +521,7 @@ impl KeyTable {
 
     /// What is held for a rule, in the order in which keys sort: stable for saving.
     pub fn sorted(&self, member: Member) -> Vec<Held> {
-        let state = |slot: &Slot| slot.look(self.shared)?.get(member).cloned();
+        let state = |slot: &Slot| slot.look(self.shared)?.state(member).map(Cow::into_owned);
         let mut held: Vec<Held> =
             self.slots.iter().filter_map(|slot| state(slot).map(|state| (slot.key().into(), state))).collect();
         held.sort_by(|a, b| a.0.cmp(&b.0));
@@ -606,7 +649,7 @@ mod tests {
     #[test]
     fn rules_that_share_a_key_come_and_go_by_themselves() {
         let mut ledger = ledger();
-        let mut table = KeyTable::new(0, Group { rules: (0..3).map(RuleId).collect(), ends: true });
+        let mut table = KeyTable::new(0, Group { rules: (0..3).map(RuleId).collect(), ends: true, ..Group::default() });
         table.track();
         let members = [Member(2), Member(0)];
         let at = members.map(|member| begin(&mut table, b"user", member, &mut ledger))[0];

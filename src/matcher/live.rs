@@ -1,11 +1,16 @@
 //! A key that is ready for events: its states, by rule, and what they weigh.
 //!
+//! Rules whose windows are one have it together, and no states of their own.
+//!
 //! Invariant: states are in order of members, and none of them is empty between two events. What is noted of them,
 //! where memory has a cap, is from when each was weighed last, which is after each of its changes.
+
+use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
 use super::groups::Member;
+use super::joint::Joint;
 use super::key::KeyState;
 use super::ledger::{Entry, Weight, Worth};
 use super::state::RunState;
@@ -30,6 +35,10 @@ pub struct Live {
     /// Encoded key.
     pub key: SmallVec<[u8; 24]>,
     states: SmallVec<[RuleState; 1]>,
+    joint: Option<Box<Joint>>,
+    /// What that weighed and held when it was weighed last.
+    joint_weight: Weight,
+    joint_held: u32,
     /// Something came for it since it was last looked at for packing.
     pub(super) used: bool,
     /// It is among the ledger's live keys.
@@ -45,13 +54,56 @@ pub struct Live {
 impl Live {
     /// A key that is in the ledger with `entry` and holds nothing.
     pub(super) fn new(key: &[u8], entry: Entry) -> Self {
-        let (key, states) = (key.into(), SmallVec::new());
-        Self { key, states, used: true, listed: false, pending: 0, held: 0, weight: 0, entry }
+        Self {
+            key: key.into(),
+            states: SmallVec::new(),
+            joint: None,
+            joint_weight: Weight::UNKNOWN,
+            joint_held: 0,
+            used: true,
+            listed: false,
+            pending: 0,
+            held: 0,
+            weight: 0,
+            entry,
+        }
     }
 
-    /// The states, in order of members.
+    /// The states, in order of members, but for what is joint.
     pub(super) fn states(&self) -> &[RuleState] {
         &self.states
+    }
+
+    /// The window that rules have together.
+    pub(super) fn joint(&self) -> Option<&Joint> {
+        self.joint.as_deref()
+    }
+
+    /// As [`Live::joint`], made if there is none.
+    #[inline]
+    pub(super) fn joint_mut(&mut self) -> &mut Joint {
+        self.joint.get_or_insert_default()
+    }
+
+    /// The rules that hold something, in order, and how many partial matches and events.
+    pub(super) fn members(&self) -> Vec<(Member, usize)> {
+        let joint = self.joint.iter().flat_map(|joint| joint.members());
+        let mut members: Vec<_> =
+            self.states.iter().map(|held| (held.member, held.state.run.len())).chain(joint).collect();
+        members.sort_by_key(|(member, _)| *member);
+        members
+    }
+
+    /// The state of a rule, if it holds something.
+    pub(super) fn state(&self, member: Member) -> Option<Cow<'_, KeyState>> {
+        let own = self.get(member).map(Cow::Borrowed);
+        own.or_else(|| self.joint.as_ref()?.get(member).map(Cow::Owned))
+    }
+
+    /// Whether a rule holds something.
+    #[inline]
+    pub(super) fn holds(&self, member: Member) -> bool {
+        self.place(member).is_ok() || self.joint.as_ref().is_some_and(|joint| joint.holds(member))
     }
 
     /// The place of a rule's state among the states, or where it would be.
@@ -63,7 +115,7 @@ impl Live {
         }
     }
 
-    /// The state of a rule, if it holds something.
+    /// The state of a rule that has one of its own, if it holds something.
     #[inline]
     pub(super) fn get(&self, member: Member) -> Option<&KeyState> {
         self.place(member).ok().map(|at| &self.states[at].state)
@@ -105,12 +157,13 @@ impl Live {
         self.held -= held.held;
         self.pending -= u8::from(held.pending);
         self.weight -= held.weight.bytes();
-        (!self.states.is_empty()).then(|| self.weighed())
+        (!self.states.is_empty() || self.joint.is_some()).then(|| self.weighed())
     }
 
     /// Partial matches and events.
     pub(super) fn held(&self) -> usize {
-        self.states.iter().map(|held| held.state.run.len()).sum()
+        let own = self.states.iter().map(|held| held.state.run.len()).sum::<usize>();
+        own + self.joint.as_ref().map_or(0, |joint| joint.len())
     }
 
     /// What it counts as, by what it holds.
@@ -132,6 +185,18 @@ impl Live {
         self.weighed()
     }
 
+    /// As [`Live::weigh`], after the joint window has changed.
+    #[inline]
+    pub(super) fn weigh_joint(&mut self, added: usize) -> Entry {
+        let Some(joint) = &self.joint else { return self.weighed() };
+        let (was, held) = (self.joint_weight.bytes(), joint.len() as u32);
+        self.joint_weight.update(added, held, || block(size_of::<Joint>()) + joint.heap());
+        self.weight = self.weight - was + self.joint_weight.bytes();
+        self.held = self.held - self.joint_held + held;
+        self.joint_held = held;
+        self.weighed()
+    }
+
     fn weighed(&self) -> Entry {
         let key = if self.key.spilled() { block(self.key.capacity()) } else { 0 };
         let states = if self.states.spilled() { block(self.states.capacity() * size_of::<RuleState>()) } else { 0 };
@@ -144,6 +209,7 @@ impl Live {
         for place in 0..self.states.len() {
             self.weigh(place, usize::MAX);
         }
+        self.weigh_joint(usize::MAX);
     }
 
     /// What it is in the ledger with.

@@ -12,6 +12,7 @@ mod chunks;
 pub mod counter;
 pub mod enumerate;
 mod groups;
+mod joint;
 pub mod key;
 pub mod keys;
 pub mod latest_run;

@@ -5,11 +5,13 @@
 //! states = the state                                     in a table of one rule
 //!        = (member │ length of the state │ state)…       in a table of several
 //! ```
+//! What several rules have together stands behind their states as that of a member that there is none of.
 //! A state is written without the zeros at its end: one with one event ends with as many things that it has not.
 
 use smallvec::SmallVec;
 
 use super::groups::Member;
+use super::joint::Joint;
 use super::key::KeyState;
 use super::ledger::{Entry, Worth};
 use super::live::Live;
@@ -18,6 +20,9 @@ use crate::base::budget::block;
 
 /// Zeros at the end of a packed state that are left out at most.
 const ZEROS: usize = 16;
+
+/// Stands for the window that rules have together.
+const JOINT: Member = Member(u8::MAX);
 
 fn number(n: usize, bytes: Vec<u8>) -> Vec<u8> {
     postcard::to_extend(&(n as u32), bytes).expect("memory takes any bytes")
@@ -39,12 +44,19 @@ pub(super) fn pack(live: &Live, shared: bool, scratch: &mut [Vec<u8>; 2]) -> Box
     bytes.extend_from_slice(&live.key);
     for held in live.states() {
         state.clear();
-        *state = postcard::to_extend(&held.state.run, std::mem::take(state)).expect("memory takes any bytes");
+        *state = write(&held.state.run, std::mem::take(state));
         let state = trimmed(state);
         if shared {
             bytes.push(held.member.0);
             *bytes = number(state.len(), std::mem::take(bytes));
         }
+        bytes.extend_from_slice(state);
+    }
+    if let Some(joint) = live.joint() {
+        state.clear();
+        *state = postcard::to_extend(joint, std::mem::take(state)).expect("memory takes any bytes");
+        bytes.push(JOINT.0);
+        *bytes = number(state.len(), std::mem::take(bytes));
         bytes.extend_from_slice(state);
     }
     // Copied, so that the block is no larger than what it holds.
@@ -87,13 +99,27 @@ pub(super) fn held(packed: &[u8]) -> usize {
 
 /// Whether a rule holds something.
 pub(super) fn holds(packed: &[u8], shared: bool, member: Member) -> bool {
-    states(packed, shared).any(|(other, _)| other == member)
+    states(packed, shared).any(|(other, state)| other == member || (other == JOINT && read_joint(state).holds(member)))
+}
+
+fn read_joint(state: &[u8]) -> Joint {
+    postcard::from_bytes(state).expect("these bytes were packed here")
+}
+
+fn write(state: &RunState, bytes: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(state, bytes).expect("memory takes any bytes")
 }
 
 /// Bytes that the state of one rule would take with its key, were it the only one.
 pub(super) fn alone(packed: &[u8], shared: bool, member: Member) -> Option<usize> {
-    let (_, state) = states(packed, shared).find(|(other, _)| *other == member)?;
-    Some(packed.len() - parts(packed)?.2.len() + usize::from(shared) * 2 + state.len())
+    let length = states(packed, shared).find_map(|(other, state)| match other {
+        JOINT => {
+            let state = read_joint(state).get(member)?;
+            Some(trimmed(&write(&state.run, Vec::new())).len())
+        }
+        other => (other == member).then_some(state.len()),
+    })?;
+    Some(packed.len() - parts(packed)?.2.len() + usize::from(shared) * 2 + length)
 }
 
 /// The key as it was before it was packed.
@@ -101,6 +127,10 @@ pub(super) fn unpack(packed: &[u8], shared: bool) -> Live {
     let mut live = Live::new(key(packed), entry(packed));
     let mut bytes = SmallVec::<[u8; 256]>::new();
     for (member, state) in states(packed, shared) {
+        if member == JOINT {
+            *live.joint_mut() = read_joint(state);
+            continue;
+        }
         bytes.clear();
         bytes.extend_from_slice(state);
         bytes.extend_from_slice(&[0; ZEROS]);

@@ -61,7 +61,7 @@ impl RuleCounters {
     }
 }
 
-/// Slots that an event for a rule has looked at for whether they are over. One is taken at most, so four keep the
+/// Slots of a table that an event has looked at for whether they are over. It takes one at most, so four keep the
 /// slots in vain below a third of all.
 const LOOKS: usize = 4;
 
@@ -199,6 +199,12 @@ impl Matcher {
         open
     }
 
+    /// Whether the window of a rule is one with those of others.
+    pub(super) fn is_joint(&self, rule: RuleId) -> bool {
+        let Place { table, member } = self.places[rule.index()];
+        self.tables[table as usize].group().is_joint(member)
+    }
+
     /// Bytes of a key of a rule that rests, if one does.
     pub fn at_rest(&self, rule: RuleId) -> Option<usize> {
         let Place { table, member } = self.places[rule.index()];
@@ -309,6 +315,7 @@ impl Matcher {
         } else {
             let place = self.places[at];
             let table = &mut self.tables[place.table as usize];
+            let is_joint = table.group().is_joint(place.member);
             // Where nothing is held, and the event cannot begin anything, no state is made.
             let begins = needs_past || event.roles & rule.hints.begins != 0;
             let slot_at = match table.find(key_bytes, hash) {
@@ -319,13 +326,25 @@ impl Matcher {
                     return;
                 }
             };
-            if let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&env)) {
-                let state = slot.get_or_begin(place.member, rule.strategy);
-                state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
-                counters.limited += given_up.get();
+            let slot = table.live(slot_at, place.member, |run| run.ready(&env));
+            if is_joint {
+                if let Some(slot) = slot {
+                    let joint = slot.joint_mut();
+                    joint.on_event(place.member, &env, event, &mut self.scratch, &mut counters.evicted);
+                }
+                let end = event.ts + rule.within.unwrap_or_default();
+                table.settle_joint((place.table, slot_at), added.get(), end, &mut self.ledger);
+            } else {
+                if let Some(slot) = slot {
+                    let state = slot.get_or_begin(place.member, rule.strategy);
+                    state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
+                    counters.limited += given_up.get();
+                }
+                settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
             }
-            settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
-            free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
+            if table.is_new(event.seq) {
+                free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
+            }
             self.make_room((place.table, slot_at));
         }
         let counters = &mut self.counters[at];
@@ -389,10 +408,19 @@ impl Matcher {
         let place = self.places[at];
         let table = &mut self.tables[place.table as usize];
         let slot_at = table.find_or_insert(key, hash);
-        if let Some(slot) = table.live(slot_at, place.member, |_| {}) {
-            slot.put(place.member, state);
+        let is_joint = table.group().is_joint(place.member);
+        if is_joint {
+            let end = state.wakes(&env).unwrap_or(Timestamp::MIN);
+            if let Some(slot) = table.live(slot_at, place.member, |_| {}) {
+                slot.joint_mut().put(place.member, &state);
+            }
+            table.settle_joint((place.table, slot_at), usize::MAX, end, &mut self.ledger);
+        } else {
+            if let Some(slot) = table.live(slot_at, place.member, |_| {}) {
+                slot.put(place.member, state);
+            }
+            settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
         }
-        settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
         self.make_room((place.table, slot_at));
     }
 
@@ -517,14 +545,14 @@ fn free_overdue(
         return;
     }
     let ends = table.group().ends;
-    // What the event brought was not for these.
-    let env = &RuleEnv { added: None, ..*env };
     let mut looks = LOOKS;
     while let Some(slot_at) = table.overdue(position, &mut looks) {
         if ends {
             table.remove(slot_at, ledger);
             continue;
         }
+        // What the event brought was not for these.
+        let env = &RuleEnv { added: None, ..*env };
         if let Some(state) =
             table.live(slot_at, place.member, |run| run.ready(env)).and_then(|live| live.get_mut(place.member))
         {

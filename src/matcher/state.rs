@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::arrived::{Arrived, RuleEnv};
 use super::counter::Counter;
 use super::enumerate::Enumerate;
+use super::joint::Joint;
 use super::keys::{Live, Slot};
 use super::latest_run::LatestRun;
 use super::past::Past;
@@ -128,6 +129,7 @@ impl Memory {
     pub fn of(rule: &Rule, matcher: &mut Matcher) -> Self {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
+            StrategyKind::Counter if matcher.is_joint(rule.id) => size_of::<Joint>(),
             StrategyKind::Counter => 0,
             StrategyKind::LatestRun => size_of::<LatestRun>(),
             StrategyKind::Enumerate => size_of::<Enumerate>(),
