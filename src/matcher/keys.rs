@@ -69,7 +69,7 @@ pub struct KeyTable {
     /// The event that came last.
     asked: Seq,
     /// Bytes of the states that are being packed.
-    scratch: [Vec<u8>; 2],
+    scratch: [Vec<u8>; 3],
     /// What has changed since the last checkpoint, if there are any.
     changed: Option<Box<Changed>>,
 }
@@ -113,7 +113,7 @@ impl Slot {
 
     fn key(&self) -> &[u8] {
         match &self.body {
-            Body::Packed(bytes) => packed::key(bytes),
+            Body::Packed(bytes) => packed::key_of(bytes),
             Body::Live(live) => &live.key,
         }
     }

@@ -159,16 +159,18 @@ fn at_rest(rule: &Rule, matcher: &mut Matcher) -> Option<usize> {
     if rule.level > 0 || rule.components.is_empty() || rule.handed_over {
         return None;
     }
-    let (block, arena) = ("x".repeat(TEXT), Arena::default());
+    let arena = Arena::default();
     let slots = vec![Field::Str { start: 0, len: TEXT as u32 }; matcher.ruleset().fields.len()];
     let ts = Timestamp::from_millis(MEASURED_AT);
     let seq = Seq::new(0, 1_000_000);
-    let view = LineView { slots: &slots, text: &block, arena: &arena, ts, arrival: ts, seq, lazy: None };
-    let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[], copies: None };
     for first in ["a", "b"] {
+        // The fields of an event have the text of its key, as the one that it is found by has.
+        let text = format!("{first}{}", "x".repeat(TEXT - 1));
+        let view = LineView { slots: &slots, text: &text, arena: &arena, ts, arrival: ts, seq, lazy: None };
+        let event = Arrived { view, ts, seq, roles: rule.hints.begins, raw: None, origins: &[], copies: None };
         let mut key = Vec::new();
         for _ in 0..rule.components.len() {
-            encode_scalar(ValueRef::Str(&format!("{first}{}", &block[1..])), &mut key);
+            encode_scalar(ValueRef::Str(&text), &mut key);
         }
         let hash = matcher.ruleset().hash_key(&key);
         matcher.on_hit(rule.id, &key, hash, &event, &mut Vec::new());

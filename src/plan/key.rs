@@ -139,6 +139,13 @@ impl KeySpec {
     }
 }
 
+/// The text of the first component of an encoded key, if it is one.
+pub fn first_text(key: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = key.split_first_chunk::<5>()?;
+    let [STR, length @ ..] = *head else { return None };
+    rest.get(..u32::from_le_bytes(length) as usize)
+}
+
 /// Appends a scalar; `false`, and nothing appended, for lists and objects.
 pub fn encode_scalar(value: ValueRef<'_>, out: &mut impl Bytes) -> bool {
     match value {

@@ -49,9 +49,31 @@ pub struct Enumerate {
 
 /// An event with the first node that was made when it came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
 struct Held {
+    /// Its time, which is asked for without a look at the event: that lies elsewhere in memory.
+    ts: Timestamp,
     event: Arc<StoredEvent>,
     nodes: NodeId,
+}
+
+/// As it is saved.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    event: Arc<StoredEvent>,
+    nodes: NodeId,
+}
+
+impl From<Held> for Saved {
+    fn from(Held { event, nodes, .. }: Held) -> Self {
+        Self { event, nodes }
+    }
+}
+
+impl From<Saved> for Held {
+    fn from(Saved { event, nodes }: Saved) -> Self {
+        Self { ts: event.ts, event, nodes }
+    }
 }
 
 /// What an event has completed: sets that get it as their last event.
@@ -92,14 +114,14 @@ impl Enumerate {
     /// When everything held is out of reach; `None` is never.
     pub fn expires(&self, rule: &Rule) -> Option<Timestamp> {
         let span = rule.within.or(rule.horizon)?;
-        self.events.back().map(|held| held.event.ts + span)
+        self.events.back().map(|held| held.ts + span)
     }
 
     /// Forgets what can no longer be in a match whose last event is at `now` or later.
     pub fn prune(&mut self, rule: &Rule, now: Timestamp) {
         let Some(span) = rule.within.or(rule.horizon) else { return };
         let before = self.floor;
-        while self.events.front().is_some_and(|held| held.event.ts < now - span) {
+        while self.events.front().is_some_and(|held| held.ts < now - span) {
             self.events.pop_front();
             self.floor += 1;
         }
@@ -227,7 +249,7 @@ impl Enumerate {
         if bound.is_empty() {
             return completion;
         }
-        self.events.push_back(Held { event: store(), nodes });
+        self.events.push_back(Held { ts: event.ts, event: store(), nodes });
         if self.waiting.len() < automaton.places.len() {
             self.waiting.resize_with(automaton.places.len(), Piles::default);
         }
@@ -245,7 +267,7 @@ impl Enumerate {
 
     /// The position of the first event at a time or later.
     fn since(&self, ts: Timestamp) -> Place {
-        self.floor + self.events.partition_point(|held| held.event.ts < ts) as u64
+        self.floor + self.events.partition_point(|held| held.ts < ts) as u64
     }
 
     /// Drops the oldest events, and with them what has begun with them.
@@ -254,7 +276,7 @@ impl Enumerate {
             && let Some(held) = self.events.pop_front()
         {
             self.floor += 1;
-            self.dropped = Some(held.event.ts);
+            self.dropped = Some(held.ts);
             *evicted += 1;
         }
         self.forget();
