@@ -12,6 +12,8 @@
 //! It says what [`super::counter`] says, for counts that ask for nothing but a number: see [`joins`]. That is the form
 //! in which such a state is saved, too.
 //!
+//! `tests/rules_together.rs` holds it to the rules by themselves.
+//!
 //! Invariants: bits of a rule are set from its first entry on only, and its count is how many are; an entry without
 //! bits holds no event; a rule is listed while it has a bit or the list was not looked at for it since.
 
@@ -315,80 +317,5 @@ impl From<Saved> for Joint {
         let entries = saved.events.into_iter().map(|(bits, event)| Entry { ts: event.ts, bits, event: Some(event) });
         let entries: SmallVec<_> = entries.collect();
         Self { held: entries.len() as u32, entries, front: 0, marks }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::{Limits, RuleId};
-    use crate::compile::compile_str;
-    use crate::decode::Arena;
-    use crate::decode::view::LineView;
-    use crate::plan::event::Seq;
-
-    /// Rules of one key that differ in what they count, for how long and from when on they say so.
-    const RULES: &str = "
-        rule a { by k match { x: at least 2 of e where v > 1 } within 5s }
-        rule b { by k match { x: at least 3 of e } within 9s after match no skip }
-        rule c { by k match { x: 2..3 of e where v > 2 } within 20s }
-        rule d { by k match { x: at least 1 of e where v > 4 } within 1s }
-        rule f { by k match { x: at least 40 of e } within 300s }
-    ";
-
-    /// What a joint window says is what windows of their own say, and so is what it gives of each; put back from
-    /// what it gave, and from its packed form, it goes on.
-    #[test]
-    fn a_joint_window_is_a_window_for_each() {
-        let rules = compile_str(RULES).expect("the rules have no errors");
-        let mut random = fastrand::Rng::with_seed(5);
-        for round in 0..200 {
-            let limits = Limits { runs_per_key: [3, 1000][round % 2], ..Limits::default() };
-            let (arena, mut ts) = (Arena::default(), 0);
-            let (mut joint, mut own) = (Joint::default(), vec![Counter::default(); rules.rules.len()]);
-            for n in 0..random.u64(1..120) {
-                ts += random.i64(0..3000);
-                let mut out = (Vec::new(), Vec::new());
-                let mut evicted = (0, 0);
-                for rule in &rules.rules {
-                    if random.u8(..3) == 0 {
-                        continue;
-                    }
-                    let mut rule = rule.clone();
-                    rule.runs_per_key = limits.runs_per_key;
-                    // All keep the same of an event, as in a table of theirs.
-                    rule.kept.clear();
-                    let env = RuleEnv::new(&rule, &[], &limits);
-                    let (now, seq) = (Timestamp::from_millis(ts), Seq::new(0, n + 1));
-                    let view = LineView { slots: &[], text: "", arena: &arena, ts: now, arrival: now, seq, lazy: None };
-                    let roles = if random.u8(..9) == 0 { 0 } else { 1 << rule.steps[0].role };
-                    let event = Arrived { view, ts: now, seq, roles, raw: None, origins: &[], copies: None };
-                    assert!(joins(&rule).is_some(), "{}", rule.name);
-                    let RuleId(at) = rule.id;
-                    joint.on_event(Member(at as u8), &env, &event, &mut out.0, &mut evicted.0);
-                    own[at as usize].on_event(&env, &event, &[], &mut out.1, &mut evicted.1);
-                }
-                assert_eq!((&out.0, evicted.0), (&out.1, evicted.1));
-                if random.u8(..8) == 0 {
-                    let packed = postcard::to_stdvec(&joint).expect("memory takes any bytes");
-                    joint = postcard::from_bytes(&packed).expect("just packed");
-                }
-                if random.u8(..8) == 0 {
-                    let mut anew = Joint::default();
-                    for at in [3, 0, 4, 1, 2].map(Member) {
-                        if let Some(state) = joint.get(at) {
-                            anew.put(at, &state);
-                            anew.put(at, &state);
-                        }
-                    }
-                    joint = anew;
-                }
-                for (at, own) in own.iter().enumerate() {
-                    let state = joint.get(Member(at as u8));
-                    let held = state.map_or(0, |state| state.run.len());
-                    assert_eq!(held, own.len());
-                }
-            }
-        }
     }
 }
