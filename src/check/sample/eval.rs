@@ -201,7 +201,7 @@ fn compare(op: BinaryOp, a: &Value, b: &Value, fold: bool) -> Result<Value, Unkn
         return Ok(truth(b, found, op == BinaryOp::Ne));
     }
     let folded = |v: &Value| match v {
-        Value::Str(text) if fold => Value::Str(text.to_lowercase().into()),
+        Value::Str(text) if fold => Value::Str(text.to_lowercase()),
         other => other.clone(),
     };
     let (a, b) = (folded(a), folded(b));
