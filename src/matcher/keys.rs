@@ -23,6 +23,7 @@ use super::ledger::{Entry, Ledger, Worth};
 pub use super::live::Live;
 use super::packed::{self, pack, unpack};
 use super::saved::{Change, Changes, write_state};
+use super::slot::{Body, Slot, enter, list};
 use super::state::RunState;
 use crate::base::{RuleId, Timestamp};
 use crate::plan::event::Seq;
@@ -30,26 +31,6 @@ use crate::plan::key;
 
 /// Partial matches and events of one rule up to which a key is packed; one with more would cost too much to unpack.
 const SMALL: usize = 4;
-
-/// What a slot holds.
-#[derive(Clone, Debug)]
-enum Body {
-    /// See [`packed`]; nothing at all in a free slot.
-    Packed(Box<[u8]>),
-    Live(Box<Live>),
-}
-
-/// The place of a key.
-#[derive(Clone, Debug)]
-pub struct Slot {
-    body: Body,
-    /// When something is next to happen to it by itself, or where rules share it, when the last of its states ends;
-    /// [`Timestamp::MAX`] if nothing does.
-    pub armed: Timestamp,
-}
-
-/// Small on purpose: a rule may have ten million keys.
-const _: () = assert!(size_of::<Slot>() <= 24);
 
 /// All keys of one shard for some rules.
 #[derive(Debug)]
@@ -80,67 +61,6 @@ pub type Held = (Box<[u8]>, KeyState);
 /// The hash by which a key is found. A rule without a key has one, which is not spread over shards by its bytes.
 fn hash_of(key: &[u8], seed: u64) -> u64 {
     if key.is_empty() { 0 } else { key::seeded_hash(key, seed) }
-}
-
-/// Puts what a live key weighs into the ledger.
-fn enter(live: &mut Live, weighed: Entry, ledger: &mut Ledger) {
-    let (was, is) = (live.entry(), ledger.entry(weighed.bytes, weighed.worth));
-    live.entered(is);
-    ledger.change(was, is);
-}
-
-/// Puts a live key among those of the ledger.
-#[inline]
-fn list(live: &mut Live, target: (u32, u32), ledger: &mut Ledger) {
-    if !live.listed {
-        live.listed = true;
-        ledger.live_keys += 1;
-        ledger.live.push_back(target);
-    }
-}
-
-impl Slot {
-    fn entry(&self) -> Entry {
-        match &self.body {
-            Body::Packed(bytes) => packed::entry(bytes),
-            Body::Live(live) => live.entry(),
-        }
-    }
-
-    fn is_free(&self) -> bool {
-        matches!(&self.body, Body::Packed(bytes) if bytes.is_empty())
-    }
-
-    fn key(&self) -> &[u8] {
-        match &self.body {
-            Body::Packed(bytes) => packed::key_of(bytes),
-            Body::Live(live) => &live.key,
-        }
-    }
-
-    /// Whether it is in use for a key.
-    #[inline]
-    fn has_key(&self, key: &[u8]) -> bool {
-        let mine = self.key();
-        // Most rules without a key ask for the one that they have: comparing nothing is not free.
-        !self.is_free() && mine.len() == key.len() && (key.is_empty() || mine == key)
-    }
-
-    /// What it holds, to be looked at; `None` for a free slot.
-    fn look(&self, shared: bool) -> Option<Cow<'_, Live>> {
-        match &self.body {
-            Body::Live(live) => Some(Cow::Borrowed(live)),
-            Body::Packed(bytes) if bytes.is_empty() => None,
-            Body::Packed(bytes) => Some(Cow::Owned(unpack(bytes, shared))),
-        }
-    }
-
-    fn held(&self) -> usize {
-        match &self.body {
-            Body::Packed(bytes) => packed::held(bytes),
-            Body::Live(live) => live.held(),
-        }
-    }
 }
 
 impl KeyTable {

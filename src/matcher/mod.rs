@@ -25,6 +25,7 @@ pub mod runs;
 pub mod saved;
 mod schedule;
 pub mod shard;
+mod slot;
 pub mod state;
 pub mod statistic;
 pub mod tally;

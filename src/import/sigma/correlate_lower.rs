@@ -13,12 +13,12 @@ use super::link::{class_name, condition_name};
 use super::lower;
 use super::model::{Bound, CorrelationCondition, CorrelationKind, CorrelationRule, DetectionRule, Text};
 use super::pipeline::Pipelines;
-use super::tree::{binary, call, chain, expr, field, ident};
+use super::tree::{binary, call, expr, field, ident};
 use crate::diag::Diagnostic;
 use crate::diag::codes::sigma_correlation as codes;
 use crate::syntax::ast::{
-    Absence, All, BinaryOp, Call, ClassRef, Clause, ClauseKind, Count, Element, Ends, Expr, ExprKind, Guard, Ident,
-    KeyItem, MatchClause, Path, Quantifier, RuleDecl, Sequence, Step, StepGuard, StepGuardKind, Then,
+    BinaryOp, Call, ClassRef, Clause, ClauseKind, Count, Element, Ends, Expr, ExprKind, Ident, KeyItem, MatchClause,
+    Path, Quantifier, RuleDecl, Sequence, Step, Then,
 };
 use crate::syntax::source::Span;
 
@@ -62,16 +62,16 @@ pub(super) struct Context<'a> {
 }
 
 /// What events of the window are called.
-const MATCHED: &str = "matched";
+pub(super) const MATCHED: &str = "matched";
 
-struct Lowering<'a, 'c> {
-    rule: &'a CorrelationRule,
-    targets: &'a [Target<'a>],
-    context: &'a mut Context<'c>,
-    problems: &'a mut Vec<Diagnostic>,
+pub(super) struct Lowering<'a, 'c> {
+    pub(super) rule: &'a CorrelationRule,
+    pub(super) targets: &'a [Target<'a>],
+    pub(super) context: &'a mut Context<'c>,
+    pub(super) problems: &'a mut Vec<Diagnostic>,
     /// The events are alerts of the rules.
-    alerts: bool,
-    span: Span,
+    pub(super) alerts: bool,
+    pub(super) span: Span,
 }
 
 /// A correlation as a rule. None if it cannot be built, which is reported.
@@ -110,16 +110,16 @@ pub(super) fn correlation(
     Some(RuleDecl { name, title, clauses: all, span: rule.head.span })
 }
 
-type Parts = (Vec<KeyItem>, Vec<Clause>);
+pub(super) type Parts = (Vec<KeyItem>, Vec<Clause>);
 
 impl Lowering<'_, '_> {
-    fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         let report = Diagnostic::error(codes::CORRELATION, message, span, "");
         self.problems.push(report.note("the correlation is refused").help(help));
     }
 
     /// The bounds, with what stands beside them.
-    fn bounds(&mut self) -> Option<(Vec<Bound>, Vec<Text>, Option<(f64, Span)>, Span)> {
+    pub(super) fn bounds(&mut self) -> Option<(Vec<Bound>, Vec<Text>, Option<(f64, Span)>, Span)> {
         match &self.rule.condition {
             Some(CorrelationCondition::Bounds { bounds, field, percentile, span }) => {
                 let found = (bounds.clone(), field.clone(), *percentile, *span);
@@ -144,7 +144,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Refuses `field` where nothing reads it.
-    fn no_field(&mut self, fields: &[Text]) -> Option<()> {
+    pub(super) fn no_field(&mut self, fields: &[Text]) -> Option<()> {
         let Some(field) = fields.first() else { return Some(()) };
         let help = "use `value_count` to count different values, or delete `field`";
         self.error(field.span, "`field` has no meaning here: events are counted", help);
@@ -152,7 +152,7 @@ impl Lowering<'_, '_> {
     }
 
     /// Refuses bounds that no number of at least one fulfils.
-    fn possible(&mut self, bounds: &[Bound], span: Span) -> Option<()> {
+    pub(super) fn possible(&mut self, bounds: &[Bound], span: Span) -> Option<()> {
         if condition::can_hold(bounds) {
             return Some(());
         }
@@ -163,19 +163,19 @@ impl Lowering<'_, '_> {
 
     // What the events are.
 
-    fn classes(&self) -> Vec<ClassRef> {
+    pub(super) fn classes(&self) -> Vec<ClassRef> {
         let mut seen = BTreeSet::new();
         let fresh = self.targets.iter().filter(|target| seen.insert(target.place));
         fresh.map(|target| self.class(target)).collect()
     }
 
-    fn class(&self, target: &Target<'_>) -> ClassRef {
+    pub(super) fn class(&self, target: &Target<'_>) -> ClassRef {
         let name = if self.alerts { format!("alert.{}", target.name.name) } else { class_name(&target.name.name) };
         ClassRef { name, span: target.label.span }
     }
 
     /// Whether an event is of a target, as a condition over it.
-    fn is_of(&mut self, at: usize) -> Expr {
+    pub(super) fn is_of(&mut self, at: usize) -> Expr {
         let target = &self.targets[at];
         let span = target.label.span;
         if self.alerts {
@@ -187,7 +187,7 @@ impl Lowering<'_, '_> {
         expr(ExprKind::Path(Path { parts: vec![name], span }), span)
     }
 
-    fn note_needs(&mut self) {
+    pub(super) fn note_needs(&mut self) {
         for target in self.targets {
             let need = self.context.needs.entry(target.place).or_default();
             if self.alerts {
@@ -201,7 +201,7 @@ impl Lowering<'_, '_> {
     // Fields.
 
     /// What a field of the correlation is called in a target: as an alias says, or the same.
-    fn field_of(&mut self, at: usize, name: &Text) -> Option<Text> {
+    pub(super) fn field_of(&mut self, at: usize, name: &Text) -> Option<Text> {
         let Some(alias) = self.rule.aliases.iter().find(|alias| alias.name.value == name.value) else {
             return Some(name.clone());
         };
@@ -219,7 +219,7 @@ impl Lowering<'_, '_> {
     }
 
     /// A field of the events of a target: a path, or several of which the first that is there counts.
-    fn value_of(&mut self, at: usize, name: &Text) -> Option<Expr> {
+    pub(super) fn value_of(&mut self, at: usize, name: &Text) -> Option<Expr> {
         let name = self.field_of(at, name)?;
         let paths = match &self.targets[at].kind {
             TargetKind::Detection(rule) => self.context.pipelines.renamed(rule, &name),
@@ -251,7 +251,7 @@ impl Lowering<'_, '_> {
     }
 
     /// A field of the correlation as an expression for each target. With alerts it is a value of theirs, under one name.
-    fn values(&mut self, name: &Text, number: bool) -> Option<Vec<Expr>> {
+    pub(super) fn values(&mut self, name: &Text, number: bool) -> Option<Vec<Expr>> {
         let own: Vec<Expr> = (0..self.targets.len()).map(|at| self.value_of(at, name)).collect::<Option<_>>()?;
         if !self.alerts {
             return Some(own);
@@ -290,7 +290,7 @@ impl Lowering<'_, '_> {
     }
 
     /// One expression for all targets: theirs if it is the same, or chosen by which of them the event is of.
-    fn one_value(&mut self, values: &[Expr]) -> Option<Expr> {
+    pub(super) fn one_value(&mut self, values: &[Expr]) -> Option<Expr> {
         let (last, others) = values.split_last()?;
         if others.iter().all(|value| same(value, last)) {
             return Some(last.clone());
@@ -304,7 +304,7 @@ impl Lowering<'_, '_> {
     }
 
     /// The key of a window over all targets.
-    fn key(&mut self) -> Option<Vec<KeyItem>> {
+    pub(super) fn key(&mut self) -> Option<Vec<KeyItem>> {
         let mut items = Vec::new();
         for name in &self.rule.group_by {
             let values = self.values(name, false)?;
@@ -314,7 +314,7 @@ impl Lowering<'_, '_> {
     }
 
     /// The key of each target, and whether they are all the same.
-    fn keys(&mut self) -> Option<(Vec<Vec<KeyItem>>, bool)> {
+    pub(super) fn keys(&mut self) -> Option<(Vec<Vec<KeyItem>>, bool)> {
         let mut keys: Vec<Vec<KeyItem>> = vec![Vec::new(); self.targets.len()];
         let mut all_same = true;
         for name in &self.rule.group_by {
@@ -329,15 +329,15 @@ impl Lowering<'_, '_> {
 
     // Patterns.
 
-    fn timespan(&self) -> Expr {
+    pub(super) fn timespan(&self) -> Expr {
         expr(ExprKind::Duration(self.rule.timespan.nanos), self.rule.timespan.span)
     }
 
-    fn quantifier(&self, count: Count, distinct: Vec<Expr>) -> Quantifier {
+    pub(super) fn quantifier(&self, count: Count, distinct: Vec<Expr>) -> Quantifier {
         Quantifier { consecutive: false, count, distinct, span: self.span }
     }
 
-    fn step(&self, name: Option<Ident>, classes: Vec<ClassRef>) -> Step {
+    pub(super) fn step(&self, name: Option<Ident>, classes: Vec<ClassRef>) -> Step {
         Step {
             name,
             quantifier: None,
@@ -351,27 +351,27 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn matching(&self, body: Sequence, within: Option<Expr>) -> Clause {
+    pub(super) fn matching(&self, body: Sequence, within: Option<Expr>) -> Clause {
         let clause = MatchClause { body, within, events: None, span: self.span };
         Clause { kind: ClauseKind::Match(clause), span: self.span }
     }
 
-    fn having(&self, condition: Expr) -> Clause {
+    pub(super) fn having(&self, condition: Expr) -> Clause {
         Clause { kind: ClauseKind::Having { condition, lasting: None }, span: self.span }
     }
 
-    fn window(&self, quantifier: Quantifier) -> Step {
+    pub(super) fn window(&self, quantifier: Quantifier) -> Step {
         let mut step = self.step(Some(ident(MATCHED, self.span)), self.classes());
         step.quantifier = Some(quantifier);
         step
     }
 
-    fn sequence(&self, first: Element, rest: Vec<(Then, Element)>) -> Sequence {
+    pub(super) fn sequence(&self, first: Element, rest: Vec<(Then, Element)>) -> Sequence {
         Sequence { first: Box::new(first), rest, span: self.span }
     }
 
     /// `at least N of …` in a window that slides.
-    fn sliding(&self, quantifier: Quantifier, condition: Option<Expr>) -> Vec<Clause> {
+    pub(super) fn sliding(&self, quantifier: Quantifier, condition: Option<Expr>) -> Vec<Clause> {
         let body = self.sequence(Element::Step(self.window(quantifier)), Vec::new());
         let mut clauses = vec![self.matching(body, Some(self.timespan()))];
         clauses.extend(condition.map(|condition| self.having(condition)));
@@ -379,7 +379,7 @@ impl Lowering<'_, '_> {
     }
 
     /// A window that opens with an event and is looked at when the timespan is over.
-    fn closing(&self, filter: Option<Expr>, condition: Expr) -> Vec<Clause> {
+    pub(super) fn closing(&self, filter: Option<Expr>, condition: Expr) -> Vec<Clause> {
         let mut step = self.window(self.quantifier(Count::OneOrMore, Vec::new()));
         step.condition = filter;
         step.ends = Some(Ends { silent: false, length: self.timespan(), span: self.rule.timespan.span });
@@ -387,7 +387,7 @@ impl Lowering<'_, '_> {
         vec![self.matching(body, None), self.having(condition)]
     }
 
-    fn event_count(&mut self) -> Option<Parts> {
+    pub(super) fn event_count(&mut self) -> Option<Parts> {
         let (bounds, fields, _, span) = self.bounds()?;
         self.no_field(&fields)?;
         self.possible(&bounds, span)?;
@@ -404,7 +404,7 @@ impl Lowering<'_, '_> {
         Some((by, clauses))
     }
 
-    fn value_count(&mut self) -> Option<Parts> {
+    pub(super) fn value_count(&mut self) -> Option<Parts> {
         let (bounds, fields, _, span) = self.bounds()?;
         if fields.is_empty() {
             self.error(
@@ -444,7 +444,7 @@ impl Lowering<'_, '_> {
         Some((by, self.closing(Some(there), condition::compared(&count, &bounds)?)))
     }
 
-    fn metric(&mut self) -> Option<Parts> {
+    pub(super) fn metric(&mut self) -> Option<Parts> {
         let (bounds, fields, percentile, span) = self.bounds()?;
         let [name] = fields.as_slice() else {
             let help = "add `field: bytes` to the condition";
@@ -481,182 +481,9 @@ impl Lowering<'_, '_> {
         };
         Some((by, clauses))
     }
-
-    fn temporal(&mut self, resolved: &Resolved) -> Option<Parts> {
-        if let Some(logic) = &resolved.logic
-            && condition::denies(logic)
-        {
-            return self.denying(logic);
-        }
-        let mut places: Vec<Place> = self.targets.iter().map(|target| target.place).collect();
-        places.sort_unstable();
-        places.dedup();
-        let mut wanted = places.len() as u64;
-        if matches!(self.rule.condition, Some(CorrelationCondition::Bounds { .. })) {
-            let (bounds, fields, _, span) = self.bounds()?;
-            self.no_field(&fields)?;
-            wanted = condition::least(&bounds);
-            if condition::decided(&bounds) == Decided::AtTheEnd || wanted > places.len() as u64 {
-                let help = "write `gte` with a number of rules, or `rule_a and not rule_b`";
-                self.error(span, "this is no number of different rules that can be waited for", help);
-                return None;
-            }
-        }
-        let by = self.key()?;
-        if places.len() == 1 || wanted <= 1 && resolved.logic.is_none() {
-            return Some((by, self.sliding(self.quantifier(Count::AtLeast(1), Vec::new()), None)));
-        }
-        let hits: Vec<Expr> = (0..self.targets.len())
-            .map(|at| {
-                let span = self.targets[at].label.span;
-                let mut call = aggregate("count", false, path(&[], span), None, span);
-                if let ExprKind::Call(call) = &mut call.kind {
-                    call.condition = Some(Box::new(self.is_of(at)));
-                }
-                binary(BinaryOp::Ge, call, expr(ExprKind::Int(1), span), span)
-            })
-            .collect();
-        let condition = match &resolved.logic {
-            Some(logic) => condition::lowered(logic, &|at| hits[at].clone())?,
-            None => {
-                let mut seen = BTreeSet::new();
-                let fresh = self.targets.iter().zip(hits).filter(|(target, _)| seen.insert(target.place));
-                let fresh: Vec<Expr> = fresh.map(|(_, hit)| hit).collect();
-                if wanted == places.len() as u64 {
-                    chain(BinaryOp::And, fresh)?
-                } else {
-                    super::tree::at_least(usize::try_from(wanted).unwrap_or(usize::MAX), fresh, self.span)?
-                }
-            }
-        };
-        Some((by, self.sliding(self.quantifier(Count::OneOrMore, Vec::new()), Some(condition))))
-    }
-
-    /// `a and b and not c`: a and b in any order, and no c within the timespan before, between and after them.
-    fn denying(&mut self, logic: &super::pipeline::model::Logic) -> Option<Parts> {
-        let Some((wanted, denied)) = condition::conjunction(logic) else {
-            let help = "write one correlation for each alternative";
-            self.error(self.span, "`or` beside `not` is not decided at one time", help);
-            return None;
-        };
-        if wanted.is_empty() {
-            let help = "add a rule that must come: `rule_a and not rule_b`";
-            self.error(self.span, "nothing begins the timespan: every rule of the condition is denied", help);
-            return None;
-        }
-        let (keys, same_keys) = self.keys()?;
-        let guard = |lowering: &Self, at: usize| Guard {
-            classes: vec![lowering.class(&lowering.targets[at])],
-            condition: None,
-            by: if same_keys { Vec::new() } else { keys[at].clone() },
-            span: lowering.targets[at].label.span,
-        };
-        let guards: Vec<Guard> = denied.iter().map(|at| guard(self, *at)).collect();
-        let names = self.step_names(&wanted, &keys);
-        let mut members: Vec<Step> = Vec::new();
-        for (at, name) in wanted.iter().zip(names) {
-            let mut step = self.step(Some(name), vec![self.class(&self.targets[*at])]);
-            step.span = self.targets[*at].label.span;
-            if !same_keys {
-                step.by.clone_from(&keys[*at]);
-            }
-            step.guards.push(StepGuard {
-                kind: StepGuardKind::Unless,
-                name: None,
-                events: guards.clone(),
-                last: Some(self.timespan()),
-                span: self.span,
-            });
-            members.push(step);
-        }
-        let several = members.len() > 1;
-        let first = match members.pop() {
-            Some(only) if !several => Element::Step(only),
-            last => {
-                members.extend(last);
-                Element::All(All { members, without: guards.clone(), span: self.span })
-            }
-        };
-        let absence = Absence {
-            fewer: None,
-            events: guards,
-            within: Some(self.timespan()),
-            until: None,
-            group: None,
-            span: self.span,
-        };
-        let body = self.sequence(first, vec![(then(self.span), Element::Absence(absence))]);
-        let within = several.then(|| self.timespan());
-        let by = if same_keys { keys[wanted[0]].clone() } else { Vec::new() };
-        Some((by, vec![self.matching(body, within)]))
-    }
-
-    fn ordered(&mut self) -> Option<Parts> {
-        match &self.rule.condition {
-            None => {}
-            Some(CorrelationCondition::Expression(text)) => {
-                let help = "list the rules in `rules`, and use `temporal` for conditions over them";
-                self.error(text.span, "`temporal_ordered` takes its rules in the order of `rules`", help);
-                return None;
-            }
-            Some(_) => {
-                let (bounds, fields, _, span) = self.bounds()?;
-                self.no_field(&fields)?;
-                let all = self.targets.len() as u64;
-                if condition::decided(&bounds) == Decided::AtTheEnd || condition::least(&bounds) != all {
-                    let help = "delete the condition: every rule must come";
-                    self.error(span, "`temporal_ordered` is about every one of its rules", help);
-                    return None;
-                }
-            }
-        }
-        let (keys, same_keys) = self.keys()?;
-        let order: Vec<usize> = (0..self.targets.len()).collect();
-        let names = self.step_names(&order, &keys);
-        let mut elements = Vec::new();
-        for (at, name) in order.iter().zip(names) {
-            let mut step = self.step(Some(name), vec![self.class(&self.targets[*at])]);
-            step.span = self.targets[*at].label.span;
-            if !same_keys {
-                step.by.clone_from(&keys[*at]);
-            }
-            elements.push(Element::Step(step));
-        }
-        let mut elements = elements.into_iter();
-        let first = elements.next()?;
-        let rest = elements.map(|element| (then(element.span()), element)).collect();
-        let by = if same_keys { keys.into_iter().next().unwrap_or_default() } else { Vec::new() };
-        let body = self.sequence(first, rest);
-        Some((by, vec![self.matching(body, Some(self.timespan()))]))
-    }
-
-    /// Names of steps: those of the rules, each once, and none that a field of the key begins with.
-    fn step_names(&self, of: &[usize], keys: &[Vec<KeyItem>]) -> Vec<Ident> {
-        let mut taken: BTreeSet<String> = BTreeSet::new();
-        for item in keys.iter().flatten() {
-            first_parts(&item.value, &mut taken);
-            taken.extend(item.name.iter().map(|name| name.name.clone()));
-        }
-        let mut names = Vec::new();
-        for at in of {
-            let target = &self.targets[*at];
-            let mut name = target.name.name.clone();
-            let mut count = 1;
-            while !taken.insert(name.clone()) {
-                count += 1;
-                name = format!("{}_{count}", target.name.name);
-            }
-            names.push(ident(name, target.label.span));
-        }
-        names
-    }
 }
 
-fn then(span: Span) -> Then {
-    Then { directly: false, next: false, after: None, within: None, span }
-}
-
-fn key_item(name: &Text, value: Expr) -> KeyItem {
+pub(super) fn key_item(name: &Text, value: Expr) -> KeyItem {
     let span = name.span;
     let item = KeyItem { name: None, value, optional: false, span };
     if item.component_name().as_deref() == Some(name.as_str()) {
@@ -666,7 +493,7 @@ fn key_item(name: &Text, value: Expr) -> KeyItem {
 }
 
 /// `name(matched.field, extra)`, or `count(matched)` for a path without parts.
-fn aggregate(name: &str, distinct: bool, value: Expr, extra: Option<Expr>, span: Span) -> Expr {
+pub(super) fn aggregate(name: &str, distinct: bool, value: Expr, extra: Option<Expr>, span: Span) -> Expr {
     let mut args = vec![value];
     args.extend(extra);
     let call = Call { name: ident(name, span), distinct, args, events: None, condition: None, by: Vec::new() };
@@ -674,13 +501,13 @@ fn aggregate(name: &str, distinct: bool, value: Expr, extra: Option<Expr>, span:
 }
 
 /// `matched` with parts behind it.
-fn path(parts: &[Ident], span: Span) -> Expr {
+pub(super) fn path(parts: &[Ident], span: Span) -> Expr {
     let parts = std::iter::once(ident(MATCHED, span)).chain(parts.iter().cloned()).collect();
     expr(ExprKind::Path(Path { parts, span }), span)
 }
 
 /// Every field of an expression as one of a step.
-fn within(mut value: Expr, step: &str) -> Expr {
+pub(super) fn within(mut value: Expr, step: &str) -> Expr {
     match &mut value.kind {
         ExprKind::Path(path) => path.parts.insert(0, ident(step, path.span)),
         ExprKind::Binary(_, left, right) => {
@@ -692,7 +519,7 @@ fn within(mut value: Expr, step: &str) -> Expr {
     value
 }
 
-fn first_parts(value: &Expr, found: &mut BTreeSet<String>) {
+pub(super) fn first_parts(value: &Expr, found: &mut BTreeSet<String>) {
     match &value.kind {
         ExprKind::Path(path) => drop(found.insert(path.parts[0].name.clone())),
         ExprKind::Binary(_, left, right) => {
@@ -704,7 +531,7 @@ fn first_parts(value: &Expr, found: &mut BTreeSet<String>) {
 }
 
 /// Whether two expressions read the same, wherever they stand.
-fn same(a: &Expr, b: &Expr) -> bool {
+pub(super) fn same(a: &Expr, b: &Expr) -> bool {
     match (&a.kind, &b.kind) {
         (ExprKind::Path(a), ExprKind::Path(b)) => {
             a.parts.iter().map(|part| &part.name).eq(b.parts.iter().map(|part| &part.name))
@@ -722,6 +549,6 @@ fn same(a: &Expr, b: &Expr) -> bool {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a percentile lies from 0 to 100")]
-fn whole_or_not(value: f64) -> ExprKind {
+pub(super) fn whole_or_not(value: f64) -> ExprKind {
     if value.fract() == 0.0 { ExprKind::Int(value as i128) } else { ExprKind::Float(value) }
 }

@@ -9,6 +9,7 @@ mod condition;
 mod correlate;
 mod correlate_condition;
 mod correlate_lower;
+mod correlate_order;
 mod filter;
 mod item;
 mod link;
