@@ -36,6 +36,9 @@ use crate::plan::ruleset::{AfterMatch, ElementKind, StrategyKind};
 /// Entries without an event at the front of the list that are let stand until they are half of it.
 const STALE: usize = 8;
 
+/// Entries up to which a list keeps its room when it is empty.
+const MOSTLY: usize = 64;
+
 /// Whether a rule counts and asks for nothing else, so that its window may be one with others that keep the same of
 /// an event: then the number of what they keep.
 pub(super) fn joins(rule: &Rule) -> Option<u32> {
@@ -238,7 +241,12 @@ impl Joint {
         }
         let front = self.front as usize;
         if front == self.entries.len() || (front >= STALE && 2 * front >= self.entries.len()) {
-            self.entries.drain(..front);
+            if front == self.entries.len() && self.entries.capacity() > MOSTLY {
+                // A flood is over.
+                self.entries = SmallVec::new();
+            } else {
+                self.entries.drain(..front);
+            }
             self.marks.iter_mut().for_each(|mark| mark.first = mark.first.saturating_sub(self.front));
             self.front = 0;
         }
