@@ -14,8 +14,11 @@ mod stream;
 
 use std::fs;
 use std::process::{Command, Output, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use authority::Authority;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cluster::{Broker, Place, is_there, is_wanted};
 use stream::alerts;
 
@@ -50,6 +53,14 @@ fn run(broker: &Broker, text: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.current_dir(broker.place().path("")).args(["run", "r.trip"]).stdin(Stdio::null());
     command.output().expect("the program runs")
+}
+
+/// A token without a signature that says whose it is, and for how many seconds.
+fn token(user: &str, seconds: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("now").as_secs() as i64;
+    let claims = format!(r#"{{"sub":"{user}","iat":{},"exp":{}}}"#, now - 7200, now + seconds);
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.", part(r#"{"alg":"none"}"#), part(&claims))
 }
 
 fn words(ended: &Output) -> String {
@@ -96,6 +107,8 @@ fn names_and_certificates_are_shown_and_what_is_wrong_with_them_is_said() {
     place.write("password", "admin-secret");
     place.write("reader", "reader-secret");
     place.write("wrong", "who knows");
+    place.write("token", &token("admin", 3600));
+    place.write("expired", &token("admin", -3600));
     let broker = Broker::start(place);
     broker.topic("events", 2);
     let events = ["a", "b"].map(|class| format!(r#"{{"ts":1767225600000,"type":"{class}","user":"u"}}"#));
@@ -106,9 +119,12 @@ fn names_and_certificates_are_shown_and_what_is_wrong_with_them_is_said() {
     let ended = run(&broker, &plain);
     let expected = alerts(&String::from_utf8_lossy(&ended.stdout));
     assert_eq!(expected.len(), 1, "{}", words(&ended));
-    let goes: [&[(&str, &str)]; 4] = [
+    let by_token = |file: &'static str| [("mechanism", "OAUTHBEARER"), ("user", ""), ("password", ""), ("token", file)];
+    let (token, expired) = (by_token("{file: token}"), by_token("{file: expired}"));
+    let goes: [&[(&str, &str)]; 5] = [
         &[],
         &[("mechanism", "PLAIN")],
+        &token,
         &[("cert", "authority/client.pem"), ("key", "authority/client.key")],
         &[("group", "detect"), ("state_topic", "detect.state"), ("partition_by", "user"), ("protocol", "consumer")],
     ];
@@ -129,7 +145,8 @@ fn names_and_certificates_are_shown_and_what_is_wrong_with_them_is_said() {
     assert_eq!(ended.status.code(), Some(0), "{}", words(&ended));
     assert_eq!(broker.read("alerts").len(), 1, "{}", words(&ended));
 
-    let wrong: [(&[(&str, &str)], &[&str]); 7] = [
+    let wrong: [(&[(&str, &str)], &[&str]); 8] = [
+        (&expired, &["`token`"]),
         (&[("password", "{file: wrong}")], &["`user`", "`password`"]),
         (&[("password", "{file: wrong}"), ("mechanism", "PLAIN")], &["`user`", "`password`"]),
         (&[("mechanism", "SCRAM-SHA-512")], &["`mechanism`"]),

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
@@ -57,6 +58,38 @@ pub fn flush<C: ProducerContext>(producer: &BaseProducer<C>, at_most: Duration) 
             flushed => return flushed,
         }
     }
+}
+
+/// How long a client is polled at its beginning to have it show a token.
+const TOKEN_SHOWN: Duration = Duration::from_millis(10);
+
+/// Whether brokers are shown a token. Then no client gets an answer before it has been polled once.
+fn shows_token(settings: &ClientConfig) -> bool {
+    settings.get("sasl.mechanisms") == Some(Mechanism::OauthBearer.as_str())
+}
+
+/// A client that reads.
+///
+/// # Errors
+/// A setting cannot be used, in words that name it.
+pub fn consumer<C: ConsumerContext>(settings: &ClientConfig, context: C) -> Result<BaseConsumer<C>, String> {
+    let consumer: BaseConsumer<C> = settings.create_with_context(context).map_err(|error| unusable(&error))?;
+    if shows_token(settings) {
+        let _ = consumer.poll(TOKEN_SHOWN);
+    }
+    Ok(consumer)
+}
+
+/// A client that writes.
+///
+/// # Errors
+/// A setting cannot be used, in words that name it.
+pub fn producer<C: ProducerContext>(settings: &ClientConfig, context: C) -> Result<BaseProducer<C>, String> {
+    let producer: BaseProducer<C> = settings.create_with_context(context).map_err(|error| unusable(&error))?;
+    if shows_token(settings) {
+        producer.poll(TOKEN_SHOWN);
+    }
+    Ok(producer)
 }
 
 /// Settings that every client has.
@@ -127,6 +160,11 @@ pub fn explain(code: Option<RDKafkaErrorCode>, words: &str) -> String {
         // Brokers say so in the middle of the handshake.
         Some(Code::Authentication) if lower.contains("unsupported sasl mechanism") => {
             "the broker does not take this `mechanism`"
+        }
+        Some(Code::Authentication | Code::SaslAuthenticationFailed)
+            if lower.contains("oauthbearer") || lower.contains("invalid_token") =>
+        {
+            "the broker does not take this `token`"
         }
         Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
             "the broker does not know this `user` with this `password`"

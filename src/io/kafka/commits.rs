@@ -4,7 +4,7 @@
 //! committed next; what it replaces was part of it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -18,6 +18,7 @@ use super::ears::Client;
 pub(super) struct Commits {
     topic: String,
     desk: Arc<Desk>,
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -40,7 +41,7 @@ impl Commits {
     pub(super) fn start(client: &Arc<Client>, topic: &str) -> Result<Self, String> {
         let desk = Arc::new(Desk::default());
         let (client, topic) = (Arc::clone(client), topic.to_owned());
-        let commits = Self { topic: topic.clone(), desk: Arc::clone(&desk) };
+        let mut commits = Self { topic: topic.clone(), desk: Arc::clone(&desk), thread: None };
         let started = thread::Builder::new().name(format!("commits {topic}")).spawn(move || {
             while let Some(places) = desk.take() {
                 if let Err(error) = commit(&client, &topic, &places) {
@@ -49,7 +50,8 @@ impl Commits {
                 }
             }
         });
-        started.map(|_| commits).map_err(|error| format!("a thread cannot be started: {error}"))
+        commits.thread = Some(started.map_err(|error| format!("a thread cannot be started: {error}"))?);
+        Ok(commits)
     }
 
     pub(super) fn topic(&self) -> &str {
@@ -72,8 +74,15 @@ impl Commits {
 
 impl Drop for Commits {
     fn drop(&mut self) {
-        self.desk.lock().over = true;
+        let mut state = self.desk.lock();
+        state.over = true;
+        let answered = !state.busy && state.next.is_none();
+        drop(state);
         self.desk.news.notify_all();
+        // Brokers that are away may never answer.
+        if answered {
+            let _ = self.thread.take().map(JoinHandle::join);
+        }
     }
 }
 
@@ -110,7 +119,7 @@ mod tests {
     #[test]
     fn what_is_newest_is_committed_next() {
         let desk = Arc::new(Desk::default());
-        let commits = Commits { topic: "t".to_owned(), desk: Arc::clone(&desk) };
+        let commits = Commits { topic: "t".to_owned(), desk: Arc::clone(&desk), thread: None };
         assert!(commits.wait(Duration::ZERO), "nothing was asked for");
         commits.commit(vec![(0, 1)]);
         commits.commit(vec![(0, 2), (1, 1)]);

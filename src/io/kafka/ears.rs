@@ -1,14 +1,14 @@
 //! What a client tells beside its records: complaints, and how far partitions reach.
 //!
 //! Records come through a queue of each partition ([`super::reader`]); everything else comes through the queue of the
-//! client, which [`listen`] empties on a thread of its own. Relies on statistics, which come once a second: so the end of
+//! client, which a [`Listener`] empties on a thread of its own. Relies on statistics, which come once a second: so the end of
 //! a partition is known to the second, and from reaching it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rdkafka::client::OAuthToken;
@@ -24,7 +24,7 @@ use super::client::{Complaints, explain};
 pub(super) type Client = BaseConsumer<Ears>;
 
 /// How long a poll waits when nothing is told.
-const WAIT: Duration = Duration::from_millis(50);
+const WAIT: Duration = Duration::from_millis(20);
 
 /// What is known of a partition beside its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,26 +145,39 @@ fn is_over(topic: &str, error: &KafkaError) -> Option<String> {
     (fatal || over).then(|| format!("{topic}: {}", explain(Some(code), &error.to_string())))
 }
 
-/// Starts to listen to a client: until the run is stopped, or nobody who reads has `readers` any more.
-pub(super) fn listen(
-    client: &Arc<Client>,
-    topic: &str,
-    stop: &Arc<AtomicBool>,
-    readers: Weak<()>,
-) -> Result<(), String> {
-    let (client, topic, stop) = (Arc::clone(client), topic.to_owned(), Arc::clone(stop));
-    let name = format!("kafka {topic}");
-    let started = thread::Builder::new().name(name).spawn(move || {
-        while !stop.load(Ordering::Relaxed) && readers.strong_count() > 0 {
-            match client.poll(WAIT) {
-                Some(Ok(_)) => {
-                    let words = format!("{topic}: a record came beside the queue of its partition, by a defect");
-                    client.context().heard().end.get_or_insert(words);
+/// Who listens to a client. Ends when it is dropped, which waits for it: so nothing of the client is at work any more when
+/// the program ends.
+pub(super) struct Listener {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listener {
+    /// Starts to listen.
+    pub(super) fn start(client: &Arc<Client>, topic: &str) -> Result<Self, String> {
+        let (client, topic, over) = (Arc::clone(client), topic.to_owned(), Arc::new(AtomicBool::new(false)));
+        let ends = Arc::clone(&over);
+        let started = thread::Builder::new().name(format!("kafka {topic}")).spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                match client.poll(WAIT) {
+                    Some(Ok(_)) => {
+                        let words = format!("{topic}: a record came beside the queue of its partition, by a defect");
+                        client.context().heard().end.get_or_insert(words);
+                    }
+                    Some(Err(error)) => client.context().trip(&topic, &error),
+                    None => {}
                 }
-                Some(Err(error)) => client.context().trip(&topic, &error),
-                None => {}
             }
-        }
-    });
-    started.map(drop).map_err(|error| format!("a thread cannot be started: {error}"))
+        });
+        let thread = Some(started.map_err(|error| format!("a thread cannot be started: {error}"))?);
+        Ok(Self { over, thread })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // A thread that has panicked has said so itself.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }

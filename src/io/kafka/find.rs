@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use regex_automata::meta::Regex;
 
-use super::client::{Complaints, config, explain, unusable};
+use super::client::{Complaints, config, consumer, explain};
 use super::{Partition, TopicOptions, Topics};
 
 /// How long brokers may take to answer.
@@ -26,8 +26,7 @@ impl ConsumerContext for Complaints {}
 /// Brokers cannot be reached, do not let us in, or have no such topic: in words that name the setting.
 pub fn partitions(options: &TopicOptions) -> Result<Vec<Partition>, String> {
     let complaints = Complaints::new(&options.connection);
-    let consumer: BaseConsumer<Complaints> =
-        config(&options.connection).create_with_context(complaints).map_err(|error| unusable(&error))?;
+    let consumer = consumer(&config(&options.connection), complaints)?;
     let mut found = Vec::new();
     match &options.topics {
         Topics::Named(names) => {

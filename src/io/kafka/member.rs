@@ -16,12 +16,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{Complaints, config, explain, hears, unusable};
+use super::client::{Complaints, config, consumer, explain, hears};
 use super::{Connection, Membership, Protocol};
 
 /// After how long brokers take a member for dead that is not heard, where the member says so.
@@ -93,15 +94,13 @@ impl Member {
         match how.protocol {
             Protocol::Classic => {
                 settings.set("partition.assignment.strategy", "cooperative-sticky");
-                if !connection.settings.iter().any(|(name, _)| name == "session.timeout.ms") {
-                    settings.set("session.timeout.ms", SESSION);
-                }
+                set_session(&mut settings, connection);
             }
             Protocol::Consumer => drop(settings.set("group.protocol", "consumer")),
         }
         let (changes, leaving) = (Mutex::default(), AtomicBool::new(false));
         let watch = Watch { complaints: Complaints::new(connection), changes, leaving };
-        let client: BaseConsumer<Watch> = settings.create_with_context(watch).map_err(|error| unusable(&error))?;
+        let client = consumer(&settings, watch)?;
         client.subscribe(&[topic]).map_err(|error| error.to_string())?;
         Ok(Self { client: ManuallyDrop::new(client), topic: topic.to_owned() })
     }
@@ -193,6 +192,18 @@ impl Drop for Member {
     }
 }
 
+/// After how long a member that is not heard is dead, and how often it is to be heard until then.
+fn set_session(settings: &mut ClientConfig, connection: &Connection) {
+    let set = |name: &str| connection.settings.iter().any(|(set, _)| set == name);
+    if !set("session.timeout.ms") {
+        settings.set("session.timeout.ms", SESSION);
+    }
+    let session: Option<u64> = settings.get("session.timeout.ms").and_then(|session| session.parse().ok());
+    if let (Some(session), false) = (session, set("heartbeat.interval.ms")) {
+        settings.set("heartbeat.interval.ms", (session / 3).max(1).to_string());
+    }
+}
+
 /// In which words the group keeps the process out, if it does.
 fn refused(error: &KafkaError) -> Option<String> {
     let code = error.rdkafka_error_code()?;
@@ -219,4 +230,26 @@ fn refusal(code: RDKafkaErrorCode) -> Option<&'static str> {
         Code::InvalidSessionTimeout => "`settings`: the brokers do not take this `session.timeout.ms`",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::sink::secret::Secret;
+
+    #[test]
+    fn a_member_is_heard_several_times_before_it_is_missed() {
+        let heard = |set: &[(&str, &str)]| {
+            let mut connection = Connection::plain("127.0.0.1:9092");
+            connection.settings = set.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
+            let mut settings = config(&connection);
+            set_session(&mut settings, &connection);
+            let get = |name: &str| settings.get(name).map(str::to_owned).unwrap_or_default();
+            (get("session.timeout.ms"), get("heartbeat.interval.ms"))
+        };
+        let words = |session: &str, heartbeat: &str| (session.to_owned(), heartbeat.to_owned());
+        assert_eq!(heard(&[]), words("10000", "3333"));
+        assert_eq!(heard(&[("session.timeout.ms", "3000")]), words("3000", "1000"));
+        assert_eq!(heard(&[("heartbeat.interval.ms", "500")]), words("10000", "500"));
+    }
 }

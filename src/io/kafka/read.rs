@@ -14,13 +14,13 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{config, explain, unusable};
+use super::client::{config, consumer, explain};
 use super::commits::Commits;
-use super::ears::{Client, Ears, listen};
+use super::ears::{Client, Ears, Listener};
 use super::feed::Feed;
 use super::find::{PATIENCE, hear};
 use super::lines::{LineForm, LineWriter};
-use super::reader::{Gate, PartitionSource, Slate};
+use super::reader::{Gate, Gates, PartitionSource, Slate};
 use super::{Partition, PartitionStanding, Start, TopicOptions};
 use crate::engine::{FileMark, Place};
 
@@ -44,8 +44,11 @@ pub struct Opened {
 /// The reading behind sources, to commit offsets and to see how far it has come.
 #[derive(Clone)]
 pub struct Reading {
+    // In the order in which they end: then nothing has a client any more, and it ends as well.
     /// By topic, if there is a group.
     commits: Arc<Vec<Commits>>,
+    _gates: Arc<Gates>,
+    _listeners: Arc<Vec<Listener>>,
     standing: Arc<Mutex<Vec<PartitionStanding>>>,
 }
 
@@ -100,7 +103,7 @@ pub fn open(
     let standing = Arc::new(Mutex::new(standing.collect()));
     let (mut clients, mut notices) = (Vec::new(), Vec::new());
     let mut sources: Vec<Option<PartitionSource>> = partitions.iter().map(|_| None).collect();
-    let reads = Arc::new(());
+    let gates = Gates::default();
     for (topic, members) in by_topic {
         let client = Arc::new(client(options, members.len())?);
         let list: Vec<(&Partition, &Place)> =
@@ -110,27 +113,26 @@ pub fn open(
         let mut assigned = TopicPartitionList::new();
         for (at, begin) in members.into_iter().zip(begins) {
             let partition = &partitions[at].0;
-            let queue = PartitionSource::split(&client, partition)?;
+            let gate = Gate::open(&client, partition)?;
+            gates.lock().insert((topic.to_owned(), partition.number), gate.clone());
             let offset = Offset::Offset(i64::try_from(begin.offset).unwrap_or(i64::MAX));
             let added = assigned.add_partition_offset(topic, partition.number, offset);
             added.map_err(|error| error.to_string())?;
             let feed = feed(options, partition, &begin);
-            let noted = (Slate { standing: Arc::clone(&standing), at }, Gate::open());
-            let source = PartitionSource::new(&client, queue, partition.clone(), feed, noted, (stop, &reads));
-            sources[at] = Some(source);
+            let slate = Slate { standing: Arc::clone(&standing), at };
+            sources[at] = Some(PartitionSource::new(partition.clone(), feed, (slate, gate), stop));
         }
         client.assign(&assigned).map_err(|error| format!("{topic} cannot be read: {error}"))?;
         clients.push((topic.to_owned(), client));
     }
-    // Only when all is well: a thread goes on until the run is stopped.
-    for (topic, client) in &clients {
-        listen(client, topic, stop, Arc::downgrade(&reads))?;
-    }
+    let listeners: Result<Vec<Listener>, String> =
+        clients.iter().map(|(topic, client)| Listener::start(client, topic)).collect();
+    let (_listeners, _gates) = (Arc::new(listeners?), Arc::new(gates));
     let grouped = clients.iter().filter(|_| options.group.is_some());
     let commits: Result<Vec<Commits>, String> = grouped.map(|(topic, client)| Commits::start(client, topic)).collect();
     let commits = Arc::new(commits?);
     let sources = sources.into_iter().flatten().collect();
-    Ok(Opened { sources, reading: Reading { commits, standing }, notices })
+    Ok(Opened { sources, reading: Reading { commits, _gates, _listeners, standing }, notices })
 }
 
 /// What becomes of the records of a partition.
@@ -172,7 +174,7 @@ pub(super) fn client(options: &TopicOptions, partitions: usize) -> Result<Client
             settings.set(name, value);
         }
     }
-    settings.create_with_context(Ears::new(&options.connection, kibibytes * 1000)).map_err(|error| unusable(&error))
+    consumer(&settings, Ears::new(&options.connection, kibibytes * 1000))
 }
 
 /// Where a partition begins, and where it ends now.

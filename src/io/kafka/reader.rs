@@ -5,10 +5,11 @@
 //! partition waits for it. A source that was shut takes nothing any more: whoever reads the partition next misses nothing.
 #![expect(clippy::disallowed_methods, reason = "a source waits in a thread of its own")]
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -26,18 +27,48 @@ use crate::engine::{Place, Source, SourceBlock, SourceFailure};
 /// How often a source that has nothing to give looks whether there is news, or the run was stopped.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Whether a partition may be read, held while it is.
-#[derive(Clone, Debug)]
-pub(super) struct Gate(Arc<Mutex<bool>>);
+/// Where records of a partition are taken from, as long as that is open; held while they are.
+#[derive(Clone)]
+pub(super) struct Gate(Arc<Mutex<Option<Link>>>);
+
+struct Link {
+    // Before the client that it is of: fields are dropped in their order.
+    queue: PartitionQueue<Ears>,
+    client: Arc<Client>,
+}
 
 impl Gate {
-    pub(super) fn open() -> Self {
-        Self(Arc::new(Mutex::new(true)))
+    /// Has a client put records of a partition into a queue of their own. To be done before the partition is assigned:
+    /// records that are on their way when it is done come by the client's queue.
+    pub(super) fn open(client: &Arc<Client>, partition: &Partition) -> Result<Self, String> {
+        let queue = client.split_partition_queue(&partition.topic, partition.number);
+        let queue = queue.ok_or_else(|| format!("{partition} is not there"))?;
+        Ok(Self(Arc::new(Mutex::new(Some(Link { queue, client: Arc::clone(client) })))))
     }
 
-    /// Nothing is read behind it any more once this returns.
+    fn lock(&self) -> MutexGuard<'_, Option<Link>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is taken any more once this returns, and nothing of the client is held.
     pub(super) fn shut(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        *self.lock() = None;
+    }
+}
+
+/// Gates by topic and number, which are shut when nobody has them any more.
+#[derive(Default)]
+pub(super) struct Gates(Mutex<BTreeMap<(String, i32), Gate>>);
+
+impl Gates {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, i32), Gate>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Gates {
+    fn drop(&mut self) {
+        self.lock().values().for_each(Gate::shut);
     }
 }
 
@@ -50,16 +81,11 @@ pub(super) struct Slate {
 
 /// A partition as a source.
 pub struct PartitionSource {
-    // Before the client that it is of: fields are dropped in their order.
-    queue: PartitionQueue<Ears>,
-    client: Arc<Client>,
     partition: Partition,
     feed: Feed,
     slate: Slate,
     gate: Gate,
     stop: Arc<AtomicBool>,
-    /// As long as there is one, somebody listens to the client.
-    _reads: Arc<()>,
 }
 
 /// What reading came to.
@@ -72,23 +98,8 @@ enum Found {
 }
 
 impl PartitionSource {
-    /// Has a client put records of a partition into a queue of their own. To be done before the partition is assigned:
-    /// records that are on their way when it is done come by the client's queue.
-    pub(super) fn split(client: &Arc<Client>, partition: &Partition) -> Result<PartitionQueue<Ears>, String> {
-        let queue = client.split_partition_queue(&partition.topic, partition.number);
-        queue.ok_or_else(|| format!("{partition} is not there"))
-    }
-
-    pub(super) fn new(
-        client: &Arc<Client>,
-        queue: PartitionQueue<Ears>,
-        partition: Partition,
-        feed: Feed,
-        (slate, gate): (Slate, Gate),
-        (stop, reads): (&Arc<AtomicBool>, &Arc<()>),
-    ) -> Self {
-        let (client, stop, _reads) = (Arc::clone(client), Arc::clone(stop), Arc::clone(reads));
-        let source = Self { queue, client, partition, feed, slate, gate, stop, _reads };
+    pub(super) fn new(partition: Partition, feed: Feed, (slate, gate): (Slate, Gate), stop: &Arc<AtomicBool>) -> Self {
+        let source = Self { partition, feed, slate, gate, stop: Arc::clone(stop) };
         source.note(None);
         source
     }
@@ -100,11 +111,9 @@ impl PartitionSource {
 
     /// Takes records until a block is full, or nothing more is there for now.
     fn find(&mut self) -> Found {
-        let Self { queue, client, partition, feed, gate, .. } = self;
-        let open = gate.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*open {
-            return Found::Shut;
-        }
+        let Self { partition, feed, gate, .. } = self;
+        let link = gate.lock();
+        let Some(Link { queue, client }) = &*link else { return Found::Shut };
         if feed.is_over() {
             return Found::End;
         }
@@ -125,10 +134,10 @@ impl PartitionSource {
             }
             break None;
         };
-        drop(open);
         let (shore, away) = ears.of(&partition.topic, partition.number);
         shore.iter().for_each(|shore| feed.hear(shore));
         let ended = ears.end();
+        drop(link);
         let found = match full.or_else(|| feed.flush(away || ended.is_some())) {
             Some(block) => Found::Block(block),
             None if feed.is_over() => Found::End,

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
-use super::client::{Complaints, config, explain, flush, hears, unusable, wait_for_answers};
+use super::client::{Complaints, config, explain, flush, hears, producer, wait_for_answers};
 use super::lines::without_provenance;
 use super::{Connection, Partition};
 use crate::session::Rejected;
@@ -60,7 +60,7 @@ impl RejectTopic {
             settings.set(name, value);
         }
         let heard = Heard { complaints: Complaints::new(connection), failed: Mutex::default() };
-        let producer = settings.create_with_context(heard).map_err(|error| unusable(&error))?;
+        let producer = producer(&settings, heard)?;
         Ok(Self { producer, topic: topic.to_owned() })
     }
 

@@ -3,19 +3,18 @@
 //! One client reads all that this process has; [`super::member::Member`] says which these are. What a partition is
 //! read by is the same as where one run reads all of them: a [`PartitionSource`] each.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::ears::{Client, listen};
+use super::ears::{Client, Listener};
 use super::find::PATIENCE;
 use super::read::{begins, client, feed};
-use super::reader::{Gate, PartitionSource, Slate};
+use super::reader::{Gate, Gates, PartitionSource, Slate};
 use super::{Partition, PartitionStanding, TopicOptions};
 use crate::engine::Place;
 
@@ -26,9 +25,8 @@ pub struct SharedReading {
     topic: String,
     client: Arc<Client>,
     /// Of the partitions that are read.
-    gates: Arc<Mutex<BTreeMap<i32, Gate>>>,
-    /// As long as there is one, somebody listens to the client.
-    reads: Arc<()>,
+    gates: Arc<Gates>,
+    _listener: Arc<Listener>,
     standing: Arc<Mutex<Vec<PartitionStanding>>>,
 }
 
@@ -42,10 +40,9 @@ impl SharedReading {
         let numbers = 0..i32::try_from(count).unwrap_or(i32::MAX);
         let nowhere = |number| PartitionStanding::nowhere(Partition { topic: topic.to_owned(), number });
         let standing = Arc::new(Mutex::new(numbers.map(nowhere).collect()));
-        let reads = Arc::new(());
-        listen(&client, topic, &Arc::default(), Arc::downgrade(&reads))?;
+        let _listener = Arc::new(Listener::start(&client, topic)?);
         let (options, topic) = (options.clone(), topic.to_owned());
-        Ok(Self { options, topic, client, gates: Arc::default(), reads, standing })
+        Ok(Self { options, topic, client, gates: Arc::default(), _listener, standing })
     }
 
     /// Waits until brokers answer, or `go_on` says that it has been for long enough.
@@ -72,27 +69,22 @@ impl SharedReading {
         let Some(begin) = begun.into_iter().next() else {
             return Err(format!("{partition} is not there"));
         };
-        let queue = PartitionSource::split(&self.client, &partition)?;
+        let gate = Gate::open(&self.client, &partition)?;
         let offset = Offset::Offset(i64::try_from(begin.offset).unwrap_or(i64::MAX));
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(&self.topic, number, offset);
         let assigned = added.and_then(|()| self.client.incremental_assign(&list));
         assigned.map_err(|error| format!("{partition} cannot be read: {error}"))?;
-        let gate = Gate::open();
-        self.gates().insert(number, gate.clone());
+        self.gates.lock().insert((self.topic.clone(), number), gate.clone());
         let at = usize::try_from(number).unwrap_or(usize::MAX);
-        let noted = (Slate { standing: Arc::clone(&self.standing), at }, gate);
+        let slate = Slate { standing: Arc::clone(&self.standing), at };
         let feed = feed(&self.options, &partition, &begin);
-        Ok((PartitionSource::new(&self.client, queue, partition, feed, noted, (stop, &self.reads)), notices))
-    }
-
-    fn gates(&self) -> MutexGuard<'_, BTreeMap<i32, Gate>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok((PartitionSource::new(partition, feed, (slate, gate), stop), notices))
     }
 
     /// Reads a partition no further. Its source, if it is still asked for anything, takes no more records.
     pub fn remove(&self, number: i32) {
-        let Some(gate) = self.gates().remove(&number) else { return };
+        let Some(gate) = self.gates.lock().remove(&(self.topic.clone(), number)) else { return };
         gate.shut();
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, number);

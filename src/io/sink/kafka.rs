@@ -20,7 +20,7 @@ use super::secret::Secret;
 use crate::alert::Alert;
 use crate::alert::format::words;
 use crate::io::deliver::{Failure, Letter, Receipt, Sink};
-use crate::io::kafka::client::{Complaints, config, explain, unusable, wait_for_answers};
+use crate::io::kafka::client::{Complaints, config, explain, producer, wait_for_answers};
 use crate::io::kafka::{AlertRecords, Connection, KeyBy};
 
 /// A batch is given up so long after the last of its records should have been.
@@ -111,7 +111,7 @@ impl KafkaSink {
         }
         let context =
             Acknowledged { complaints: Complaints::new(&options.connection), batch: Mutex::new(Batch::default()) };
-        settings.create_with_context(context).map_err(|error| unusable(&error))
+        producer(&settings, context)
     }
 
     fn try_deliver(&self, producer: &BaseProducer<Acknowledged>, letters: &[Letter]) -> Result<Receipt, Failure> {

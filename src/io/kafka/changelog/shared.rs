@@ -14,7 +14,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::pieces::Long;
@@ -22,7 +22,7 @@ use super::records::{Known, Records};
 use super::transactions::Transactions;
 use super::{ChangelogError, topic};
 use crate::io::deliver::Letter;
-use crate::io::kafka::client::{Complaints, config, unusable};
+use crate::io::kafka::client::{Complaints, config, consumer};
 use crate::io::kafka::find::PATIENCE;
 use crate::io::kafka::member::Member;
 use crate::io::kafka::{AlertRecords, Connection, Partition};
@@ -112,9 +112,7 @@ impl PartitionState {
     fn end(&self, go_on: &dyn Fn() -> bool, number: i32) -> Result<i64, ChangelogError> {
         let mut settings = config(&self.connection);
         settings.set("isolation.level", "read_uncommitted");
-        let client: BaseConsumer<Complaints> = settings
-            .create_with_context(Complaints::new(&self.connection))
-            .map_err(|error| ChangelogError::Failed(unusable(&error)))?;
+        let client = consumer(&settings, Complaints::new(&self.connection)).map_err(ChangelogError::Failed)?;
         self.until_told(go_on, || client.fetch_watermarks(&self.topic, number, PATIENCE).map(|(_, end)| Some(end)))
     }
 

@@ -11,15 +11,18 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::ChangelogError;
 use super::records::Known;
-use crate::io::kafka::Connection;
-use crate::io::kafka::client::{Complaints, config, explain, unusable};
+use crate::io::kafka::client::{Complaints, config, consumer, explain, unusable};
 use crate::io::kafka::find::{PATIENCE, hear};
+use crate::io::kafka::{Connection, Mechanism};
 
 /// A client that reads a state topic for a group, and that nobody else polls.
 pub(super) type Client = BaseConsumer<Complaints>;
 
-/// Makes a compacted topic, if it is not there.
+/// Makes a compacted topic, if it is not there. Whoever makes topics cannot show a token: then it has to be there.
 pub(super) fn make(connection: &Connection, topic: &str, partitions: i32) -> Result<(), ChangelogError> {
+    if connection.sasl.as_ref().is_some_and(|sasl| sasl.mechanism == Mechanism::OauthBearer) {
+        return Ok(());
+    }
     let settings = config(connection);
     let admin: AdminClient<Complaints> = settings
         .create_with_context(Complaints::new(connection))
@@ -50,7 +53,7 @@ pub(super) fn client(connection: &Connection, group: &str) -> Result<Client, Cha
         settings.set("fetch.queue.backoff.ms", "10");
     }
     let complaints = Complaints::new(connection);
-    settings.create_with_context(complaints).map_err(|error| ChangelogError::Failed(unusable(&error)))
+    consumer(&settings, complaints).map_err(ChangelogError::Failed)
 }
 
 /// What went wrong, in words.

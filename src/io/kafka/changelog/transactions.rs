@@ -12,7 +12,7 @@ use super::ChangelogError;
 use super::records::Records;
 use super::watched::Watched;
 use crate::io::deliver::Letter;
-use crate::io::kafka::client::{config, explain, flush, unusable, wait_for_answers};
+use crate::io::kafka::client::{config, explain, flush, producer, wait_for_answers};
 use crate::io::kafka::find::PATIENCE;
 use crate::io::kafka::{AlertRecords, Connection, Partition};
 use crate::io::sink::kafka::headers;
@@ -47,8 +47,7 @@ impl Transactions {
             }
         }
         let watched = Watched::new(connection);
-        let producer: BaseProducer<Watched> =
-            settings.create_with_context(watched).map_err(|error| ChangelogError::Failed(unusable(&error)))?;
+        let producer = producer(&settings, watched).map_err(ChangelogError::Failed)?;
         Ok(Self { producer, topic: topic.to_owned(), begun: false })
     }
 
