@@ -192,6 +192,18 @@ impl Broker {
         producer.flush(PATIENCE).expect("all are written");
     }
 
+    /// Writes a record that is compressed, and has a time of its own if one is said.
+    pub fn write_packed(&self, topic: &str, compression: &str, value: &str, time: Option<i64>) {
+        let mut config = self.config();
+        let producer: BaseProducer = config.set("compression.type", compression).create().expect("a producer");
+        // What is too short to gain by it is not compressed.
+        let value = format!("{value}{}", " ".repeat(5000));
+        let record: BaseRecord<'_, str, str> = BaseRecord::to(topic).payload(&value);
+        let record = BaseRecord { timestamp: time, ..record };
+        producer.send(record).map_err(|(error, _)| error).expect("there is room");
+        producer.flush(PATIENCE).expect("it is written");
+    }
+
     /// Writes a record without a value.
     pub fn tombstone(&self, topic: &str, partition: i32) {
         let producer = self.producer();

@@ -96,3 +96,8 @@ pub fn alert(line: &str) -> Alert {
     let text = |name: &str| value[name].as_str().unwrap_or_else(|| panic!("no {name}: {line}")).to_owned();
     Alert { id: text("id"), rule: text("rule"), time: text("time") }
 }
+
+/// Those that others lack. The others are sorted.
+pub fn lacking<'a>(alerts: &'a [Alert], others: &[Alert]) -> Vec<&'a Alert> {
+    alerts.iter().filter(|alert| others.binary_search(alert).is_err()).collect()
+}
