@@ -15,7 +15,7 @@
 //! `tests/rules_together.rs` holds it to the rules by themselves.
 //!
 //! Invariants: bits of a rule are set from its first entry on only, and its count is how many are; an entry without
-//! bits holds no event; a rule is listed while it has a bit or the list was not looked at for it since.
+//! bits holds no event; a rule that was given an event has one, since it is only given what it counts.
 
 use std::sync::Arc;
 
@@ -154,6 +154,7 @@ impl Joint {
         let (Some(quantifier), Some(within)) = (&step_def.quantifier, rule.within) else { return };
         let at = match self.place(member) {
             Ok(at) => at,
+            Err(_) if !event.has(step_def.role) => return,
             Err(at) => {
                 self.marks.insert(at, Mark { member, held: false, limited: false, count: 0, first: self.front });
                 at
