@@ -247,7 +247,7 @@ impl Live {
     /// # Errors
     /// The block, or an event, is not in a form that this release reads.
     pub fn feed(&mut self, block: &[u8], watermark: Timestamp, mut late: impl FnMut(&[u8])) -> Result<(), StepError> {
-        let base = self.waiting.bring(block);
+        let brought = self.waiting.bring(block);
         let wrong = |error| StepError::Format { key: "of a block".to_owned(), error };
         for entry in Entries::of_block(block).map_err(wrong)? {
             let (key, event, at) = entry.map_err(wrong)?;
@@ -259,7 +259,7 @@ impl Live {
             let slot = self.slot(key);
             let key = self.slots[slot as usize].as_mut().expect("it was just found or made");
             key.used = true;
-            self.waiting.add(&mut key.events, ts, seq, base + at, event.len());
+            self.waiting.add(&mut key.events, ts, seq, brought, at, event.len());
             if !std::mem::replace(&mut key.fresh, true) {
                 self.fresh.push(slot);
             }
@@ -340,8 +340,8 @@ impl Live {
         for bytes in events {
             held.listed = true;
             let (ts, seq) = event::position(bytes).map_err(|error| wrong(&host, error))?;
-            let base = self.waiting.bring(bytes);
-            self.waiting.add(&mut held.events, ts, seq, base, bytes.len());
+            let brought = self.waiting.bring(bytes);
+            self.waiting.add(&mut held.events, ts, seq, brought, 0, bytes.len());
         }
         self.make_due(slot);
         Ok(())
@@ -389,7 +389,6 @@ impl Live {
             }
         }
         each(self, &mut few)?;
-        self.compact();
         Ok(())
     }
 
@@ -469,12 +468,5 @@ impl Live {
         }
         self.touch(slot);
         Ok(())
-    }
-
-    fn compact(&mut self) {
-        if self.waiting.is_wasteful() {
-            let lists = self.slots.iter_mut().flatten().map(|key| &mut key.events);
-            self.waiting.compact(lists);
-        }
     }
 }

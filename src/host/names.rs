@@ -159,15 +159,20 @@ impl HostRules {
     /// The host key under which the state of a rule and an encoded key is kept.
     pub fn host_key(&self, rule: RuleId, key: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(key.len() + 10);
+        self.write_host_key(rule, key, &mut bytes);
+        bytes
+    }
+
+    /// Appends a host key.
+    pub(super) fn write_host_key(&self, rule: RuleId, key: &[u8], out: &mut Vec<u8>) {
         if self.stages.of(rule) == Stage::Upper {
-            bytes.push(UPPER);
+            out.push(UPPER);
         }
         if key.is_empty() {
-            bytes.push(OF_RULE);
-            bytes.extend_from_slice(&self.tag(rule).0.to_le_bytes());
+            out.push(OF_RULE);
+            out.extend_from_slice(&self.tag(rule).0.to_le_bytes());
         }
-        bytes.extend_from_slice(key);
-        bytes
+        out.extend_from_slice(key);
     }
 
     /// Whether a host key is one of the second stage.

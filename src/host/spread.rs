@@ -14,6 +14,7 @@ pub(super) struct Spread {
     fields: Vec<FieldId>,
     hits: Vec<Hit>,
     taken: Vec<bool>,
+    key: Vec<u8>,
     bytes: Vec<u8>,
 }
 
@@ -48,7 +49,9 @@ impl Spread {
             }
             self.bytes.clear();
             event::write(host, batch, record, place, &self.hits, &mut self.fields, &mut self.bytes);
-            give(stage, &host.host_key(first.rule, key), &self.bytes);
+            self.key.clear();
+            host.write_host_key(first.rule, key, &mut self.key);
+            give(stage, &self.key, &self.bytes);
         }
         gathered
     }

@@ -1,22 +1,23 @@
-//! Events that wait for the watermark: their bytes in one piece of memory, and a chain through them for each key.
+//! Events that wait for the watermark: their bytes in chunks of memory, and a chain through them for each key.
 //!
-//! Blocks come whole, so an event costs no memory of its own. Bytes of events that are over stay until nothing waits any
-//! more, or until they are most of what is there; see [`Waiting::is_wasteful`].
+//! Blocks come whole, so an event costs no memory of its own. A chunk is used again once nothing in it waits any more: it
+//! is there for about as long as events wait, which is the lateness.
 
 use crate::base::Timestamp;
 use crate::plan::event::Seq;
 
 const NONE: u32 = u32::MAX;
 
-/// Bytes that may be over before anybody asks how many.
-const LITTLE: usize = 1 << 20;
+/// Bytes of a chunk; a block that is larger has one of its own size.
+const CHUNK: usize = 256 << 10;
 
 /// An event.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     ts: Timestamp,
     seq: Seq,
-    from: usize,
+    chunk: u32,
+    from: u32,
     length: u32,
     /// The next of its key, or, of a place that is free, the next that is.
     next: u32,
@@ -41,34 +42,73 @@ impl List {
     }
 }
 
+/// Memory, and how many events in it wait.
+#[derive(Debug, Default)]
+struct Chunk {
+    memory: Vec<u8>,
+    waiting: usize,
+}
+
+/// Where bytes are that were brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Brought {
+    chunk: u32,
+    from: usize,
+}
+
 /// The events of all keys.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    memory: Vec<u8>,
+    /// The last that bytes were brought to is `current`; `spare` are empty.
+    chunks: Vec<Chunk>,
+    current: u32,
+    spare: Vec<u32>,
     places: Vec<Place>,
     free: u32,
-    /// Events that wait, and their bytes.
+    /// Events that wait, and bytes of chunks in which some do.
     count: usize,
     used: usize,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { memory: Vec::new(), places: Vec::new(), free: NONE, count: 0, used: 0 }
+        let (chunks, places) = (vec![Chunk::default()], Vec::new());
+        Self { chunks, current: 0, spare: Vec::new(), places, free: NONE, count: 0, used: 0 }
     }
 }
 
 impl Waiting {
-    /// Takes in bytes, and says where they begin.
-    pub(super) fn bring(&mut self, bytes: &[u8]) -> usize {
-        let base = self.memory.len();
-        self.memory.extend_from_slice(bytes);
-        base
+    /// Takes in bytes, and says where they are. Events are added before other bytes are brought.
+    pub(super) fn bring(&mut self, bytes: &[u8]) -> Brought {
+        if self.chunks[self.current as usize].waiting == 0 {
+            self.empty(self.current);
+        } else if self.chunks[self.current as usize].memory.len() + bytes.len() > CHUNK {
+            self.current = self.spare.pop().unwrap_or_else(|| {
+                self.chunks.push(Chunk { memory: Vec::with_capacity(CHUNK), waiting: 0 });
+                (self.chunks.len() - 1) as u32
+            });
+        }
+        let memory = &mut self.chunks[self.current as usize].memory;
+        let from = memory.len();
+        memory.extend_from_slice(bytes);
+        self.used += bytes.len();
+        Brought { chunk: self.current, from }
     }
 
-    /// Adds an event of bytes that were brought.
-    pub(super) fn add(&mut self, list: &mut List, ts: Timestamp, seq: Seq, from: usize, length: usize) {
-        let place = Place { ts, seq, from, length: length as u32, next: NONE };
+    fn empty(&mut self, chunk: u32) {
+        let memory = &mut self.chunks[chunk as usize].memory;
+        self.used -= memory.len();
+        if memory.capacity() > 2 * CHUNK {
+            *memory = Vec::new();
+        }
+        memory.clear();
+    }
+
+    /// Adds an event of bytes that were brought, from a place in them on.
+    pub(super) fn add(&mut self, list: &mut List, ts: Timestamp, seq: Seq, brought: Brought, at: usize, length: usize) {
+        let Brought { chunk, from } = brought;
+        let place = Place { ts, seq, chunk, from: (from + at) as u32, length: length as u32, next: NONE };
+        self.chunks[chunk as usize].waiting += 1;
         let at = if self.free == NONE {
             self.places.push(place);
             (self.places.len() - 1) as u32
@@ -79,7 +119,6 @@ impl Waiting {
             at
         };
         self.count += 1;
-        self.used += length;
         self.append(list, at);
     }
 
@@ -104,7 +143,9 @@ impl Waiting {
 
     /// Looks at the first; what it gives means nothing.
     pub(super) fn peek(&self, list: &List) -> usize {
-        self.places.get(list.first as usize).map_or(0, |place| usize::from(self.memory[place.from]))
+        self.places
+            .get(list.first as usize)
+            .map_or(0, |place| usize::from(self.chunks[place.chunk as usize].memory[place.from as usize]))
     }
 
     /// Takes the events before `limit` out of a list. They are there until they are released.
@@ -132,8 +173,9 @@ impl Waiting {
     }
 
     pub(super) fn bytes(&self, at: u32) -> &[u8] {
-        let Place { from, length, .. } = self.places[at as usize];
-        &self.memory[from..from + length as usize]
+        let Place { chunk, from, length, .. } = self.places[at as usize];
+        let from = from as usize;
+        &self.chunks[chunk as usize].memory[from..from + length as usize]
     }
 
     /// The events of a list.
@@ -145,13 +187,18 @@ impl Waiting {
     pub(super) fn release(&mut self, taken: &[u32]) {
         for at in taken {
             let place = &mut self.places[*at as usize];
-            self.used -= place.length as usize;
             place.next = self.free;
             self.free = *at;
+            let chunk = place.chunk;
+            let waiting = &mut self.chunks[chunk as usize].waiting;
+            *waiting -= 1;
+            if *waiting == 0 && chunk != self.current {
+                self.empty(chunk);
+                self.spare.push(chunk);
+            }
         }
         self.count -= taken.len();
         if self.count == 0 {
-            self.memory.clear();
             self.places.clear();
             self.free = NONE;
         }
@@ -164,40 +211,46 @@ impl Waiting {
         self.release(&taken);
     }
 
-    /// Bytes of the events that wait.
+    /// Bytes that are taken.
     pub(super) fn used(&self) -> usize {
         self.used + size_of::<Place>() * self.count
     }
+}
 
-    /// Whether most of the memory is over.
-    pub(super) fn is_wasteful(&self) -> bool {
-        self.memory.len() > LITTLE && self.used < self.memory.len() / 2
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One event that waits for long keeps its chunk, and no other.
+    #[test]
+    fn chunks_are_used_again() {
+        let (mut waiting, mut long, block) = (Waiting::default(), List::default(), vec![7; CHUNK / 4]);
+        let brought = waiting.bring(&block);
+        waiting.add(&mut long, Timestamp(1), Seq(1), brought, 10, 5);
+        for n in 0..100 {
+            let mut list = List::default();
+            for _ in 0..8 {
+                let brought = waiting.bring(&block);
+                waiting.add(&mut list, Timestamp(n), Seq(2), brought, 0, 3);
+            }
+            assert_eq!((waiting.events(&list).len(), waiting.first(&list)), (8, Timestamp(n)));
+            waiting.forget(&mut list);
+            assert!(list.is_empty());
+        }
+        assert_eq!(waiting.events(&long), [&[7_u8; 5]]);
+        assert!(waiting.chunks.len() <= 4, "{} chunks", waiting.chunks.len());
+        assert!(waiting.used() < 3 * CHUNK, "{} bytes", waiting.used());
     }
 
-    /// Keeps the bytes of events that wait alone: those of all lists there are.
-    pub(super) fn compact<'l>(&mut self, lists: impl Iterator<Item = &'l mut List>) {
-        let mut memory = Vec::with_capacity(self.used * 2);
-        let mut places = Vec::with_capacity(self.count);
-        for list in lists {
-            let mut at = list.first;
-            *list = List::default();
-            while at != NONE {
-                let place = self.places[at as usize];
-                let from = memory.len();
-                memory.extend_from_slice(&self.memory[place.from..place.from + place.length as usize]);
-                let new = places.len() as u32;
-                places.push(Place { from, next: NONE, ..place });
-                match list.last {
-                    NONE => list.first = new,
-                    last => {
-                        let before: &mut Place = &mut places[last as usize];
-                        before.next = new;
-                    }
-                }
-                list.last = new;
-                at = place.next;
-            }
-        }
-        (self.memory, self.places, self.free) = (memory, places, NONE);
+    /// A chunk that one large block had is not kept as large.
+    #[test]
+    fn large_blocks_do_not_stay() {
+        let (mut waiting, mut list) = (Waiting::default(), List::default());
+        let brought = waiting.bring(&vec![1; 10 * CHUNK]);
+        waiting.add(&mut list, Timestamp(1), Seq(1), brought, 9 * CHUNK, 4);
+        assert_eq!(waiting.events(&list), [&[1_u8; 4]]);
+        waiting.forget(&mut list);
+        waiting.bring(&[1]);
+        assert!(waiting.chunks[0].memory.capacity() <= 2 * CHUNK);
     }
 }

@@ -28,8 +28,6 @@ import org.apache.flink.cep.pattern.Pattern;
 import org.apache.flink.cep.pattern.conditions.IterativeCondition;
 import org.apache.flink.cep.pattern.conditions.SimpleCondition;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.RestOptions;
-import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.connector.file.src.FileSource;
 import org.apache.flink.connector.file.src.reader.TextLineInputFormat;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonFactory;
@@ -197,9 +195,7 @@ final class PackBench {
         List<String> rules = arguments.length > 3
                 ? List.of(arguments).subList(3, arguments.length)
                 : TYPES.keySet().stream().sorted().toList();
-        Configuration configuration = new Configuration();
-        configuration.set(StateBackendOptions.STATE_BACKEND, arguments[1]);
-        configuration.set(RestOptions.BIND_PORT, "0");
+        Configuration configuration = Bench.configuration(arguments[1]);
         StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(1, configuration);
         env.getConfig().enableObjectReuse();
         FileSource<String> lines = FileSource.forRecordStreamFormat(
@@ -227,9 +223,11 @@ final class PackBench {
         if (none) {
             events.sinkTo(new DiscardingSink<>());
         }
+        Bench.Checkpoints checkpoints = new Bench.Checkpoints();
         long start = System.nanoTime();
         JobExecutionResult result = env.execute("packs");
         double seconds = (System.nanoTime() - start) / 1e9;
+        checkpoints.print();
         var system = (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         for (String rule : none ? List.<String>of() : rules) {
             System.out.printf(Locale.ROOT, "%s %d%n", rule, result.<Long>getAccumulatorResult(rule));
