@@ -1,5 +1,5 @@
-//! A job of Flink on a cluster of processes, between topics of a real broker: task managers are killed while it runs, and
-//! no alert is lost, and none is there twice.
+//! Jobs of Flink on a cluster of processes, between topics of a real broker: task managers are killed while one runs, and
+//! no alert is lost, and none is there twice; a partition is silent; rules come by a topic.
 //!
 //! Needs a compiler of Java 17, Maven, and what Maven fetches; runs only if `TRIPLINE_FLINK=required`, and says so
 //! otherwise. `FLINK_KILLS` says how many task managers are killed.
@@ -8,6 +8,8 @@
 mod cluster;
 #[path = "flink/library.rs"]
 mod library;
+#[path = "flink/rules_topic.rs"]
+mod rules_topic;
 #[path = "kafka/stream.rs"]
 mod stream;
 
@@ -16,6 +18,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -80,6 +83,20 @@ impl Flink {
         said
     }
 
+    /// Submits a job, and gives the id by which Flink knows it.
+    fn submit(&self, jar: &Path, options: &[&str]) -> String {
+        let jar = jar.to_str().expect("UTF-8");
+        let said = self.flink(&[&["run", "-d", jar], options].concat());
+        let id = said.split("JobID ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        id.unwrap_or_else(|| panic!("no id of a job: {said}")).to_owned()
+    }
+
+    /// Waits until the job manager has logged a message.
+    fn wait_for_message(&self, message: &str) {
+        let log = || fs::read_to_string(self.dir.join("manager0.log")).unwrap_or_default();
+        wait_for(&|| format!("`{message}` in {}", log()), || log().contains(message));
+    }
+
     /// Kills a task manager at once, and starts another.
     fn kill(&mut self, n: usize) {
         let at = n % self.workers.len();
@@ -98,14 +115,22 @@ impl Drop for Flink {
     }
 }
 
+/// The operators and the native library, built at the first call.
+fn built() -> &'static (PathBuf, PathBuf) {
+    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", "-f"]).arg(root().join("flink/pom.xml")).args(["package", "-DskipTests"]);
+        assert!(maven.status().expect("Maven starts").success(), "the operators do not build");
+        (root().join("flink/target/tripline-flink-0.1.0.jar"), native_library())
+    })
+}
+
 /// Makes a job's jar of a rule file.
 fn package(rules: &Path, jar: &Path) {
-    let operators = root().join("flink/target/tripline-flink-0.1.0.jar");
-    let mut maven = Command::new("mvn");
-    maven.args(["-q", "-B", "-f"]).arg(root().join("flink/pom.xml")).args(["package", "-DskipTests"]);
-    assert!(maven.status().expect("Maven starts").success(), "the operators do not build");
+    let (operators, library) = built();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
-    command.args(["flink", "package", "--lateness", "1s", "--library"]).arg(native_library());
+    command.args(["flink", "package", "--lateness", "1s", "--library"]).arg(library);
     command.arg("--operators").arg(operators).arg("-o").arg(jar).arg(rules);
     let packaged = command.output().expect("the program runs");
     assert!(packaged.status.success(), "{}", String::from_utf8_lossy(&packaged.stderr));
@@ -138,11 +163,11 @@ fn no_alert_is_lost_or_doubled_when_task_managers_are_killed() {
     fs::create_dir_all(place.path("flink")).expect("a directory");
     let mut flink = Flink::start(place.path("flink"), 2);
     let address = broker.address();
-    let jar = jar.to_str().expect("UTF-8");
-    let job =
+    let options =
         ["--kafka", &address, "--topics", "events", "--alerts-topic", "alerts", "--exactly-once", "--idle", "3600"];
-    let run: Vec<&str> = ["run", "-d", jar].into_iter().chain(job).collect();
-    flink.flink(&run);
+    let job = flink.submit(&jar, &options);
+
+    println!("a job runs on two task managers; {} events will give {} alerts", stream.events.len(), expected.len());
 
     // Events come bit by bit, and between them task managers are killed.
     let mut random = fastrand::Rng::with_seed(9);
@@ -151,6 +176,7 @@ fn no_alert_is_lost_or_doubled_when_task_managers_are_killed() {
     for (n, part) in records.chunks(parts).enumerate() {
         if n > 0 {
             flink.kill(n);
+            println!("task managers killed: {n} of {kills}");
         }
         for few in part.chunks(part.len().div_ceil(4)) {
             broker.write_to("events", few.iter().copied());
@@ -166,12 +192,14 @@ fn no_alert_is_lost_or_doubled_when_task_managers_are_killed() {
     expected.into_iter().for_each(|alert| *times.entry(alert).or_default() -= 1);
     times.retain(|_, times| *times != 0);
     assert!(times.is_empty(), "more (above 0) or fewer than one process gives: {times:?}");
-    println!("{kills} task managers were killed; every alert is there, each once");
-    a_silent_partition_holds_nobody_back(&broker, &flink, jar);
+    println!("task managers killed: {kills}; every alert is there, each once");
+    flink.flink(&["cancel", &job]);
+    a_silent_partition_holds_nobody_back(&broker, &flink, &jar);
+    rules_topic::rules_that_come_by_a_topic_take_over(&broker, &flink);
 }
 
 /// One of two partitions never has an event: it is idle, and deadlines of the other pass.
-fn a_silent_partition_holds_nobody_back(broker: &Broker, flink: &Flink, jar: &str) {
+fn a_silent_partition_holds_nobody_back(broker: &Broker, flink: &Flink, jar: &Path) {
     broker.topic("half", 2);
     broker.topic("half.alerts", 1);
     let mut stream = Stream::new(6, 2000, 1);
@@ -179,10 +207,9 @@ fn a_silent_partition_holds_nobody_back(broker: &Broker, flink: &Flink, jar: &st
     let expected = stream.expected(&broker.place().path("half"), RULES);
     assert!(expected.iter().any(|alert| alert.rule == "silent"), "an absence is among the alerts");
     let address = broker.address();
-    let job =
+    let options =
         ["--kafka", &address, "--topics", "half", "--alerts-topic", "half.alerts", "--idle", "1", "--group", "half"];
-    let run: Vec<&str> = ["run", "-d", jar].into_iter().chain(job).collect();
-    flink.flink(&run);
+    let job = flink.submit(jar, &options);
     broker.write_to("half", stream.records());
     let found = || broker.read("half.alerts").into_iter().filter_map(|record| record.value).collect::<Vec<String>>();
     let progress = || format!("{} of {} alerts are there", found().len(), expected.len());
@@ -191,4 +218,5 @@ fn a_silent_partition_holds_nobody_back(broker: &Broker, flink: &Flink, jar: &st
     got.sort();
     expected.sort();
     assert_eq!(got, expected);
+    flink.flink(&["cancel", &job]);
 }

@@ -45,8 +45,8 @@ public final class Job {
             Options:
               --rules FILE              rules that `tripline flink package -o FILE.json` made, instead of the jar's own;
                                         the job goes on with new ones when the file changes
-              --rules-topic TOPIC       a topic of the same brokers whose last record is such a file: the job begins with
-                                        the jar's own rules, and goes on with what comes
+              --rules-topic TOPIC       a topic of the same brokers whose records are such files: the job begins with the
+                                        jar's own rules, and goes on with the last one there that has no errors
               --look SECONDS            how often it is looked at [default: 10]
               --ready-keys NUMBER       keys that each task keeps ready beside Flink's state [default: 262144]
               --ready-mib NUMBER        and how much memory they may take, about, in MiB [default: 256]

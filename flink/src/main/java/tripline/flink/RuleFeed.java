@@ -3,6 +3,9 @@ package tripline.flink;
 import java.io.IOException;
 import java.io.Serializable;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -25,8 +28,8 @@ abstract class RuleFeed implements Serializable, AutoCloseable {
         this.everyMs = everyMs;
     }
 
-    /** The rules as they are now if they may have changed since the last call, else null. */
-    abstract byte[] next() throws IOException;
+    /** What has come since the last call, the newest first. Nobody has looked yet whether it is good. */
+    abstract List<byte[]> next() throws IOException;
 
     @Override
     public void close() {}
@@ -44,16 +47,16 @@ abstract class RuleFeed implements Serializable, AutoCloseable {
         }
 
         @Override
-        byte[] next() throws IOException {
+        List<byte[]> next() throws IOException {
             Path file = new Path(path);
             FileStatus status = file.getFileSystem().getFileStatus(file);
             String stamp = status.getModificationTime() + ":" + status.getLen();
             if (stamp.equals(seen)) {
-                return null;
+                return List.of();
             }
             byte[] rules = Rules.read(file);
             seen = stamp;
-            return rules;
+            return List.of(rules);
         }
 
         @Override
@@ -62,13 +65,19 @@ abstract class RuleFeed implements Serializable, AutoCloseable {
         }
     }
 
-    /** A topic: its last record. It should have one partition; of several the newest record counts. */
+    /** A topic: its records. It should have one partition; of several the newest record counts. */
     static final class OfTopic extends RuleFeed {
         private static final long serialVersionUID = 1L;
+
+        /** How many records are kept at most while the others are read: a set that so many have followed is of no use. */
+        private static final int KEPT = 8;
+
+        private static final Duration PATIENCE = Duration.ofSeconds(10);
 
         private final Properties brokers;
         private final String topic;
         private transient KafkaConsumer<byte[], byte[]> consumer;
+        private transient List<ConsumerRecord<byte[], byte[]>> came;
 
         OfTopic(Properties brokers, String topic, long everyMs) {
             super(everyMs);
@@ -76,42 +85,67 @@ abstract class RuleFeed implements Serializable, AutoCloseable {
             this.topic = topic;
         }
 
+        /** Reads to the end before it says anything, so that no set is used that another has followed already. */
         @Override
-        byte[] next() {
+        List<byte[]> next() throws IOException {
             if (consumer == null) {
                 consumer = open();
+                came = new ArrayList<>();
             }
-            ConsumerRecord<byte[], byte[]> last = null;
-            boolean more = true;
-            while (more) {
-                more = false;
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
-                    more = true;
-                    if (record.value() != null && (last == null || record.timestamp() >= last.timestamp())) {
-                        last = record;
+            Comparator<ConsumerRecord<byte[], byte[]>> order = consumer.assignment().size() == 1
+                    ? Comparator.comparingLong(ConsumerRecord::offset)
+                    : Comparator.comparingLong(ConsumerRecord::timestamp);
+            Map<TopicPartition, Long> before = positions();
+            while (!before.equals(consumer.endOffsets(consumer.assignment()))) {
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(PATIENCE)) {
+                    if (record.value() != null) {
+                        came.add(record);
                     }
                 }
+                came.sort(order.reversed());
+                came.subList(Math.min(KEPT, came.size()), came.size()).clear();
+                Map<TopicPartition, Long> now = positions();
+                if (now.equals(before)) {
+                    throw new IOException("it cannot be read to its end");
+                }
+                before = now;
             }
-            return last == null ? null : last.value();
+            List<byte[]> rules = came.stream().map(ConsumerRecord::value).toList();
+            came.clear();
+            return rules;
         }
 
-        private KafkaConsumer<byte[], byte[]> open() {
+        private Map<TopicPartition, Long> positions() {
+            Map<TopicPartition, Long> positions = new HashMap<>();
+            consumer.assignment().forEach(partition -> positions.put(partition, consumer.position(partition)));
+            return positions;
+        }
+
+        private KafkaConsumer<byte[], byte[]> open() throws IOException {
             Properties properties = new Properties();
             properties.putAll(brokers);
             properties.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+            properties.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
+            // Also if the topic was made anew meanwhile.
+            properties.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
             // A set that was not committed is none.
             properties.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
             var bytes = new ByteArrayDeserializer();
             KafkaConsumer<byte[], byte[]> opened = new KafkaConsumer<>(properties, bytes, bytes);
-            List<TopicPartition> partitions = opened.partitionsFor(topic).stream()
-                    .map(partition -> new TopicPartition(topic, partition.partition()))
-                    .toList();
-            opened.assign(partitions);
-            // Older sets are of no use.
-            Map<TopicPartition, Long> ends = opened.endOffsets(partitions);
-            Map<TopicPartition, Long> begins = opened.beginningOffsets(partitions);
-            ends.forEach((partition, end) -> opened.seek(partition, Math.max(begins.get(partition), end - 2)));
-            return opened;
+            try {
+                List<TopicPartition> partitions = opened.partitionsFor(topic).stream()
+                        .map(partition -> new TopicPartition(topic, partition.partition()))
+                        .toList();
+                if (partitions.isEmpty()) {
+                    throw new IOException("it is not there");
+                }
+                opened.assign(partitions);
+                opened.seekToBeginning(partitions);
+                return opened;
+            } catch (IOException | RuntimeException e) {
+                opened.close();
+                throw e;
+            }
         }
 
         @Override

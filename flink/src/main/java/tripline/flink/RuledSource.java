@@ -122,13 +122,17 @@ final class RuledSource<S extends SourceSplit, E> implements Source<Tuple4<Byte,
             context.callAsync(this::next, this::came, 0, feed.everyMs);
         }
 
-        /** What came, if it has no errors: what is handed on once must be good for all. In a thread of its own. */
+        /** The last that came without errors: what is handed on once must be good for all. In a thread of its own. */
         private byte[] next() throws IOException {
-            byte[] next = feed.next();
-            if (next != null) {
-                new Task(next).close();
+            for (byte[] next : feed.next()) {
+                try {
+                    new Task(next).close();
+                    return next;
+                } catch (RuleException e) {
+                    LOG.error("{}: passed over, for it has errors: {}", feed, e.getMessage());
+                }
             }
-            return next;
+            return null;
         }
 
         private void came(byte[] next, Throwable error) {
