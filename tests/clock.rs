@@ -1,5 +1,8 @@
 //! Clocks and expected keys through the library: zones, tables, saved state.
 
+#[path = "support/put_back.rs"]
+mod put_back;
+
 use std::sync::Arc;
 
 use tripline::alert::{Alert, Seq};
@@ -31,22 +34,7 @@ fn times(alerts: &[Alert]) -> Vec<String> {
 
 /// Alerts of lines, with the state saved and restored before each of them if asked.
 fn run(rules: &Arc<Ruleset>, lines: &[String], restore: bool) -> Vec<Alert> {
-    let mut session = Session::new(Arc::clone(rules), SessionConfig::default());
-    let mut alerts = Vec::new();
-    for line in lines {
-        if restore {
-            let saved = session.save();
-            let (again, fresh) =
-                Session::restore(Arc::clone(rules), SessionConfig::default(), &saved).expect("a state");
-            assert!(fresh.is_empty());
-            session = again;
-        }
-        session.push_line(line);
-        alerts.extend(session.drain());
-    }
-    session.finish(AtEnd::Pending);
-    alerts.extend(session.drain());
-    alerts
+    put_back::run(rules, &SessionConfig::default(), lines, |_| restore.then(|| Arc::clone(rules)))
 }
 
 #[test]

@@ -94,26 +94,54 @@ fn assert_same(what: &str, got: Vec<Alert>, expected: Vec<Alert>) {
     }
 }
 
-#[test]
-fn random_rules_give_what_a_session_gives() {
+/// A random case, and what a session gives for it.
+struct Expected {
+    seed: u64,
+    text: String,
+    rules: Arc<Ruleset>,
+    lines: Vec<String>,
+    config: SessionConfig,
+    at_end: AtEnd,
+    alerts: Vec<Alert>,
+    late: u64,
+}
+
+impl Expected {
+    /// Holds what a host gave against it.
+    fn hold(self, how: &str, alerts: Vec<Alert>, late: usize) {
+        let Self { seed, text, lines, at_end, .. } = &self;
+        let what = format!("PROPTEST_SEED={seed} {how} {at_end:?}\n{text}{}", lines.concat());
+        assert_eq!(late as u64, self.late, "late events: {what}");
+        assert_same(&what, alerts, self.alerts);
+    }
+}
+
+/// Random rules over one input each, with what is left of the random numbers.
+fn random_cases(salt: u64) -> impl Iterator<Item = (Random, Expected)> {
     let first = number("PROPTEST_SEED", 1);
-    let (mut alerts, mut late) = (0, 0);
-    for seed in first..first + number("PROPTEST_CASES", 100_000) / 100 {
-        let mut r = Random::new(seed ^ (11 << 40));
+    (first..first + number("PROPTEST_CASES", 100_000) / 100).filter_map(move |seed| {
+        let mut r = Random::new(seed ^ (salt << 40));
         let (text, lines, config, at_end) = case(&mut r);
-        let [lines] = &lines[..] else { continue };
+        let Ok([lines]) = <[Vec<String>; 1]>::try_from(lines) else { return None };
         if text.is_empty() {
-            continue;
+            return None;
         }
         let rules = compile_str(&text).unwrap_or_else(|d| panic!("{text}{d:?}"));
-        let (expected, expected_late) = native(&rules, lines, &config, at_end);
+        let (alerts, late) = native(&rules, &lines, &config, at_end);
+        Some((r, Expected { seed, text, rules, lines, config, at_end, alerts, late }))
+    })
+}
+
+#[test]
+fn random_rules_give_what_a_session_gives() {
+    let (mut alerts, mut late) = (0, 0);
+    for (mut r, expected) in random_cases(11) {
         let percent = *r.choose(&[100, 100, 30, 5]);
-        let host = hosted(&rules, lines, &config, at_end, &mut || r.percent(percent));
-        let what = format!("PROPTEST_SEED={seed} {percent} % {at_end:?}\n{text}{}", lines.concat());
-        assert_eq!(host.late as u64, expected_late, "late events: {what}");
-        alerts += expected.len();
+        let Expected { rules, lines, config, at_end, .. } = &expected;
+        let host = hosted(rules, lines, config, *at_end, &mut || r.percent(percent));
+        alerts += expected.alerts.len();
         late += host.late;
-        assert_same(&what, host.alerts, expected);
+        expected.hold(&format!("{percent} %"), host.alerts, host.late);
     }
     println!("{alerts} alerts, {late} late events");
     assert!(alerts > 0);
@@ -122,24 +150,14 @@ fn random_rules_give_what_a_session_gives() {
 /// The same with keys that are kept ready, few or many of them, and go back at any moment.
 #[test]
 fn random_rules_give_the_same_with_keys_that_are_kept_ready() {
-    let first = number("PROPTEST_SEED", 1);
     let (mut alerts, mut moved) = (0, (0, 0));
-    for seed in first..first + number("PROPTEST_CASES", 100_000) / 100 {
-        let mut r = Random::new(seed ^ (12 << 40));
-        let (text, lines, config, at_end) = case(&mut r);
-        let [lines] = &lines[..] else { continue };
-        if text.is_empty() {
-            continue;
-        }
-        let rules = compile_str(&text).unwrap_or_else(|d| panic!("{text}{d:?}"));
-        let (expected, expected_late) = native(&rules, lines, &config, at_end);
+    for (mut r, expected) in random_cases(12) {
         let (percent, disturbed) = (*r.choose(&[100, 100, 30, 5]), *r.choose(&[0, 5, 50]));
-        let host = ready(&rules, lines, &config, at_end, percent, disturbed, &mut r);
-        let what = format!("PROPTEST_SEED={seed} {percent} % {disturbed} % {at_end:?}\n{text}{}", lines.concat());
-        assert_eq!(host.late as u64, expected_late, "late events: {what}");
-        alerts += expected.len();
+        let Expected { rules, lines, config, at_end, .. } = &expected;
+        let host = ready(rules, lines, config, *at_end, percent, disturbed, &mut r);
+        alerts += expected.alerts.len();
         moved = (moved.0 + host.moved().0, moved.1 + host.moved().1);
-        assert_same(&what, host.alerts, expected);
+        expected.hold(&format!("{percent} % {disturbed} %"), host.alerts, host.late);
     }
     println!("{alerts} alerts; {} keys were loaded, {} put back to make room", moved.0, moved.1);
     assert!(alerts > 0 && moved.0 > 0 && moved.1 > 0);

@@ -1,13 +1,16 @@
 //! Rules that share a table of keys, and counts that share a window, say what each of them says alone: whatever the
 //! limits, whether keys are packed, and with the state saved and put back on the way, also by an edited rule set.
 
+#[path = "support/put_back.rs"]
+mod put_back;
+
 use std::sync::Arc;
 
 use tripline::alert::Alert;
 use tripline::base::Limits;
 use tripline::compile::{CompileOptions, compile_str_with};
 use tripline::plan::Ruleset;
-use tripline::session::{AtEnd, Session, SessionConfig};
+use tripline::session::SessionConfig;
 
 const CASES: u64 = 300;
 const BASE: i64 = 1_700_000_000_000;
@@ -59,27 +62,14 @@ fn shown(alerts: &[Alert], rule: &str) -> Vec<String> {
     of_rule.map(|a| format!("{} {:?} {:?} {:?} {:?} {:?}", a.id, a.time, a.key, a.values, a.bound, a.notes)).collect()
 }
 
-/// `put_back` says before which lines the state is saved and put back, and by which rules it goes on.
 fn run(
     rules: &Arc<Ruleset>,
     limits: &Limits,
     lines: &[String],
-    mut put_back: impl FnMut(usize) -> Option<Arc<Ruleset>>,
+    put_back: impl FnMut(usize) -> Option<Arc<Ruleset>>,
 ) -> Vec<Alert> {
     let config = SessionConfig { limits: limits.clone(), ..SessionConfig::default() };
-    let mut session = Session::new(Arc::clone(rules), config.clone());
-    let mut alerts = Vec::new();
-    for (at, line) in lines.iter().enumerate() {
-        if let Some(rules) = put_back(at) {
-            let saved = session.save();
-            session = Session::restore(rules, config.clone(), &saved).expect("just saved").0;
-        }
-        session.push_line(line);
-        alerts.extend(session.drain());
-    }
-    session.finish(AtEnd::Pending);
-    alerts.extend(session.drain());
-    alerts
+    put_back::run(rules, &config, lines, put_back)
 }
 
 #[test]
