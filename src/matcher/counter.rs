@@ -66,9 +66,7 @@ impl Counter {
     /// A window of events.
     #[cfg(test)]
     pub(super) fn of(events: impl IntoIterator<Item = StoredEvent>) -> Self {
-        let mut counter = Self::default();
-        events.into_iter().for_each(|event| counter.events.push(Arc::new(event)));
-        counter
+        Self::plain(events.into_iter().map(Arc::new), false, false)
     }
 
     /// What a joint window has of a rule: see [`super::joint`].

@@ -35,15 +35,21 @@ pub struct Group {
     /// When a slot is no longer armed, everything in it has ended.
     pub(super) ends: bool,
     /// Rules whose windows are one, a bit each; see [`super::joint`].
-    pub(super) joint: u64,
-    /// What those keep of an event, and the first of them while it is the only one.
-    pub(super) joins: Option<(u32, Member)>,
+    joint: u64,
+    /// What those keep of an event, and the first of them, which has a window of its own while it is the only one.
+    joins: Option<(u32, Member)>,
 }
 
 impl Group {
     /// One rule by itself.
     pub fn single(rule: RuleId) -> Self {
         Self { rules: [rule].into_iter().collect(), ..Self::default() }
+    }
+
+    /// Rules without joint windows whose states end.
+    #[cfg(test)]
+    pub(super) fn ending(rules: impl IntoIterator<Item = RuleId>) -> Self {
+        Self { rules: rules.into_iter().collect(), ends: true, ..Self::default() }
     }
 
     /// Takes in a rule.

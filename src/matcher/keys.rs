@@ -569,7 +569,7 @@ mod tests {
     #[test]
     fn rules_that_share_a_key_come_and_go_by_themselves() {
         let mut ledger = ledger();
-        let mut table = KeyTable::new(0, Group { rules: (0..3).map(RuleId).collect(), ends: true, ..Group::default() });
+        let mut table = KeyTable::new(0, Group::ending((0..3).map(RuleId)));
         table.track();
         let members = [Member(2), Member(0)];
         let at = members.map(|member| begin(&mut table, b"user", member, &mut ledger))[0];

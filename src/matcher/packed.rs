@@ -11,6 +11,7 @@
 //! A state is written without the zeros at its end: one with one event ends with as many things that it has not.
 
 use memchr::memmem;
+use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::groups::Member;
@@ -31,8 +32,12 @@ const SHORT: usize = 4;
 /// Stands for the window that rules have together.
 const JOINT: Member = Member(u8::MAX);
 
+fn write(value: &impl Serialize, bytes: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(value, bytes).expect("memory takes any bytes")
+}
+
 fn number(n: usize, bytes: Vec<u8>) -> Vec<u8> {
-    postcard::to_extend(&(n as u32), bytes).expect("memory takes any bytes")
+    write(&(n as u32), bytes)
 }
 
 /// Without the zeros at its end.
@@ -93,7 +98,7 @@ pub(super) fn pack(live: &Live, shared: bool, scratch: &mut [Vec<u8>; 3]) -> Box
     }
     if let Some(joint) = live.joint() {
         state.clear();
-        *state = postcard::to_extend(joint, std::mem::take(state)).expect("memory takes any bytes");
+        *state = write(joint, std::mem::take(state));
         put(JOINT, state, bytes);
     }
     // Copied, so that the block is no larger than what it holds.
@@ -144,10 +149,6 @@ fn read_joint(text: &[u8], state: &[u8]) -> Joint {
     let mut bytes = SmallVec::new();
     with(text, state, &mut bytes);
     postcard::from_bytes(&bytes).expect("these bytes were packed here")
-}
-
-fn write(state: &RunState, bytes: Vec<u8>) -> Vec<u8> {
-    postcard::to_extend(state, bytes).expect("memory takes any bytes")
 }
 
 /// Bytes that the state of one rule would take with its key, were it the only one.
