@@ -51,7 +51,7 @@
 //!
 //! The same events, watermark advances and rules give the same alerts, ids included, in the same order, whatever the
 //! number of threads, the size of blocks, or restarts between. Below [`engine`] nothing starts a thread, reads a clock
-//! or does I/O. There is no `unsafe` code.
+//! or does I/O. There is no `unsafe` code but at the boundary to a Java virtual machine, which the feature `jni` adds.
 
 #![warn(clippy::disallowed_methods)]
 
