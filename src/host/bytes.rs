@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::base::{Value, ValueRef};
+
 /// Why bytes that came back from a host are of no use.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FormatError {
@@ -20,10 +22,62 @@ pub enum FormatError {
     Damaged(&'static str),
 }
 
-/// Appends a number.
-pub(super) fn put_number(n: u64, out: &mut Vec<u8>) {
-    let bytes = postcard::to_extend(&n, std::mem::take(out)).expect("memory takes any bytes");
-    *out = bytes;
+/// Appends a number, as postcard does: seven bits a byte, the lowest first.
+#[inline]
+pub(super) fn put_number(mut n: u64, out: &mut Vec<u8>) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}
+
+/// The numbers of the cases of a value, as they are written, and signs.
+const INT: u8 = 2;
+const FLOAT: u8 = 4;
+const TEXT: u8 = 5;
+
+fn zigzag(n: i64) -> u64 {
+    ((n << 1) ^ (n >> 63)) as u64
+}
+
+fn unzigzag(n: u64) -> i64 {
+    (n >> 1) as i64 ^ -((n & 1) as i64)
+}
+
+/// Appends a number with a sign.
+#[inline]
+pub(super) fn put_signed(n: i64, out: &mut Vec<u8>) {
+    put_number(zigzag(n), out);
+}
+
+/// Appends a value. What is usual is written by hand, and the same as postcard would.
+#[inline]
+pub(super) fn put_value(value: ValueRef<'_>, out: &mut Vec<u8>) {
+    match value {
+        ValueRef::Str(text) => {
+            out.push(TEXT);
+            put_bytes(text.as_bytes(), out);
+        }
+        ValueRef::Int(n) => {
+            out.push(INT);
+            put_signed(n, out);
+        }
+        ValueRef::Float(n) => {
+            out.push(FLOAT);
+            out.extend_from_slice(&n.to_le_bytes());
+        }
+        other => *out = postcard::to_extend(&other, std::mem::take(out)).expect("memory takes any bytes"),
+    }
+}
+
+/// A value as it is read: texts stay where they are.
+#[derive(Debug, PartialEq)]
+pub(super) enum ReadValue<'a> {
+    Int(i64),
+    Float(f64),
+    Text(&'a str),
+    Other(Value),
 }
 
 /// Appends bytes with their length.
@@ -63,26 +117,52 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// The next value if it is a text, else nothing is read.
-    pub(super) fn text_value(&mut self) -> Result<Option<&'a str>, FormatError> {
-        // The number of the case, as `Value` is written.
-        const TEXT: u8 = 5;
-        let Some((&TEXT, rest)) = self.rest.split_first() else { return Ok(None) };
-        self.rest = rest;
-        let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).map(Some).map_err(|_| self.damaged())
+    /// A value, as [`put_value`] writes it.
+    #[inline]
+    pub(super) fn any_value(&mut self) -> Result<ReadValue<'a>, FormatError> {
+        let Some((kind, rest)) = self.rest.split_first() else { return Err(self.damaged()) };
+        match *kind {
+            TEXT => {
+                self.rest = rest;
+                let bytes = self.bytes()?;
+                std::str::from_utf8(bytes).map(ReadValue::Text).map_err(|_| self.damaged())
+            }
+            INT => {
+                self.rest = rest;
+                Ok(ReadValue::Int(self.signed()?))
+            }
+            FLOAT => {
+                self.rest = rest;
+                Ok(ReadValue::Float(f64::from_bits(self.word()?)))
+            }
+            _ => self.value().map(ReadValue::Other),
+        }
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Result<u64, FormatError> {
-        self.value()
+        match self.rest.split_first() {
+            Some((n @ 0..0x80, rest)) => {
+                self.rest = rest;
+                Ok(u64::from(*n))
+            }
+            _ => self.value(),
+        }
     }
 
+    #[inline]
+    pub(super) fn signed(&mut self) -> Result<i64, FormatError> {
+        self.number().map(unzigzag)
+    }
+
+    #[inline]
     pub(super) fn word(&mut self) -> Result<u64, FormatError> {
         let (word, rest) = self.rest.split_first_chunk::<8>().ok_or_else(|| self.damaged())?;
         self.rest = rest;
         Ok(u64::from_le_bytes(*word))
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self) -> Result<&'a [u8], FormatError> {
         let length = self.number()?;
         let length = usize::try_from(length).map_err(|_| self.damaged())?;
@@ -97,16 +177,20 @@ mod tests {
     use super::*;
     use crate::base::{Duration, Timestamp, Value};
 
-    /// A text is read without the rest, and what is borrowed is written as what is owned.
+    /// What is written by hand is what postcard writes, and it is read back.
     #[test]
     fn values_are_written_in_one_form() {
         let values = [
             Value::Missing,
             Value::Bool(true),
             Value::Int(-3),
+            Value::Int(i64::MIN),
+            Value::Int(i64::MAX),
             Value::UInt(u64::MAX),
             Value::Float(0.5),
+            Value::Float(-0.0),
             Value::Str("text".into()),
+            Value::Str("long ".repeat(100).into()),
             Value::List([Value::Int(1), Value::Str("in".into())].into()),
             Value::Object([("k".into(), Value::Bool(false))].into()),
             Value::Time(Timestamp(7)),
@@ -114,12 +198,30 @@ mod tests {
         ];
         for value in values {
             let owned = postcard::to_extend(&value, vec![1]).expect("plain data");
-            assert_eq!(owned, postcard::to_extend(&value.as_ref(), vec![1]).expect("plain data"));
+            let mut by_hand = vec![1];
+            put_value(value.as_ref(), &mut by_hand);
+            assert_eq!(by_hand, owned);
             let mut reader = Reader::new("a value", &owned, 1).expect("a version");
-            let text = reader.text_value().expect("sound").map(str::to_owned);
-            assert_eq!(text.as_deref(), if let Value::Str(text) = &value { Some(&**text) } else { None });
-            assert!(text.is_some() || reader.value::<Value>() == Ok(value));
+            let read = match reader.any_value().expect("sound") {
+                ReadValue::Int(n) => Value::Int(n),
+                ReadValue::Float(n) => Value::Float(n),
+                ReadValue::Text(text) => Value::Str(text.into()),
+                ReadValue::Other(value) => value,
+            };
+            assert_eq!(read, value);
             assert!(reader.is_over());
+            for end in 1..owned.len() {
+                assert!(Reader::new("a value", &owned[..end], 1).expect("a version").any_value().is_err());
+            }
+        }
+        for n in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+            let mut by_hand = vec![1];
+            put_number(n, &mut by_hand);
+            assert_eq!(by_hand, postcard::to_extend(&n, vec![1]).expect("plain data"));
+            assert_eq!(Reader::new("a number", &by_hand, 1).expect("a version").number(), Ok(n));
+            let signed = n as i64;
+            put_signed(signed, &mut by_hand);
+            assert!(by_hand.ends_with(&postcard::to_extend(&signed, Vec::new()).expect("plain data")));
         }
     }
 }

@@ -7,7 +7,7 @@
 //! Made by [`super::Router`] once the conditions on single events are decided, so nothing is parsed or asked again. Rules
 //! and fields go by names that hold across rule sets: an event that waits while rules are edited reaches those that stay.
 
-use super::bytes::{FormatError, Reader, put_bytes, put_number};
+use super::bytes::{FormatError, ReadValue, Reader, put_bytes, put_number, put_signed, put_value};
 use super::names::{HostRules, RuleTag};
 use crate::alert::Origin;
 use crate::alert::build::{Draft, Order};
@@ -59,16 +59,17 @@ pub(super) fn write(
     out: &mut Vec<u8>,
 ) {
     let view = batch.view(record);
-    out.push(VERSION);
-    out.extend_from_slice(&record.ts.0.to_le_bytes());
     let seq = match place {
         Place::Line => view.seq,
         Place::Alert(_) => Seq::alert(0),
     };
-    out.extend_from_slice(&seq.0.to_le_bytes());
+    let mut head = [VERSION; 17];
+    head[1..9].copy_from_slice(&record.ts.0.to_le_bytes());
+    head[9..].copy_from_slice(&seq.0.to_le_bytes());
+    out.extend_from_slice(&head);
     let arrival = hits.iter().any(|hit| host.rules.rules[hit.rule.index()].keeps_arrival);
     let arrival = if arrival { view.arrival } else { Timestamp(0) };
-    *out = postcard::to_extend(&arrival.0, std::mem::take(out)).expect("memory takes any bytes");
+    put_signed(arrival.0, out);
     put_number(hits.len() as u64, out);
     for hit in hits {
         out.extend_from_slice(&host.tag(hit.rule).0.to_le_bytes());
@@ -79,8 +80,7 @@ pub(super) fn write(
     put_number(fields.len() as u64, out);
     for field in fields.iter() {
         out.extend_from_slice(&host.field_name(*field).to_le_bytes());
-        let value = view.attr(Attr::Field(*field));
-        *out = postcard::to_extend(&value, std::mem::take(out)).expect("memory takes any bytes");
+        put_value(view.attr(Attr::Field(*field)), out);
     }
     let raw = match host.config.evidence {
         crate::alert::Evidence::Full => batch.line(record),
@@ -118,7 +118,7 @@ pub(super) fn tags(bytes: &[u8]) -> Result<Vec<RuleTag>, FormatError> {
     let mut reader = Reader::new(WHAT, bytes, VERSION)?;
     reader.word()?;
     reader.word()?;
-    reader.value::<i64>()?;
+    reader.signed()?;
     let mut tags = Vec::new();
     for _ in 0..reader.number()? {
         tags.push(RuleTag(reader.word()?));
@@ -169,7 +169,7 @@ impl Event {
         let mut reader = Reader::new(WHAT, bytes, VERSION)?;
         self.ts = Timestamp(reader.word()? as i64);
         self.seq = Seq(reader.word()?);
-        self.arrival = Timestamp(reader.value::<i64>()?);
+        self.arrival = Timestamp(reader.signed()?);
         self.hits.clear();
         for _ in 0..reader.number()? {
             let (tag, roles) = (RuleTag(reader.word()?), reader.number()?);
@@ -190,8 +190,12 @@ impl Event {
         }
         let raw = reader.bytes()?;
         self.raw.clear();
-        self.raw.push_str(std::str::from_utf8(raw).map_err(|_| reader.damaged())?);
-        (self.order, self.origins) = (None, Vec::new());
+        if !raw.is_empty() {
+            self.raw.push_str(std::str::from_utf8(raw).map_err(|_| reader.damaged())?);
+        }
+        if self.order.is_some() {
+            (self.order, self.origins) = (None, Vec::new());
+        }
         if self.seq.is_alert() {
             let tag = RuleTag(reader.word()?);
             let (mut order, origins) = reader.value::<(Order, Vec<Origin>)>()?;
@@ -204,18 +208,19 @@ impl Event {
     }
 
     /// Reads a value. Most are texts and numbers, which need no memory of their own.
+    #[inline]
     fn slot(&mut self, reader: &mut Reader<'_>) -> Result<Slot, FormatError> {
-        if let Some(text) = reader.text_value()? {
-            let start = self.arena.text.len() as u32;
-            self.arena.text.push_str(text);
-            return Ok(Slot::Text { start, len: text.len() as u32 });
-        }
-        Ok(match reader.value::<Value>()? {
-            Value::Bool(value) => Slot::Bool(value),
-            Value::Int(value) => Slot::Int(value),
-            Value::UInt(value) => Slot::UInt(value),
-            Value::Float(value) => Slot::Float(value),
-            other => {
+        Ok(match reader.any_value()? {
+            ReadValue::Text(text) => {
+                let start = self.arena.text.len() as u32;
+                self.arena.text.push_str(text);
+                Slot::Text { start, len: text.len() as u32 }
+            }
+            ReadValue::Int(value) | ReadValue::Other(Value::Int(value)) => Slot::Int(value),
+            ReadValue::Float(value) | ReadValue::Other(Value::Float(value)) => Slot::Float(value),
+            ReadValue::Other(Value::Bool(value)) => Slot::Bool(value),
+            ReadValue::Other(Value::UInt(value)) => Slot::UInt(value),
+            ReadValue::Other(other) => {
                 self.arena.values.push(other);
                 Slot::Complex(self.arena.values.len() as u32 - 1)
             }
