@@ -30,19 +30,24 @@ pub(super) struct Entry {
     pub(super) wakes: Timestamp,
 }
 
-/// Everything that is kept under a host key.
+/// Everything that is kept under a host key. It is small: there are many, and they lie anywhere in memory.
 #[derive(Debug, Default)]
 pub(super) struct Cell {
     /// In the order of rules.
     pub(super) entries: SmallVec<[Entry; 1]>,
     /// Ticks before this have been made; `None` before any event.
     pub(super) cursor: Option<Timestamp>,
+    /// Not there if it is empty.
+    beside: Option<Box<Beside>>,
+}
+
+/// What few keys have.
+#[derive(Debug, Default)]
+struct Beside {
     /// Rules that watch this key, and have begun.
-    pub(super) watched: Vec<RuleId>,
+    watched: Vec<RuleId>,
     /// What `suppress` remembers.
-    pub(super) sent: Suppressor,
-    /// States of rules that have gone or were changed.
-    pub(super) dropped: usize,
+    sent: Suppressor,
 }
 
 pub(super) fn env<'a>(host: &'a HostRules, rule: RuleId, key: &'a [crate::base::Value]) -> RuleEnv<'a> {
@@ -52,22 +57,29 @@ pub(super) fn env<'a>(host: &'a HostRules, rule: RuleId, key: &'a [crate::base::
 }
 
 impl Cell {
+    /// One that has seen no event, with states.
+    pub(super) fn of(entries: impl Iterator<Item = Entry>) -> Self {
+        Self { entries: entries.collect(), ..Self::default() }
+    }
+
     /// Reads a cell; what it holds of rules that are not in this rule set is dropped and counted.
-    pub(super) fn read(host: &HostRules, bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut cell = Self::default();
+    pub(super) fn read(host: &HostRules, bytes: &[u8]) -> Result<(Self, usize), FormatError> {
+        let (mut cell, mut dropped) = (Self::default(), 0);
         if bytes.is_empty() {
-            return Ok(cell);
+            return Ok((cell, dropped));
         }
         let mut reader = Reader::new(WHAT, bytes, VERSION)?;
         let same_layout = reader.number()? == u64::from(LAYOUT);
         cell.cursor = reader.value::<Option<i64>>()?.map(Timestamp);
         for _ in 0..reader.number()? {
-            cell.watched.extend(host.rule(RuleTag(reader.word()?)));
+            if let Some(rule) = host.rule(RuleTag(reader.word()?)) {
+                cell.watch(rule);
+            }
         }
         for _ in 0..reader.number()? {
             let (tag, state) = (RuleTag(reader.word()?), reader.bytes()?);
             let Some(rule) = host.rule(tag).filter(|_| same_layout) else {
-                cell.dropped += 1;
+                dropped += 1;
                 continue;
             };
             let mut state = read_state(state).map_err(|_| reader.damaged())?;
@@ -81,21 +93,43 @@ impl Cell {
             let (tag, key) = (RuleTag(reader.word()?), reader.bytes()?);
             let sent: Sent = reader.value()?;
             if let Some(rule) = host.rule(tag) {
-                cell.sent.put_back(rule, key, sent);
+                cell.sent_mut().put_back(rule, key, sent);
             }
         }
-        if reader.is_over() { Ok(cell) } else { Err(reader.damaged()) }
+        if reader.is_over() { Ok((cell, dropped)) } else { Err(reader.damaged()) }
     }
 
     /// Whether it holds nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.watched.is_empty() && self.sent.is_empty()
+        self.entries.is_empty() && self.beside.is_none()
+    }
+
+    /// Whether a rule watches this key, and has begun.
+    pub(super) fn watches(&self, rule: RuleId) -> bool {
+        self.beside.as_ref().is_some_and(|beside| beside.watched.contains(&rule))
+    }
+
+    /// A rule watches this key from now on.
+    pub(super) fn watch(&mut self, rule: RuleId) {
+        self.beside.get_or_insert_default().watched.push(rule);
+    }
+
+    /// What `suppress` remembers. [`Cell::forget_before`] comes behind changes.
+    pub(super) fn sent_mut(&mut self) -> &mut Suppressor {
+        &mut self.beside.get_or_insert_default().sent
+    }
+
+    /// When the first of what `suppress` remembers makes no difference any more.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.beside.as_ref()?.sent.expires()
     }
 
     /// Forgets what no alert from `now` on asks for.
     pub(super) fn forget_before(&mut self, now: Timestamp) {
-        if !self.sent.is_empty() {
-            self.sent.forget_before(now);
+        let Some(beside) = &mut self.beside else { return };
+        beside.sent.forget_before(now);
+        if beside.watched.is_empty() && beside.sent.is_empty() {
+            self.beside = None;
         }
     }
 
@@ -103,7 +137,8 @@ impl Cell {
     pub(super) fn heap(&self) -> usize {
         let states = self.entries.iter().map(|entry| entry.state.heap()).sum::<usize>();
         let spilled = if self.entries.spilled() { self.entries.capacity() * size_of::<Entry>() } else { 0 };
-        states + spilled + self.sent.heap()
+        let beside = self.beside.as_ref().map_or(0, |beside| size_of::<Beside>() + beside.sent.heap());
+        states + spilled + beside
     }
 
     /// The cell as bytes; none if it holds nothing.
@@ -114,9 +149,11 @@ impl Cell {
         let mut out = vec![VERSION];
         put_number(u64::from(LAYOUT), &mut out);
         let cursor = self.cursor.filter(|_| !host.ticked.is_empty()).map(|cursor| cursor.0);
+        let (nothing, beside) = (Beside::default(), self.beside.as_deref());
+        let Beside { watched, sent } = beside.unwrap_or(&nothing);
         out = postcard::to_extend(&cursor, out).expect("memory takes any bytes");
-        put_number(self.watched.len() as u64, &mut out);
-        for rule in &self.watched {
+        put_number(watched.len() as u64, &mut out);
+        for rule in watched {
             out.extend_from_slice(&host.tag(*rule).0.to_le_bytes());
         }
         put_number(self.entries.len() as u64, &mut out);
@@ -127,7 +164,7 @@ impl Cell {
             state = write_state(&entry.state.run, entry.state.past.as_deref(), state);
             put_bytes(&state, &mut out);
         }
-        let sent = self.sent.sorted();
+        let sent = sent.sorted();
         put_number(sent.len() as u64, &mut out);
         for (rule, key, sent) in sent {
             out.extend_from_slice(&host.tag(rule).0.to_le_bytes());

@@ -329,8 +329,8 @@ impl Live {
         if held.cell.is_some() {
             return Ok(());
         }
-        let cell = Cell::read(&host, state).map_err(|error| wrong(&host, error))?;
-        self.counts.dropped += cell.dropped as u64;
+        let (cell, dropped) = Cell::read(&host, state).map_err(|error| wrong(&host, error))?;
+        self.counts.dropped += dropped as u64;
         self.counts.loaded += 1;
         // It is weighed at its first step.
         held.weighed = 0;

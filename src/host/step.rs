@@ -107,11 +107,16 @@ pub struct Place {
 }
 
 impl Place {
-    pub(super) fn enter(&self, rule: RuleId, host_key: &[u8]) {
-        self.rule.set(Some(rule));
+    /// Work begins on a key.
+    fn at(&self, host_key: &[u8]) {
         let mut key = self.key.borrow_mut();
         key.clear();
         key.extend_from_slice(host_key);
+    }
+
+    /// Work on a rule of that key begins.
+    pub(super) fn enter(&self, rule: RuleId) {
+        self.rule.set(Some(rule));
     }
 
     /// The rule and the key that were worked on last.
@@ -182,8 +187,8 @@ impl Cells {
     pub fn step(&mut self, input: &Input<'_>, until: Until) -> Result<Output, StepError> {
         let wrong = |error| StepError::Format { key: key_text(&self.host, input.key), error };
         let mut out = Output::default();
-        let mut cell = Cell::read(&self.host, input.state).map_err(wrong)?;
-        out.dropped = cell.dropped;
+        let (mut cell, dropped) = Cell::read(&self.host, input.state).map_err(wrong)?;
+        out.dropped = dropped;
         let limit = match until {
             Until::Watermark(watermark) => watermark,
             Until::End(..) => Timestamp::MAX,
@@ -219,19 +224,20 @@ impl Cells {
         added: &Shared<usize>,
         out: &mut Output,
     ) -> Result<Option<Timestamp>, StepError> {
-        let wrong = |error| StepError::Format { key: key_text(&self.host, key), error };
-        let host = Arc::clone(&self.host);
-        let mut walk = Walk::new(&host, key, cell, &self.place, added);
+        let Self { host, builder, event, copies, alerts, spread, counters, place } = self;
+        let host: &HostRules = host;
+        place.at(key);
+        let mut walk = Walk::new(host, key, cell, place, added);
         walk.begin(start);
-        let mut alerts = 0;
+        let mut above = 0;
         for bytes in events {
-            self.event.read(&host, bytes).map_err(wrong)?;
-            if self.event.seq.is_alert() {
+            event.read(host, bytes).map_err(|error| StepError::Format { key: key_text(host, key), error })?;
+            if event.seq.is_alert() {
                 // Those of one time come in one step.
-                alerts += 1;
-                self.event.seq = Seq::alert(alerts);
+                above += 1;
+                event.seq = Seq::alert(above);
             }
-            walk.event(&self.event, &mut self.copies);
+            walk.event(event, copies);
         }
         let now = match until {
             Until::Watermark(watermark) => {
@@ -248,36 +254,40 @@ impl Cells {
         };
         let next = walk.next(now);
         let Walk { found, .. } = walk;
-        let mut drafts: Vec<Draft> = found.into_iter().map(|found| self.builder.build(found)).collect();
+        let mut drafts: Vec<Draft> = found.into_iter().map(|found| builder.build(found)).collect();
         drafts.sort_by(|a, b| a.order.cmp(&b.order));
         for draft in drafts {
             let rule = draft.alert.rule;
             if host.stages.is_read_above(rule) && draft.is_event(&host.rules) {
-                self.hand_up(&draft, &mut out.above);
+                hand_up(host, alerts, spread, &draft, &mut out.above);
             }
             if host.gathers(rule) {
                 out.drafts.push(draft);
                 continue;
             }
-            let gate = Gate { rules: &host.rules, suppressor: &mut cell.sent, show_internal: false };
-            out.alerts.extend(gate.send(draft, &mut self.counters[rule.index()]));
+            let gate = Gate { rules: &host.rules, suppressor: cell.sent_mut(), show_internal: false };
+            out.alerts.extend(gate.send(draft, &mut counters[rule.index()]));
         }
         cell.forget_before(now);
-        Ok(next.into_iter().chain(cell.sent.expires()).min())
+        Ok(next.into_iter().chain(cell.expires()).min())
     }
 }
 
-impl Cells {
-    /// Makes events of an alert for the rules of the second stage that can use it.
-    fn hand_up(&mut self, draft: &Draft, above: &mut Vec<Above>) {
-        let Some(decoder) = &mut self.alerts else { return };
-        let ts = draft.order.time;
-        let Some(batch) = decoder.decode_alert(draft.alert.rule, event_json(&draft.alert), ts) else { return };
-        for record in &batch.records {
-            self.spread.spread(&self.host, &batch, record, &event::Place::Alert(draft), |_, key, event| {
-                above.push(Above { ts, key: key.to_vec(), event: event.to_vec() });
-            });
-        }
+/// Makes events of an alert for the rules of the second stage that can use it.
+fn hand_up(
+    host: &HostRules,
+    decoder: &mut Option<Decoder>,
+    spread: &mut Spread,
+    draft: &Draft,
+    above: &mut Vec<Above>,
+) {
+    let Some(decoder) = decoder else { return };
+    let ts = draft.order.time;
+    let Some(batch) = decoder.decode_alert(draft.alert.rule, event_json(&draft.alert), ts) else { return };
+    for record in &batch.records {
+        spread.spread(host, &batch, record, &event::Place::Alert(draft), |_, key, event| {
+            above.push(Above { ts, key: key.to_vec(), event: event.to_vec() });
+        });
     }
 }
 
@@ -288,7 +298,7 @@ fn flush(walk: &mut Walk<'_>) {
         // When that is shows in a copy without ticks.
         let copy = |entry: &Entry| Entry { rule: entry.rule, state: entry.state.clone(), wakes: entry.wakes };
         let entries = walk.cell.entries.iter().filter(|e| walk.host.ticked.iter().any(|seen| seen.contains(&e.rule)));
-        let mut cell = Cell { entries: entries.map(copy).collect(), ..Cell::default() };
+        let mut cell = Cell::of(entries.map(copy));
         let mut ahead = Walk::new(walk.host, walk.host_key, &mut cell, walk.place, walk.added);
         ahead.advance_ticking(Timestamp::MAX, Timestamp::MIN);
         let mut last: Vec<(RuleId, Timestamp)> = Vec::new();

@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
 
     /// Takes an event for one rule. Deadlines and ticks before it have been seen to.
     fn take(&mut self, id: RuleId, event: &Arrived<'_>) {
-        self.place.enter(id, self.host_key);
+        self.place.enter(id);
         assert!(self.host.config.fail_in != Some(id), "this rule was told to fail");
         let rule = &self.host.rules.rules[id.index()];
         let values = self.key_values(id);
@@ -114,10 +114,10 @@ impl<'a> Walk<'a> {
     pub(super) fn begin(&mut self, start: Timestamp) {
         let host = self.host;
         for id in host.watchers(self.host_key) {
-            if self.cell.watched.contains(id) {
+            if self.cell.watches(*id) {
                 continue;
             }
-            self.cell.watched.push(*id);
+            self.cell.watch(*id);
             let rule = &host.rules.rules[id.index()];
             let Some((expect, step)) = rule.expect.as_deref().and_then(|expect| Some((expect, expect.begins?))) else {
                 continue;
@@ -161,7 +161,7 @@ impl<'a> Walk<'a> {
                 return;
             };
             let id = self.cell.entries[at].rule;
-            self.place.enter(id, self.host_key);
+            self.place.enter(id);
             let values = self.key_values(id);
             let env = env(self.host, id, &values);
             let entry = &mut self.cell.entries[at];
@@ -179,7 +179,7 @@ impl<'a> Walk<'a> {
     /// Whether a rule takes ticks under this key: it holds something, or watches.
     fn takes_ticks(&self, id: RuleId) -> bool {
         let rule = &self.host.rules.rules[id.index()];
-        self.cell.watched.contains(&id)
+        self.cell.watches(id)
             || rule.expect.is_none() && self.cell.entries.binary_search_by_key(&id, |entry| entry.rule).is_ok()
     }
 
