@@ -16,6 +16,8 @@ use jni::strings::JNIString;
 use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, EnvUnowned};
 
+use crate::host::FormatError;
+use crate::host::blocks::Sorter;
 use crate::host::task::{Task, TaskError};
 
 /// Inside a virtual machine there is nobody else to choose it; see `main.rs`.
@@ -120,25 +122,76 @@ pub extern "system" fn Java_tripline_flink_Native_route<'a>(
     })
 }
 
-/// `byte[] group(int groups, byte[] events, int length)`
+/// `long sorter(int groups)`
 #[unsafe(no_mangle)]
-pub extern "system" fn Java_tripline_flink_Native_group<'a>(
-    env: EnvUnowned<'a>,
+pub extern "system" fn Java_tripline_flink_Native_sorter<'a>(
+    _env: EnvUnowned<'a>,
     _class: JClass<'a>,
     groups: jint,
+) -> jlong {
+    Box::into_raw(Box::new(Sorter::new(groups as u32))) as jlong
+}
+
+/// `void closeSorter(long sorter)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_closeSorter<'a>(
+    _env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    sorter: jlong,
+) {
+    // SAFETY: `sorter` made it, and the Java side calls this once, last of all.
+    drop(unsafe { Box::from_raw(sorter as *mut Sorter) });
+}
+
+/// Does something with the sorter behind a number.
+fn with_sorter<T>(handle: jlong, work: impl FnOnce(&mut Sorter) -> std::result::Result<T, FormatError>) -> Caught<T> {
+    // SAFETY: as for a task.
+    let sorter = unsafe { &mut *(handle as *mut Sorter) };
+    match catch_unwind(AssertUnwindSafe(|| work(sorter))) {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(payload) => Err(format!("the sorting of events panicked: {}", panic_text(&*payload))),
+    }
+}
+
+/// `void sort(long sorter, byte[] events)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_sort<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    sorter: jlong,
     events: JByteArray<'a>,
-    length: jint,
+) {
+    native(env, |env| {
+        let events = env.convert_byte_array(events)?;
+        Ok(with_sorter(sorter, |sorter| sorter.add(&events)))
+    });
+}
+
+/// `byte[] sorted(long sorter)`: the places of blocks, four bytes each.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_sorted<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    sorter: jlong,
 ) -> JByteArray<'a> {
-    bytes(env, |env| {
-        let mut taken = vec![0; length as usize];
-        events.get_region(env, 0, &mut taken)?;
-        // SAFETY: a byte is a byte, with a sign or without.
-        let taken = unsafe { std::slice::from_raw_parts(taken.as_ptr().cast::<u8>(), taken.len()) };
-        let grouped = catch_unwind(|| Task::group(taken, groups as u32));
-        Ok(match grouped {
-            Ok(done) => done.map_err(|error| error.to_string()),
-            Err(payload) => Err(format!("the sorting of events panicked: {}", panic_text(&*payload))),
-        })
+    bytes(env, |_| Ok(with_sorter(sorter, |sorter| Ok(sorter.places().flat_map(u32::to_be_bytes).collect()))))
+}
+
+/// `byte[] take(long sorter, int place)`
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_tripline_flink_Native_take<'a>(
+    env: EnvUnowned<'a>,
+    _class: JClass<'a>,
+    sorter: jlong,
+    place: jint,
+) -> JByteArray<'a> {
+    native(env, |env| {
+        let taken =
+            with_sorter(sorter, |sorter| Ok(sorter.take(place as u32, |block| env.byte_array_from_slice(block))));
+        match taken {
+            Ok(block) => Ok(Ok(block?)),
+            Err(text) => Ok(Err(text)),
+        }
     })
 }
 

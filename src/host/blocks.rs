@@ -75,7 +75,13 @@ impl<'a> Iterator for Entries<'a> {
 
 /// The key group of a host key, of so many.
 pub fn group_of(key: &[u8], groups: u32) -> u32 {
-    let hash = key.iter().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    // Bytes in fours: one at a time each would wait for the one before.
+    let (fours, rest) = key.as_chunks::<4>();
+    let hash = fours.iter().fold(0_u32, |hash, four| {
+        let [a, b, c, d] = [u32::from(four[0]), u32::from(four[1]), u32::from(four[2]), u32::from(four[3])];
+        hash.wrapping_mul(31 * 31 * 31 * 31).wrapping_add(a * (31 * 31 * 31) + b * (31 * 31) + c * 31 + d)
+    });
+    let hash = rest.iter().fold(hash, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(*byte)));
     let mut code = hash.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593).rotate_left(13);
     code = code.wrapping_mul(5).wrapping_add(0xe654_6b64) ^ 4;
     code = (code ^ (code >> 16)).wrapping_mul(0x85eb_ca6b);
@@ -85,46 +91,74 @@ pub fn group_of(key: &[u8], groups: u32) -> u32 {
     (code as i32).checked_abs().unwrap_or_default() as u32 % groups.max(1)
 }
 
-/// Sorts entries by stage and key group, and gives for each that is there whether it is the second stage, the group, and
-/// the block. Entries of a group stay in their order.
+/// Memory of blocks that is kept for the next ones, in all.
+const KEPT: usize = 32 << 20;
+
+/// Entries on their way into blocks. Those of a key group stay in their order.
+#[derive(Debug)]
+pub struct Sorter {
+    groups: u32,
+    /// By stage and group: a block, or nothing if nothing has come for it.
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Sorter {
+    /// For so many key groups.
+    pub fn new(groups: u32) -> Self {
+        let groups = groups.max(1);
+        Self { groups, blocks: vec![Vec::new(); 2 * groups as usize] }
+    }
+
+    /// Takes entries.
+    ///
+    /// # Errors
+    /// The bytes are no entries.
+    pub fn add(&mut self, entries: &[u8]) -> Result<(), FormatError> {
+        let mut from = 0;
+        for entry in Entries::new(entries) {
+            let (key, event, at) = entry?;
+            let upper = if HostRules::is_upper(key) { self.groups } else { 0 };
+            let block = &mut self.blocks[(upper + group_of(key, self.groups)) as usize];
+            if block.is_empty() {
+                block.push(VERSION);
+            }
+            let to = at + event.len();
+            block.extend_from_slice(&entries[from..to]);
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// The places of blocks for which something has come: a key group, or with as many added as there are, one of the second
+    /// stage.
+    pub fn places(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.blocks).filter(|(_, block)| !block.is_empty()).map(|(place, _)| place)
+    }
+
+    /// Gives the block at a place; it is empty then.
+    pub fn take<T>(&mut self, place: u32, give: impl FnOnce(&[u8]) -> T) -> T {
+        let most = KEPT / self.blocks.len();
+        let block = &mut self.blocks[place as usize];
+        let given = give(block);
+        block.clear();
+        block.shrink_to(most);
+        given
+    }
+}
+
+/// Sorts entries at once, and gives for each stage and key group that is there whether it is the second stage, the group, and
+/// the block.
 ///
 /// # Errors
 /// The bytes are no entries.
 pub fn group(entries: &[u8], groups: u32, mut give: impl FnMut(bool, u32, &[u8])) -> Result<(), FormatError> {
-    let groups = groups.max(1);
-    // By stage and group: how many bytes there are, later where the next go.
-    let mut sizes = vec![0_usize; 2 * groups as usize];
-    let mut places = Vec::new();
-    let mut from = 0;
-    for entry in Entries::new(entries) {
-        let (key, event, at) = entry?;
-        let place = group_of(key, groups) + if HostRules::is_upper(key) { groups } else { 0 };
-        let to = at + event.len();
-        sizes[place as usize] += to - from;
-        places.push((place, from, to));
-        from = to;
+    if entries.is_empty() {
+        return Ok(());
     }
-    let mut next = 0;
-    let starts: Vec<usize> = sizes
-        .iter()
-        .map(|size| {
-            let start = next;
-            next += if *size == 0 { 0 } else { 1 + size };
-            start
-        })
-        .collect();
-    let mut sorted = vec![VERSION; next];
-    let mut ends: Vec<usize> = starts.iter().map(|start| start + 1).collect();
-    for (place, from, to) in places {
-        let end = &mut ends[place as usize];
-        sorted[*end..*end + to - from].copy_from_slice(&entries[from..to]);
-        *end += to - from;
-    }
-    for (place, (start, end)) in starts.into_iter().zip(ends).enumerate() {
-        if sizes[place] > 0 {
-            let place = place as u32;
-            give(place >= groups, place % groups, &sorted[start..end]);
-        }
+    let (groups, mut sorter) = (groups.max(1), Sorter::new(groups));
+    sorter.add(entries)?;
+    for place in sorter.places() {
+        give(place >= groups, place % groups, &sorter.blocks[place as usize]);
     }
     Ok(())
 }

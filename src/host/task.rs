@@ -146,7 +146,7 @@ impl Task {
 
     /// Routes a block of whole lines: gives the newest event time of the input so far in nanoseconds, the time of the first
     /// event of the block less the lateness, how many events, rejected lines and late events there were, the length of
-    /// items, items, and the events for keys, as [`Task::group`] takes them:
+    /// items, items, and the events for keys, as [`super::blocks::Sorter`] takes them:
     ///
     /// ```text
     /// 1 │ time in ns │ event for the gatherer      2 │ late line
@@ -201,7 +201,7 @@ impl Task {
         self.groups = groups;
     }
 
-    /// Takes a block of [`Task::group`], with the host's watermark. Gives the events that came too late, each as a text.
+    /// Takes a block of [`super::blocks::Sorter`], with the host's watermark. Gives the events that came too late, each as a text.
     ///
     /// # Errors
     /// The block or an event is of no form that this release reads.
@@ -325,21 +325,6 @@ impl Task {
                 kept.events.iter().for_each(|event| put(event, &mut out));
             });
         }
-        Ok(out)
-    }
-
-    /// Sorts the events of [`Task::route`] by stage and key group: gives for each stage and group that there are events for
-    /// the stage (a byte, 1 for the second), the group, and a block for [`Task::feed`].
-    ///
-    /// # Errors
-    /// They are cut off.
-    pub fn group(events: &[u8], groups: u32) -> Result<Vec<u8>, TaskError> {
-        let mut out = Vec::with_capacity(events.len() + events.len() / 8);
-        group(events, groups, |upper, group, block| {
-            out.push(u8::from(upper));
-            put_u32(group as usize, &mut out);
-            put(block, &mut out);
-        })?;
         Ok(out)
     }
 

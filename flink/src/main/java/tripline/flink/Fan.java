@@ -1,7 +1,5 @@
 package tripline.flink;
 
-import java.nio.ByteBuffer;
-import java.util.Arrays;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeHint;
@@ -56,17 +54,16 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Integer, byte[]>>
     private long newest = Task.NEVER_YET;
     private transient ListState<Long> kept;
 
-    /** Events that have not been sent yet. */
-    private transient byte[] events;
+    /** Has the events that have not been sent yet. */
+    private transient Sorter sorter;
 
-    private transient int length;
     private transient KeyGroups groups;
 
     @Override
     public void open() throws Exception {
         super.open();
-        events = new byte[64 << 10];
         groups = new KeyGroups(getRuntimeContext().getTaskInfo().getMaxNumberOfParallelSubtasks());
+        sorter = new Sorter(groups.count());
     }
 
     @Override
@@ -101,33 +98,22 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Integer, byte[]>>
         }
     }
 
-    private void add(byte[] block) {
-        if (block.length > events.length - length) {
-            events = Arrays.copyOf(events, Math.max(2 * events.length, length + block.length));
-        }
-        System.arraycopy(block, 0, events, length, block.length);
-        length += block.length;
-        if (length >= FULL) {
+    private void add(byte[] events) {
+        sorter.add(events);
+        if (sorter.length() >= FULL) {
             send();
         }
     }
 
     /** Sends what waits: a record for each key group that it is for. */
     private void send() {
-        if (length == 0) {
-            return;
-        }
-        ByteBuffer grouped = ByteBuffer.wrap(Native.group(groups.count(), events, length));
-        length = 0;
-        while (grouped.hasRemaining()) {
-            boolean upper = grouped.get() != 0;
-            var block = groups.record(grouped.getInt(), Task.bytes(grouped));
+        sorter.give((upper, group, block) -> {
             if (upper) {
-                output.collect(UPPER, block);
+                output.collect(UPPER, groups.record(group, block));
             } else {
-                output.collect(block);
+                output.collect(groups.record(group, block));
             }
-        }
+        });
     }
 
     @Override
@@ -149,5 +135,13 @@ final class Fan extends AbstractStreamOperator<Tuple3<String, Integer, byte[]>>
             output.collect(TOLD, new StreamRecord<>(Tuple3.of(Told.END, newest, NOTHING)));
         }
         super.processWatermark(mark);
+    }
+
+    @Override
+    public void close() throws Exception {
+        super.close();
+        if (sorter != null) {
+            sorter.close();
+        }
     }
 }

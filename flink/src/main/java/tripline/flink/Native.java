@@ -29,7 +29,15 @@ final class Native {
 
     static native byte[] route(long task, int input, long firstLine, long arrival, long newest, byte[] block);
 
-    static native byte[] group(int groups, byte[] events, int length);
+    static native long sorter(int groups);
+
+    static native void closeSorter(long sorter);
+
+    static native void sort(long sorter, byte[] events);
+
+    static native byte[] sorted(long sorter);
+
+    static native byte[] take(long sorter, int place);
 
     static native void hold(long task, int keys, long bytes, int groups, boolean anew);
 

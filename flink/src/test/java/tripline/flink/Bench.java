@@ -1,14 +1,11 @@
 package tripline.flink;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -21,18 +18,14 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 
 /**
- * Times a job over files in one process, {@code RULES PARALLELISM BACKEND FILE…}, or what crosses the boundary without
- * Flink around it, {@code RULES boundary FILE}. What it prints stands in docs/scale.md.
+ * Times a job over files in one process, {@code RULES PARALLELISM BACKEND FILE…}. What it prints stands in docs/scale.md;
+ * {@code benches/boundary} has what crosses the boundary without Flink around it.
  */
 final class Bench {
     private Bench() {}
 
     public static void main(String[] arguments) throws Exception {
         Rules rules = Rules.fixed(Files.readAllBytes(Path.of(arguments[0])));
-        if (arguments[1].equals("boundary")) {
-            boundary(rules, Path.of(arguments[2]));
-            return;
-        }
         int parallelism = Integer.parseInt(arguments[1]);
         List<String> files = List.of(arguments).subList(3, arguments.length);
         Configuration configuration = configuration(arguments[2]);
@@ -116,85 +109,6 @@ final class Bench {
             if (largest > 0) {
                 System.out.println("at most " + largest + " bytes of a checkpoint");
             }
-        }
-    }
-
-    /** A watermark after so many blocks: about as many events as come in Flink's usual fifth of a second. */
-    private static final int BLOCKS = 64;
-
-    /** Processor time of this thread: others may run beside it. */
-    private static long cpu() {
-        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
-    }
-
-    /** Routes a file in blocks, sorts its events by key group, and steps its keys after each so many blocks. */
-    private static void boundary(Rules rules, Path file) throws Exception {
-        byte[] bytes = Files.readAllBytes(file);
-        try (Task router = rules.open();
-                Task matcher = rules.open()) {
-            matcher.hold(Bounds.DEFAULT, 128, true);
-            long routed = 0;
-            long grouped = 0;
-            long fed = 0;
-            long stepped = 0;
-            long size = 0;
-            long alerts = 0;
-            long newest = Long.MIN_VALUE;
-            long start = Long.MIN_VALUE;
-            long steps = 0;
-            long ready = 0;
-            Item.Counts counts = new Item.Counts();
-            ByteArrayOutputStream waiting = new ByteArrayOutputStream();
-            int blocks = 0;
-            for (int from = 0; from < bytes.length; ) {
-                int to = Math.min(from + (64 << 10), bytes.length);
-                while (to < bytes.length && bytes[to - 1] != '\n') {
-                    to++;
-                }
-                byte[] block = Arrays.copyOfRange(bytes, from, to);
-                from = to;
-                long begun = cpu();
-                var answer = router.route(0, counts.events + 1, 0, newest, block);
-                routed += cpu() - begun;
-                newest = Item.give(answer, newest, counts, item -> {
-                    if (item.f0 == Item.BLOCK) {
-                        waiting.writeBytes(item.f3);
-                    }
-                });
-                start = start == Long.MIN_VALUE ? newest : start;
-                if (++blocks % BLOCKS != 0 && from < bytes.length) {
-                    continue;
-                }
-                size += waiting.size();
-                begun = cpu();
-                ByteBuffer records = ByteBuffer.wrap(Native.group(128, waiting.toByteArray(), waiting.size()));
-                grouped += cpu() - begun;
-                waiting.reset();
-                begun = cpu();
-                while (records.hasRemaining()) {
-                    records.get();
-                    records.getInt();
-                    matcher.feed(Task.NEVER_YET, Task.bytes(records));
-                }
-                fed += cpu() - begun;
-                begun = cpu();
-                long watermark = from < bytes.length ? Item.ms(newest) - 1 : Long.MAX_VALUE;
-                long end = from < bytes.length ? Task.NEVER_YET : newest;
-                matcher.due(watermark, end, new byte[0]);
-                var out = matcher.step(start, watermark, end);
-                stepped += cpu() - begun;
-                steps = out.getLong();
-                out.position(out.position() + 3 * Long.BYTES);
-                ready = Math.max(ready, out.getLong());
-                for (int last = out.getInt() + out.position(); out.position() < last; alerts++) {
-                    Task.bytes(out);
-                }
-            }
-            double events = counts.events;
-            System.out.printf(
-                    Locale.ROOT,
-                    "an event: routing %.0f ns, sorting %.0f, feeding %.0f, stepping %.0f; %.1f bytes; %.3f steps; %d alerts; %d keys at most%n",
-                    routed / events, grouped / events, fed / events, stepped / events, size / events, steps / events, alerts, ready);
         }
     }
 }

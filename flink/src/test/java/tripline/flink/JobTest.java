@@ -3,6 +3,7 @@ package tripline.flink;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -135,21 +136,22 @@ class JobTest {
                 put(key, events);
                 put(new byte[] {(byte) n}, events);
             }
-            ByteBuffer grouped = ByteBuffer.wrap(Native.group(count, events.toByteArray(), events.size()));
-            int seen = 0;
-            while (grouped.hasRemaining()) {
-                grouped.get();
-                int group = grouped.getInt();
-                String stands = groups.record(group, new byte[0]).getValue().f0;
-                assertEquals(group, KeyGroupRangeAssignment.assignToKeyGroup(stands, count));
-                ByteBuffer block = ByteBuffer.wrap(Task.bytes(grouped)).order(ByteOrder.LITTLE_ENDIAN);
-                for (block.get(); block.hasRemaining(); seen++) {
-                    String key = Task.key(take(block));
-                    assertEquals(group, KeyGroupRangeAssignment.assignToKeyGroup(key, count), key);
-                    take(block);
-                }
+            List<String> seen = new ArrayList<>();
+            try (Sorter sorter = new Sorter(count)) {
+                sorter.add(events.toByteArray());
+                sorter.give((upper, group, sorted) -> {
+                    String stands = groups.record(group, new byte[0]).getValue().f0;
+                    assertEquals(group, KeyGroupRangeAssignment.assignToKeyGroup(stands, count));
+                    ByteBuffer block = ByteBuffer.wrap(sorted).order(ByteOrder.LITTLE_ENDIAN);
+                    for (block.get(); block.hasRemaining(); take(block)) {
+                        String key = Task.key(take(block));
+                        assertEquals(group, KeyGroupRangeAssignment.assignToKeyGroup(key, count), key);
+                        seen.add(key);
+                    }
+                });
+                sorter.give((upper, group, sorted) -> fail("it was taken"));
             }
-            assertEquals(2000, seen);
+            assertEquals(2000, seen.size());
         }
     }
 
