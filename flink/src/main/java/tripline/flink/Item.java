@@ -27,6 +27,9 @@ final class Item {
     /** No event: an input begins; the time is that of its first event less the lateness. */
     static final byte START = 4;
 
+    /** A record before it is routed; the time is its position. It goes no further than {@link KafkaBatches}. */
+    static final byte RECORD = 5;
+
     /** No event: the rules from here on; the time is their number. */
     static final byte RULES = 6;
 

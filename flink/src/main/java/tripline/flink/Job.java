@@ -158,12 +158,13 @@ public final class Job {
                 .setTopics(topics)
                 .setGroupId(options.getOrDefault("group", "tripline"))
                 .setStartingOffsets(from)
-                .setDeserializer(new KafkaLines(routing, topics));
+                .setDeserializer(new KafkaLines(topics));
         if (options.containsKey("until-end")) {
             source.setBounded(OffsetsInitializer.latest());
         }
         Duration idle = Duration.ofSeconds(Long.parseLong(options.getOrDefault("idle", "60")));
-        return Topology.source(env, source.build(), routing, watermarks.withIdleness(idle), "kafka");
+        var batches = new KafkaBatches<>(source.build(), routing);
+        return Topology.source(env, batches, routing, watermarks.withIdleness(idle), "kafka");
     }
 
     private static void sink(DataStream<String> lines, Map<String, String> options, String what) {

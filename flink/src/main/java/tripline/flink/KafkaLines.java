@@ -1,11 +1,7 @@
 package tripline.flink;
 
-import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.tuple.Tuple4;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
@@ -13,7 +9,7 @@ import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Records of Kafka, routed where they are read: each is one event in JSON.
+ * Records of Kafka with their positions, for {@link KafkaBatches} to route: each is one event in JSON.
  *
  * <p>The position of an event is its partition and its offset: the number of an input is the partition's, that of a line
  * the offset and one more. Of several topics each has room for 4096 partitions.
@@ -23,35 +19,31 @@ final class KafkaLines implements KafkaRecordDeserializationSchema<Tuple4<Byte, 
 
     private static final int PARTITIONS = 4096;
 
-    private final Routing routing;
-    private final List<String> topics;
-    private transient Map<Integer, Long> newest;
-    private transient Item.Counts counts;
+    /** Bits of a position that are the number of a line. */
+    private static final int LINE_BITS = 48;
 
-    KafkaLines(Routing routing, List<String> topics) {
-        this.routing = routing;
+    private final List<String> topics;
+
+    KafkaLines(List<String> topics) {
         this.topics = new ArrayList<>(topics);
     }
 
-    @Override
-    public void open(DeserializationSchema.InitializationContext context) {
-        newest = new HashMap<>();
-        counts = new Item.Counts();
-        Metrics.input(context.getMetricGroup(), counts);
+    static int input(long position) {
+        return (int) (position >>> LINE_BITS);
+    }
+
+    static long line(long position) {
+        return position & ((1L << LINE_BITS) - 1);
     }
 
     @Override
     public void deserialize(
-            ConsumerRecord<byte[], byte[]> record, Collector<Tuple4<Byte, Long, String, byte[]>> out)
-            throws IOException {
+            ConsumerRecord<byte[], byte[]> record, Collector<Tuple4<Byte, Long, String, byte[]>> out) {
         if (record.value() == null) {
             return;
         }
-        int input = topics.indexOf(record.topic()) * PARTITIONS + record.partition();
-        long before = newest.getOrDefault(input, Long.MIN_VALUE);
-        Task task = routing.task();
-        var answer = task.route(input, record.offset() + 1, System.currentTimeMillis(), before, record.value());
-        newest.put(input, Item.give(answer, before, counts, out::collect));
+        long input = topics.indexOf(record.topic()) * PARTITIONS + record.partition();
+        out.collect(Item.of(Item.RECORD, input << LINE_BITS | record.offset() + 1, "", record.value()));
     }
 
     @Override
