@@ -195,7 +195,7 @@ fn no_alert_is_lost_or_doubled_when_task_managers_are_killed() {
     println!("task managers killed: {kills}; every alert is there, each once");
     flink.flink(&["cancel", &job]);
     a_silent_partition_holds_nobody_back(&broker, &flink, &jar);
-    rules_topic::rules_that_come_by_a_topic_take_over(&broker, &flink);
+    rules_topic::rules_that_come_by_a_topic_take_over(&broker, &mut flink);
 }
 
 /// One of two partitions never has an event: it is idle, and deadlines of the other pass.

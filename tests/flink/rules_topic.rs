@@ -1,5 +1,5 @@
 //! Rules that come by a topic while a job runs: what is no rule set is passed over, the last good one takes over, and a
-//! rule that is in both loses nothing.
+//! rule that is in both loses nothing. Task managers are killed as the new rules come, and while they are those in use.
 
 use std::fs;
 use std::ops::Range;
@@ -81,14 +81,14 @@ fn packaged(broker: &Broker, rules: &str) -> String {
     fs::read_to_string(out).expect("rules")
 }
 
-pub fn rules_that_come_by_a_topic_take_over(broker: &Broker, flink: &Flink) {
+pub fn rules_that_come_by_a_topic_take_over(broker: &Broker, flink: &mut Flink) {
     broker.topic("story", 2);
     broker.topic("story.alerts", 1);
     let jar = broker.place().path("story.jar");
     package(&broker.place().write("before.trip", &format!("{GOES}{STAYS}")), &jar);
     let address = broker.address();
     let mut options = vec!["--kafka", &address, "--topics", "story", "--alerts-topic", "story.alerts"];
-    options.extend(["--group", "story", "--rules-topic", "rules", "--look", "1"]);
+    options.extend(["--group", "story", "--rules-topic", "rules", "--look", "1", "--exactly-once"]);
     let job = flink.submit(&jar, &options);
 
     // It begins with the jar's own rules, and while the topic is not there.
@@ -107,9 +107,12 @@ pub fn rules_that_come_by_a_topic_take_over(broker: &Broker, flink: &Flink) {
     // What is broken does not hide what is good before it.
     let good = packaged(broker, &format!("{STAYS}{COMES}"));
     broker.write_to("rules", [(0, good.as_str()), (0, "no rules either")].into_iter());
+    flink.kill(0);
     story.go_on_until("third", "comes");
     let after = story.now();
-    story.write("close", 100..200);
+    story.write("close", 100..150);
+    flink.kill(1);
+    story.write("close", 150..200);
     let end = story.now();
     story.go_on_until("fourth", "comes");
 
