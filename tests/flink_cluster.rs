@@ -1,11 +1,14 @@
 //! Jobs of Flink on a cluster of processes, between topics of a real broker: task managers are killed while one runs, and
-//! no alert is lost, and none is there twice; a partition is silent; rules come by a topic.
+//! no alert is lost, and none is there twice; a partition is silent; a job goes on from the savepoint of an earlier build;
+//! rules come by a topic.
 //!
 //! Needs a compiler of Java 17, Maven, and what Maven fetches; runs only if `TRIPLINE_FLINK=required`, and says so
 //! otherwise. `FLINK_KILLS` says how many task managers are killed.
 
 #[path = "kafka/cluster.rs"]
 mod cluster;
+#[path = "flink/kept.rs"]
+mod kept;
 #[path = "flink/library.rs"]
 mod library;
 #[path = "flink/rules_topic.rs"]
@@ -85,8 +88,14 @@ impl Flink {
 
     /// Submits a job, and gives the id by which Flink knows it.
     fn submit(&self, jar: &Path, options: &[&str]) -> String {
+        self.resume(jar, options, None)
+    }
+
+    /// The same for a job that goes on from a savepoint.
+    fn resume(&self, jar: &Path, options: &[&str], savepoint: Option<&Path>) -> String {
         let jar = jar.to_str().expect("UTF-8");
-        let said = self.flink(&[&["run", "-d", jar], options].concat());
+        let from: Vec<&str> = savepoint.iter().flat_map(|path| ["-s", path.to_str().expect("UTF-8")]).collect();
+        let said = self.flink(&[&["run", "-d"], &from[..], &[jar], options].concat());
         let id = said.split("JobID ").nth(1).and_then(|rest| rest.split_whitespace().next());
         id.unwrap_or_else(|| panic!("no id of a job: {said}")).to_owned()
     }
@@ -195,6 +204,7 @@ fn no_alert_is_lost_or_doubled_when_task_managers_are_killed() {
     println!("task managers killed: {kills}; every alert is there, each once");
     flink.flink(&["cancel", &job]);
     a_silent_partition_holds_nobody_back(&broker, &flink, &jar);
+    kept::a_job_goes_on_from_an_earlier_savepoint(&broker, &flink, &jar);
     rules_topic::rules_that_come_by_a_topic_take_over(&broker, &mut flink);
 }
 
