@@ -130,6 +130,7 @@ pub struct RuleEnv<'a> {
 
 impl<'a> RuleEnv<'a> {
     /// One that reads no key, and by which nobody counts anything.
+    #[inline]
     pub fn new(rule: &'a Rule, tables: &'a [Arc<Table>], limits: &'a Limits) -> Self {
         Self { rule, tables, limits, key: &[], added: None, given_up: None }
     }

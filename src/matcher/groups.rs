@@ -15,7 +15,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::joint::joins;
+use super::joint::{Terms, joins};
 use crate::base::RuleId;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Rule, Ruleset};
@@ -26,6 +26,24 @@ const MOST: usize = 64;
 /// A rule among those of its table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Member(pub(super) u8);
+
+impl Member {
+    /// Its bit in a set of members.
+    #[inline]
+    pub(super) fn bit(self) -> u64 {
+        1 << self.0
+    }
+}
+
+/// The members of a set, in order.
+#[inline]
+pub(super) fn members_of(mut set: u64) -> impl Iterator<Item = Member> {
+    std::iter::from_fn(move || {
+        let next = (set != 0).then(|| Member(set.trailing_zeros() as u8))?;
+        set &= set - 1;
+        Some(next)
+    })
+}
 
 /// The rules of one table.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +56,8 @@ pub struct Group {
     joint: u64,
     /// What those keep of an event, and the first of them, which has a window of its own while it is the only one.
     joins: Option<(u32, Member)>,
+    /// What they ask of it.
+    terms: Terms,
 }
 
 impl Group {
@@ -56,19 +76,32 @@ impl Group {
     fn add(&mut self, rule: &Rule) -> Member {
         let member = Member(self.rules.len() as u8);
         self.rules.push(rule.id);
-        match (joins(rule), self.joins) {
-            (Some(kept), None) => self.joins = Some((kept, member)),
+        let (kept, term) = joins(rule).unzip();
+        let joined = match (kept, self.joins) {
+            (Some(kept), None) => {
+                self.joins = Some((kept, member));
+                true
+            }
             // A window is one from the second rule on.
-            (Some(kept), Some((as_first, first))) if kept == as_first => self.joint |= 1 << first.0 | 1 << member.0,
-            _ => {}
-        }
+            (Some(kept), Some((as_first, first))) if kept == as_first => {
+                self.joint |= first.bit() | member.bit();
+                true
+            }
+            _ => false,
+        };
+        self.terms.add(term.filter(|_| joined));
         member
     }
 
     /// Whether the window of a rule is one with others.
     #[inline]
     pub(super) fn is_joint(&self, member: Member) -> bool {
-        self.joint & (1 << member.0) != 0
+        self.joint & member.bit() != 0
+    }
+
+    /// What rules ask of the window that they have together.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// Its members, in order.

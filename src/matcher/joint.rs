@@ -1,50 +1,53 @@
 //! One window for several sliding counts of a key.
 //!
 //! Twenty rules that count the failures of a user, each with a filter and a bound of its own, see mostly the same
-//! events. Here an event of the key stands in one list, with a bit for each rule that counts it; of a rule there is
-//! how many of its bits are set, and where its window begins.
+//! events. Here an event of the key stands in one list, with a bit for each rule that counts it.
 //!
 //! ```text
 //! events  ts  10  12  15  19 ─► next            rule   first  count
 //!         a    1   1   1   1                    a        0      4
 //!         b    ·   ·   1   1   (12 is too old)  b        2      2
 //! ```
+//! As long as there are fewer events than any of the rules asks for, nothing can come of one more: then nobody counts,
+//! and an event costs the same for one rule as for twenty. From then on it is kept by rule how many of its bits are set,
+//! and where its window begins, until few are left.
 //! It says what [`super::counter`] says, for counts that ask for nothing but a number: see [`joins`]. That is the form
 //! in which such a state is saved, too.
 //!
 //! `tests/rules_together.rs` holds it to the rules by themselves.
 //!
-//! Invariants: bits of a rule are set from its first entry on only, and its count is how many are; an entry without
-//! bits holds no event; a rule that was given an event has one, since it is only given what it counts.
+//! Invariants: an entry without bits holds no event. While counts are kept, those of a rule are how many of its bits are
+//! set, all of them from its first entry on; while none are kept, bits of a rule may be too old for it, and no event in
+//! its window lacks one unless a limit dropped it.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::arrived::{Arrived, Match, RuleEnv};
+use super::arrived::Match;
 use super::counter::Counter;
-use super::groups::Member;
+use super::groups::{Member, members_of};
 use super::key::KeyState;
 use super::state::RunState;
-use crate::base::Timestamp;
 use crate::base::budget::block;
+use crate::base::{Duration, StepId, Timestamp};
 use crate::plan::Rule;
-use crate::plan::event::StoredEvent;
+use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::ruleset::{AfterMatch, ElementKind, StrategyKind};
 
-/// Entries without an event at the front of the list that are let stand until they are half of it.
-const STALE: usize = 8;
+/// Entries up to which one that is over is taken out at once; beyond, those at the front stand until they are half.
+const FEW: usize = 8;
 
 /// Entries up to which a list keeps its room when it is empty.
 const MOSTLY: usize = 64;
 
 /// Whether a rule counts and asks for nothing else, so that its window may be one with others that keep the same of
-/// an event: then the number of what they keep.
-pub(super) fn joins(rule: &Rule) -> Option<u32> {
+/// an event: then the number of what they keep, and what it asks for.
+pub(super) fn joins(rule: &Rule) -> Option<(u32, Term)> {
     let [element] = rule.elements.as_slice() else { return None };
-    let ElementKind::Repeat(step) = &element.kind else { return None };
-    let (step, sliding) = (&rule.steps[step.index()], rule.sliding.as_deref()?);
+    let ElementKind::Repeat(step_id) = element.kind else { return None };
+    let (step, sliding) = (&rule.steps[step_id.index()], rule.sliding.as_deref()?);
     let quantifier = step.quantifier.as_ref()?;
     let plain_count = quantifier.distinct.is_empty()
         && !quantifier.consecutive
@@ -55,8 +58,73 @@ pub(super) fn joins(rule: &Rule) -> Option<u32> {
         && sliding.slow.is_none();
     let judges = step.cross.is_some() || rule.hints.judged_on_arrival || rule.hints.needs_past;
     let is_cut = !rule.cancel.is_empty() || !element.without.is_empty();
-    let plain = rule.strategy == StrategyKind::Counter && rule.within.is_some() && plain_count && !judges && !is_cut;
-    rule.hints.kept_as.filter(|_| plain)
+    let plain = rule.strategy == StrategyKind::Counter && plain_count && !judges && !is_cut;
+    let term = Term {
+        step: step_id,
+        within: rule.within?,
+        min: quantifier.min,
+        max: quantifier.max,
+        most: rule.runs_per_key,
+        each: rule.after == AfterMatch::NoSkip,
+    };
+    rule.hints.kept_as.filter(|_| plain).map(|kept| (kept, term))
+}
+
+/// What a rule asks of the window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Term {
+    step: StepId,
+    pub(super) within: Duration,
+    /// Events that it asks for: from and to.
+    min: u64,
+    max: Option<u64>,
+    /// Events that it may hold.
+    most: usize,
+    /// It fires at each event, not only at the first.
+    each: bool,
+}
+
+impl Term {
+    /// With fewer events than this nothing can come of it.
+    fn least(&self) -> usize {
+        usize::try_from(self.min).unwrap_or(usize::MAX).min(self.most.saturating_add(1))
+    }
+
+    fn holds(&self, count: u64) -> bool {
+        count >= self.min && self.max.is_none_or(|max| count <= max)
+    }
+}
+
+/// What the rules of a window ask of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terms {
+    /// By member.
+    terms: Vec<Option<Term>>,
+    longest: Duration,
+    least: usize,
+}
+
+impl Terms {
+    /// Takes in the next rule of the table, if its window is one with others.
+    pub(super) fn add(&mut self, term: Option<Term>) {
+        if let Some(term) = &term {
+            let is_first = self.terms.iter().all(Option::is_none);
+            self.longest = if is_first { term.within } else { self.longest.max(term.within) };
+            self.least = if is_first { term.least() } else { self.least.min(term.least()) };
+        }
+        self.terms.push(term);
+    }
+
+    /// How long the longest window of some rules is.
+    pub(super) fn longest_of(&self, rules: u64) -> Duration {
+        let within = |member| self.of(member).map(|term| term.within);
+        members_of(rules).filter_map(within).max().unwrap_or_default()
+    }
+
+    /// Those of a rule.
+    pub(super) fn of(&self, member: Member) -> Option<&Term> {
+        self.terms.get(usize::from(member.0))?.as_ref()
+    }
 }
 
 /// An event of the list.
@@ -68,14 +136,10 @@ struct Entry {
     event: Option<Arc<StoredEvent>>,
 }
 
-/// What there is of one rule.
+/// What is counted for one rule.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     member: Member,
-    /// Its condition was true at the last look.
-    held: bool,
-    /// A limit dropped events since the window was last empty.
-    limited: bool,
     /// Events.
     count: u32,
     /// Entries before this one have no bit of it.
@@ -90,36 +154,49 @@ pub(super) struct Joint {
     /// Entries before this one have no bits.
     front: u32,
     /// Entries with events.
-    held: u32,
-    /// In order of members.
-    marks: SmallVec<[Mark; 8]>,
+    filled: u32,
+    /// Rules whose condition was true at their last look; and those for which a limit dropped events since their window
+    /// was last empty.
+    held: u64,
+    limited: u64,
+    /// In order of members, while counts are kept.
+    counts: Option<Box<Counts>>,
 }
+
+#[derive(Clone, Debug, Default)]
+struct Counts(SmallVec<[Mark; 8]>);
 
 /// As it is packed.
 #[derive(Serialize, Deserialize)]
 struct Saved {
     events: Vec<(u64, Arc<StoredEvent>)>,
-    marks: Vec<(Member, bool, bool)>,
+    held: u64,
+    limited: u64,
+}
+
+/// What comes of an event, beside what the window then holds.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) matches: Vec<(Member, Match)>,
+    /// Events that limits dropped.
+    pub(super) evicted: Vec<Member>,
 }
 
 impl Joint {
-    fn place(&self, member: Member) -> Result<usize, usize> {
-        self.marks.binary_search_by_key(&member, |mark| mark.member)
-    }
-
-    /// Rules that have a window, in order, and how many events each counts.
+    /// Rules that have events, in order, and how many.
     pub(super) fn members(&self) -> impl Iterator<Item = (Member, usize)> {
-        self.marks.iter().map(|mark| (mark.member, mark.count as usize))
+        let bits = self.live().iter().fold(0, |bits, entry| bits | entry.bits);
+        members_of(bits).map(|member| (member, self.events(member).count()))
     }
 
-    /// Whether a rule has a window.
+    /// Whether a rule has events.
     pub(super) fn holds(&self, member: Member) -> bool {
-        self.place(member).is_ok()
+        self.live().iter().any(|entry| entry.bits & member.bit() != 0)
     }
 
     /// Different events held.
     pub(super) fn len(&self) -> usize {
-        self.held as usize
+        self.filled as usize
     }
 
     fn live(&self) -> &[Entry] {
@@ -131,106 +208,182 @@ impl Joint {
         self.live().first().map_or(0, |entry| entry.ts.0)
     }
 
+    /// Time of the newest event of a rule.
+    pub(super) fn newest(&self, member: Member) -> Option<Timestamp> {
+        self.live().iter().rfind(|entry| entry.bits & member.bit() != 0).map(|entry| entry.ts)
+    }
+
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
         let entries = if self.entries.spilled() { block(self.entries.capacity() * size_of::<Entry>()) } else { 0 };
-        let marks = if self.marks.spilled() { block(self.marks.capacity() * size_of::<Mark>()) } else { 0 };
+        let counts = self.counts.as_ref().map_or(0, |counts| {
+            let marks = if counts.0.spilled() { block(counts.0.capacity() * size_of::<Mark>()) } else { 0 };
+            block(size_of::<Counts>()) + marks
+        });
         let events = self.live().iter().filter_map(|entry| entry.event.as_ref()).map(|event| event.bytes());
-        entries + marks + events.sum::<usize>()
+        entries + counts + events.sum::<usize>()
     }
 
-    /// Takes an event for a rule, as [`Counter::on_event`] does.
+    fn events(&self, member: Member) -> impl Iterator<Item = &Arc<StoredEvent>> + use<'_> {
+        let entries = self.live().iter().filter(move |entry| entry.bits & member.bit() != 0);
+        entries.filter_map(|entry| entry.event.as_ref())
+    }
+
+    /// Takes an event for some rules, a bit each, as [`Counter::on_event`] does for one.
     pub(super) fn on_event(
         &mut self,
-        member: Member,
-        env: &RuleEnv<'_>,
-        event: &Arrived<'_>,
-        out: &mut Vec<Match>,
-        evicted: &mut u64,
+        rules: u64,
+        terms: &Terms,
+        (ts, seq): (Timestamp, Seq),
+        store: impl FnOnce() -> Arc<StoredEvent>,
+        out: &mut Outcome,
     ) {
-        let rule = env.rule;
-        let ElementKind::Repeat(step) = rule.elements[0].kind else { return };
-        let step_def = &rule.steps[step.index()];
-        let (Some(quantifier), Some(within)) = (&step_def.quantifier, rule.within) else { return };
-        let at = match self.place(member) {
-            Ok(at) => at,
-            Err(_) if !event.has(step_def.role) => return,
-            Err(at) => {
-                self.marks.insert(at, Mark { member, held: false, limited: false, count: 0, first: self.front });
-                at
+        self.expire(ts - terms.longest);
+        if self.counts.is_none() && self.live().len() + 1 >= terms.least {
+            self.begin_counts(terms, ts);
+        }
+        let Some(mut counts) = self.counts.take() else {
+            if self.limited & rules != 0 {
+                self.forget_limits(rules, terms, ts);
             }
-        };
-        self.prune(at, event.ts - within);
-        if !event.has(step_def.role) {
+            // None of them counts enough.
+            self.held &= !rules;
+            self.push(rules, ts, seq, store);
             return;
-        }
-        self.push(at, env, event);
-        while self.marks[at].count as usize > rule.runs_per_key {
-            self.pop(at);
-            self.marks[at].limited = true;
-            *evicted += 1;
-        }
-        let mark = &self.marks[at];
-        let count = u64::from(mark.count);
-        let holds = count >= quantifier.min && quantifier.max.is_none_or(|max| count <= max);
-        if holds && (!mark.held || rule.after == AfterMatch::NoSkip) {
-            out.push(Match {
-                time: event.ts,
-                at_deadline: false,
-                seq: event.seq,
-                bound: vec![(step, self.events(mark).cloned().collect())],
-                limited: mark.limited,
+        };
+        let marks = &mut counts.0;
+        for member in members_of(rules) {
+            let Some(term) = terms.of(member) else { continue };
+            let at = marks.binary_search_by_key(&member, |mark| mark.member).unwrap_or_else(|at| {
+                marks.insert(at, Mark { member, count: 0, first: self.front });
+                at
             });
+            self.prune(&mut marks[at], ts - term.within);
+            if marks[at].count == 0 {
+                (self.held, self.limited) = (self.held & !member.bit(), self.limited & !member.bit());
+            }
         }
-        self.marks[at].held = holds;
+        let new = rules & !self.push(rules, ts, seq, store);
+        for mark in marks.iter_mut().filter(|mark| rules & mark.member.bit() != 0) {
+            let (member, bit) = (mark.member, mark.member.bit());
+            let Some(term) = terms.of(member) else { continue };
+            mark.count += u32::from(new & bit != 0);
+            while mark.count as usize > term.most {
+                self.pop(mark);
+                self.limited |= bit;
+                out.evicted.push(member);
+            }
+            let holds = term.holds(u64::from(mark.count));
+            if holds && (self.held & bit == 0 || term.each) {
+                let bound = vec![(term.step, self.events(member).cloned().collect())];
+                let limited = self.limited & bit != 0;
+                out.matches.push((member, Match { time: ts, at_deadline: false, seq, bound, limited }));
+            }
+            self.held = if holds { self.held | bit } else { self.held & !bit };
+        }
+        // Not as soon as there are fewer than enough: counting anew goes over all events.
+        self.counts = (2 * self.live().len() >= terms.least).then_some(counts);
+        self.clear_front();
     }
 
-    fn events(&self, mark: &Mark) -> impl Iterator<Item = &Arc<StoredEvent>> + use<'_> {
-        let bit = bit(mark.member);
-        let entries = self.entries[(mark.first.max(self.front)) as usize..].iter();
-        entries.filter(move |entry| entry.bits & bit != 0).filter_map(|entry| entry.event.as_ref())
+    /// Adds the newest event. Gives the bits that it had already.
+    #[inline]
+    fn push(&mut self, bits: u64, ts: Timestamp, seq: Seq, store: impl FnOnce() -> Arc<StoredEvent>) -> u64 {
+        let last = self.entries.last_mut().filter(|last| last.ts == ts);
+        match last.filter(|last| last.event.as_ref().is_some_and(|last| last.seq == seq)) {
+            Some(last) => {
+                let had = last.bits;
+                last.bits |= bits;
+                had
+            }
+            None => {
+                self.entries.push(Entry { ts, bits, event: Some(store()) });
+                self.filled += 1;
+                0
+            }
+        }
+    }
+
+    /// Drops what is too old for every rule.
+    #[inline]
+    fn expire(&mut self, before: Timestamp) {
+        let from = self.front as usize;
+        let old = self.entries[from..].iter().take_while(|entry| entry.ts < before || entry.bits == 0).count();
+        if old == 0 {
+            return;
+        }
+        for at in from..from + old {
+            if let Some(counts) = &mut self.counts {
+                let bits = self.entries[at].bits;
+                counts.0.iter_mut().filter(|mark| bits & mark.member.bit() != 0).for_each(|mark| mark.count -= 1);
+            }
+            self.entries[at].bits = 0;
+            self.filled -= u32::from(self.entries[at].event.take().is_some());
+        }
+        self.front += old as u32;
+        self.clear_front();
+    }
+
+    /// Begins to count, and drops what is too old for each rule.
+    #[cold]
+    fn begin_counts(&mut self, terms: &Terms, now: Timestamp) {
+        let mut counts = Counts::default();
+        let bits = self.live().iter().fold(0, |bits, entry| bits | entry.bits);
+        for member in members_of(bits) {
+            let count = self.events(member).count() as u32;
+            let mut mark = Mark { member, count, first: self.front };
+            if let Some(term) = terms.of(member) {
+                self.prune(&mut mark, now - term.within);
+            }
+            counts.0.push(mark);
+        }
+        self.counts = Some(Box::new(counts));
+    }
+
+    /// Limits no longer bite rules whose window is empty.
+    #[cold]
+    fn forget_limits(&mut self, rules: u64, terms: &Terms, now: Timestamp) {
+        for member in members_of(self.limited & rules) {
+            let newest = self.newest(member);
+            let is_over = |ts| terms.of(member).is_none_or(|term| ts < now - term.within);
+            if newest.is_none_or(is_over) {
+                self.limited &= !member.bit();
+            }
+        }
     }
 
     /// Drops what is too old for a rule.
-    fn prune(&mut self, at: usize, before: Timestamp) {
-        let Mark { member, first, .. } = self.marks[at];
-        let mut next = first.max(self.front) as usize;
+    fn prune(&mut self, mark: &mut Mark, before: Timestamp) {
+        let mut next = mark.first.max(self.front) as usize;
         while self.entries.get(next).is_some_and(|entry| entry.ts < before) {
-            self.let_go(at, next, bit(member));
+            self.let_go(mark, next);
             next += 1;
         }
-        self.marks[at].first = next as u32;
-        self.clear_front();
+        mark.first = next as u32;
     }
 
     /// Drops the oldest event of a rule.
-    fn pop(&mut self, at: usize) {
-        let Mark { member, first, .. } = self.marks[at];
-        let from = first.max(self.front) as usize;
-        let oldest = self.entries[from..].iter().position(|entry| entry.bits & bit(member) != 0);
+    fn pop(&mut self, mark: &mut Mark) {
+        let from = mark.first.max(self.front) as usize;
+        let oldest = self.entries[from..].iter().position(|entry| entry.bits & mark.member.bit() != 0);
         if let Some(oldest) = oldest {
-            self.let_go(at, from + oldest, bit(member));
-            self.marks[at].first = (from + oldest) as u32 + 1;
+            self.let_go(mark, from + oldest);
+            mark.first = (from + oldest) as u32 + 1;
         }
-        self.clear_front();
     }
 
     /// An entry is no longer counted by a rule.
     #[inline]
-    fn let_go(&mut self, at: usize, entry: usize, bit: u64) {
+    fn let_go(&mut self, mark: &mut Mark, entry: usize) {
         let entry = &mut self.entries[entry];
-        if entry.bits & bit == 0 {
+        if entry.bits & mark.member.bit() == 0 {
             return;
         }
-        entry.bits &= !bit;
+        entry.bits &= !mark.member.bit();
+        mark.count -= 1;
         if entry.bits == 0 {
             entry.event = None;
-            self.held -= 1;
-        }
-        let mark = &mut self.marks[at];
-        mark.count -= 1;
-        if mark.count == 0 {
-            (mark.held, mark.limited) = (false, false);
+            self.filled -= 1;
         }
     }
 
@@ -240,91 +393,64 @@ impl Joint {
         while self.entries.get(self.front as usize).is_some_and(|entry| entry.bits == 0) {
             self.front += 1;
         }
-        let front = self.front as usize;
-        if front == self.entries.len() || (front >= STALE && 2 * front >= self.entries.len()) {
-            if front == self.entries.len() && self.entries.capacity() > MOSTLY {
+        let (front, len) = (self.front as usize, self.entries.len());
+        if front > 0 && (len <= FEW || 2 * front >= len) {
+            if front == len && self.entries.capacity() > MOSTLY {
                 // A flood is over.
                 self.entries = SmallVec::new();
             } else {
                 self.entries.drain(..front);
             }
-            self.marks.iter_mut().for_each(|mark| mark.first = mark.first.saturating_sub(self.front));
+            let marks = self.counts.iter_mut().flat_map(|counts| &mut counts.0);
+            marks.for_each(|mark| mark.first = mark.first.saturating_sub(front as u32));
             self.front = 0;
         }
     }
 
-    fn push(&mut self, at: usize, env: &RuleEnv<'_>, event: &Arrived<'_>) {
-        let bit = bit(self.marks[at].member);
-        let last = self.entries.last_mut().filter(|last| last.ts == event.ts);
-        match last.filter(|last| last.event.as_ref().is_some_and(|last| last.seq == event.seq)) {
-            Some(last) => last.bits |= bit,
-            None => {
-                self.entries.push(Entry { ts: event.ts, bits: bit, event: Some(event.store(env, &[])) });
-                self.held += 1;
-            }
-        }
-        self.marks[at].count += 1;
-    }
-
     /// What a rule holds, as a state of its own.
     pub(super) fn get(&self, member: Member) -> Option<KeyState> {
-        let mark = &self.marks[self.place(member).ok()?];
-        let counter = Counter::plain(self.events(mark).cloned(), mark.held, mark.limited);
-        Some(KeyState { run: RunState::Counter(counter), past: None })
+        self.holds(member).then(|| {
+            let (held, limited) = (self.held & member.bit() != 0, self.limited & member.bit() != 0);
+            let counter = Counter::plain(self.events(member).cloned(), held, limited);
+            KeyState { run: RunState::Counter(counter), past: None }
+        })
     }
 
     /// Puts a state of a rule in the place of what there is.
     pub(super) fn put(&mut self, member: Member, state: &KeyState) {
         let RunState::Counter(counter) = &state.run else { return };
-        if let Ok(at) = self.place(member) {
-            while self.marks[at].count > 0 {
-                self.pop(at);
-            }
-            self.marks.remove(at);
-        }
+        let bit = member.bit();
+        self.entries.iter_mut().for_each(|entry| entry.bits &= !bit);
         self.entries.retain(|entry| entry.bits != 0);
         for event in counter.window() {
             let is_before = |entry: &Entry| entry.event.as_ref().is_some_and(|held| held.at() < event.at());
             let at = self.entries.partition_point(is_before);
             let is_it = |entry: &Entry| entry.event.as_ref().is_some_and(|held| held.at() == event.at());
             match self.entries.get_mut(at).filter(|entry| is_it(entry)) {
-                Some(entry) => entry.bits |= bit(member),
-                None => {
-                    let entry = Entry { ts: event.ts, bits: bit(member), event: Some(Arc::clone(event)) };
-                    self.entries.insert(at, entry);
-                    self.held += 1;
-                }
+                Some(entry) => entry.bits |= bit,
+                None => self.entries.insert(at, Entry { ts: event.ts, bits: bit, event: Some(Arc::clone(event)) }),
             }
         }
-        // Entries have moved: every rule looks from the front on again.
-        self.front = 0;
-        self.marks.iter_mut().for_each(|mark| mark.first = 0);
-        let at = self.place(member).unwrap_or_else(|at| at);
+        // Entries have moved: they are counted anew when that matters.
+        (self.front, self.filled, self.counts) = (0, self.entries.len() as u32, None);
         let (held, limited) = counter.looked();
-        self.marks.insert(at, Mark { member, held, limited, count: counter.len() as u32, first: 0 });
-        self.clear_front();
+        self.held = if held { self.held | bit } else { self.held & !bit };
+        self.limited = if limited { self.limited | bit } else { self.limited & !bit };
     }
-}
-
-fn bit(member: Member) -> u64 {
-    1 << member.0
 }
 
 impl From<Joint> for Saved {
     fn from(joint: Joint) -> Self {
-        let marks = joint.marks.iter().map(|mark| (mark.member, mark.held, mark.limited)).collect();
+        let (held, limited) = (joint.held, joint.limited);
         let events = joint.entries.into_iter().filter_map(|entry| Some((entry.bits, entry.event?)));
-        Self { events: events.collect(), marks }
+        Self { events: events.collect(), held, limited }
     }
 }
 
 impl From<Saved> for Joint {
-    fn from(saved: Saved) -> Self {
-        let count = |member| saved.events.iter().filter(|(bits, _)| bits & bit(member) != 0).count() as u32;
-        let mark = |(member, held, limited)| Mark { member, held, limited, count: count(member), first: 0 };
-        let marks = saved.marks.iter().copied().map(mark).collect();
-        let entries = saved.events.into_iter().map(|(bits, event)| Entry { ts: event.ts, bits, event: Some(event) });
+    fn from(Saved { events, held, limited }: Saved) -> Self {
+        let entries = events.into_iter().map(|(bits, event)| Entry { ts: event.ts, bits, event: Some(event) });
         let entries: SmallVec<_> = entries.collect();
-        Self { held: entries.len() as u32, entries, front: 0, marks }
+        Self { filled: entries.len() as u32, entries, front: 0, held, limited, counts: None }
     }
 }

@@ -12,12 +12,14 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
 use super::changed::Changed;
 use super::chunks::Chunks;
-use super::groups::{Group, Member};
+use super::groups::{Group, Member, members_of};
+use super::joint::Outcome;
 use super::key::KeyState;
 use super::ledger::{Entry, Ledger, Worth};
 pub use super::live::Live;
@@ -26,7 +28,7 @@ use super::saved::{Change, Changes, write_state};
 use super::slot::{Body, Slot, enter, list};
 use super::state::RunState;
 use crate::base::{RuleId, Timestamp};
-use crate::plan::event::Seq;
+use crate::plan::event::{Seq, StoredEvent};
 use crate::plan::key;
 
 /// Partial matches and events of one rule up to which a key is packed; one with more would cost too much to unpack.
@@ -44,11 +46,10 @@ pub struct KeyTable {
     free: Vec<u32>,
     /// Where the search for slots that are over goes on.
     swept: usize,
-    /// The hash and slot that were found last: the next rule that shares the table mostly asks for the same, and a rule
-    /// without a key always does.
-    last: Cell<(u64, u32)>,
-    /// The event that came last.
-    asked: Seq,
+    /// The slot of the only key of a rule without a key, which is asked for again and again.
+    only: Cell<u32>,
+    /// Slots taken so far.
+    taken: u64,
     /// Bytes of the states that are being packed.
     scratch: [Vec<u8>; 3],
     /// What has changed since the last checkpoint, if there are any.
@@ -57,6 +58,17 @@ pub struct KeyTable {
 
 /// A key and its state as they are saved.
 pub type Held = (Box<[u8]>, KeyState);
+
+/// What a search for a key has found, some time before it is asked for again.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sought {
+    /// Nobody has searched.
+    Not,
+    /// No slot, when so many had been taken.
+    Nowhere(u64),
+    /// This slot.
+    At(u32),
+}
 
 /// The hash by which a key is found. A rule without a key has one, which is not spread over shards by its bytes.
 fn hash_of(key: &[u8], seed: u64) -> u64 {
@@ -74,8 +86,8 @@ impl KeyTable {
             slots: Chunks::new(),
             free: Vec::new(),
             swept: 0,
-            last: Cell::new((0, u32::MAX)),
-            asked: Seq::default(),
+            only: Cell::new(u32::MAX),
+            taken: 0,
             scratch: Default::default(),
             changed: None,
         }
@@ -86,27 +98,52 @@ impl KeyTable {
         &self.group
     }
 
-    /// The slot of a key.
+    /// The slot of a key. `hash` is the [`key::seeded_hash`] of the key.
     #[inline]
     pub fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
-        let (last_hash, last) = self.last.get();
-        let hash = if key.is_empty() { 0 } else { hash };
-        let look = || self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied();
-        if !self.shared && !key.is_empty() {
-            return look();
+        let look = |hash| self.index.find(hash, |at| self.slots[*at as usize].key() == key).copied();
+        if !key.is_empty() {
+            return look(hash);
         }
-        if last_hash == hash && self.slots.get(last as usize).is_some_and(|slot| slot.has_key(key)) {
-            return Some(last);
+        let only = self.only.get();
+        if self.slots.get(only as usize).is_some_and(|slot| slot.has_key(key)) {
+            return Some(only);
         }
-        look().inspect(|at| self.last.set((hash, *at)))
+        look(0).inspect(|at| self.only.set(*at))
     }
 
-    /// The slot of a key, made if there is none. `hash` is the [`key::seeded_hash`] of the key.
+    /// The slot that a key most likely has, told by its hash alone. `None` if it has none.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true).copied()
+    }
+
+    /// What [`KeyTable::find`] would say, where a guess was made.
+    #[inline]
+    pub(super) fn confirm(&self, guess: Option<u32>, key: &[u8], hash: u64) -> Sought {
+        let found =
+            guess.and_then(|at| if self.slots[at as usize].has_key(key) { Some(at) } else { self.find(key, hash) });
+        found.map_or(Sought::Nowhere(self.taken), Sought::At)
+    }
+
+    /// The slot of a key that has been sought before.
+    #[inline]
+    pub(super) fn seek(&self, sought: Sought, key: &[u8], hash: u64) -> Option<u32> {
+        match sought {
+            Sought::At(at) if self.slots[at as usize].has_key(key) => Some(at),
+            Sought::Nowhere(taken) if taken == self.taken => None,
+            _ => self.find(key, hash),
+        }
+    }
+
+    /// The slot of a key, made if there is none.
     #[inline]
     pub fn find_or_insert(&mut self, key: &[u8], hash: u64) -> u32 {
-        if let Some(at) = self.find(key, hash) {
-            return at;
-        }
+        self.find(key, hash).unwrap_or_else(|| self.insert(key, hash))
+    }
+
+    /// A slot for a key that has none.
+    pub(super) fn insert(&mut self, key: &[u8], hash: u64) -> u32 {
         let live = Box::new(Live::new(key, Entry::default()));
         let slot = Slot { body: Body::Live(live), armed: Timestamp::MAX };
         let at = match self.free.pop() {
@@ -122,7 +159,7 @@ impl KeyTable {
         let (slots, seed) = (&self.slots, self.seed);
         let hash = if key.is_empty() { 0 } else { hash };
         self.index.insert_unique(hash, at, |at| hash_of(slots[*at as usize].key(), seed));
-        self.last.set((hash, at));
+        self.taken += 1;
         at
     }
 
@@ -166,6 +203,14 @@ impl KeyTable {
     /// fit for events again.
     #[inline]
     pub fn live(&mut self, at: u32, member: Member, ready: impl Fn(&mut RunState)) -> Option<&mut Live> {
+        if let Some(changed) = &mut self.changed {
+            changed.touch(at, member);
+        }
+        self.ready(at, ready)
+    }
+
+    #[inline]
+    fn ready(&mut self, at: u32, ready: impl Fn(&mut RunState)) -> Option<&mut Live> {
         let slot = self.slots.get_mut(at as usize)?;
         if let Body::Packed(bytes) = &slot.body {
             if bytes.is_empty() {
@@ -179,9 +224,6 @@ impl KeyTable {
         match &mut slot.body {
             Body::Live(live) => {
                 live.used = true;
-                if let Some(changed) = &mut self.changed {
-                    changed.touch(at, member);
-                }
                 Some(live)
             }
             Body::Packed(_) => None,
@@ -228,6 +270,28 @@ impl KeyTable {
         timer
     }
 
+    /// Gives an event to the window that some rules have together in a slot, and says when its states end then.
+    #[inline]
+    pub(super) fn on_joint(
+        &mut self,
+        at: u32,
+        members: u64,
+        event: (Timestamp, Seq),
+        store: impl FnOnce() -> Arc<StoredEvent>,
+        outcome: &mut Outcome,
+    ) -> Timestamp {
+        if let Some(changed) = &mut self.changed {
+            members_of(members).for_each(|member| changed.touch(at, member));
+        }
+        if self.ready(at, |_| {}).is_none() {
+            return event.0;
+        }
+        if let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) {
+            live.joint_mut().on_event(members, self.group.terms(), event, store, outcome);
+        }
+        event.0 + self.group.terms().longest_of(members)
+    }
+
     /// As [`KeyTable::settle`], for a joint window: the state of the rule that has changed ends at `end`.
     #[inline]
     pub(super) fn settle_joint(&mut self, (table, at): (u32, u32), added: usize, end: Timestamp, ledger: &mut Ledger) {
@@ -238,12 +302,6 @@ impl KeyTable {
             let weighed = live.weigh_joint(added);
             enter(live, weighed, ledger);
         }
-    }
-
-    /// Whether this is the first question for an event: others of the same rule set may share the table.
-    #[inline]
-    pub(super) fn is_new(&mut self, event: Seq) -> bool {
-        std::mem::replace(&mut self.asked, event) != event
     }
 
     fn end(&mut self, at: u32, member: Member, place: usize, ledger: &mut Ledger) {
@@ -314,9 +372,10 @@ impl KeyTable {
         self.slots.get(at as usize).map_or(Entry::default(), Slot::entry)
     }
 
-    /// Whether a slot is armed for just this time.
-    pub(super) fn is_armed_for(&self, at: u32, time: Timestamp) -> bool {
-        self.slots.get(at as usize).is_some_and(|slot| slot.armed == time)
+    /// As [`KeyTable::armed`], to be looked at.
+    #[inline]
+    pub(super) fn armed_for(&self, at: u32) -> Option<Timestamp> {
+        self.slots.get(at as usize).map(|slot| slot.armed)
     }
 
     /// Bytes of everything but what slots hold.
@@ -412,7 +471,12 @@ impl KeyTable {
             let Some(live) = slot.look(true) else { continue };
             for (member, held) in live.members() {
                 let (rule, keys, events) = &mut open[usize::from(member.0)];
-                if live.state(member).is_some_and(|state| wakes(*rule, &state) >= at) {
+                let in_joint = live.joint().and_then(|joint| joint.newest(member)).zip(self.group.terms().of(member));
+                let ends = match in_joint {
+                    Some((newest, term)) => newest + term.within,
+                    None => live.get(member).map_or(Timestamp::MIN, |state| wakes(*rule, state)),
+                };
+                if ends >= at {
                     *keys += 1;
                     *events += held;
                 }
@@ -450,151 +514,4 @@ impl KeyTable {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::{Account, Budget};
-    use crate::matcher::counter::Counter;
-    use crate::plan::event::{Seq, StoredEvent};
-
-    fn key(n: u32) -> Vec<u8> {
-        format!("key {n}").into_bytes()
-    }
-
-    fn ledger() -> Ledger {
-        Ledger::new(Account::new(&Budget::new(Some(1 << 30)), 1))
-    }
-
-    const ONLY: Member = Member(0);
-
-    /// A window with an event.
-    fn held() -> KeyState {
-        let event = StoredEvent {
-            ts: Timestamp(7),
-            seq: Seq::default(),
-            arrival: Timestamp(0),
-            fields: Box::default(),
-            raw: None,
-            origins: Box::default(),
-        };
-        KeyState { run: RunState::Counter(Counter::of([event])), past: None }
-    }
-
-    fn alone() -> KeyTable {
-        KeyTable::new(0, Group::single(RuleId(0)))
-    }
-
-    fn begin(table: &mut KeyTable, key: &[u8], member: Member, ledger: &mut Ledger) -> u32 {
-        let at = table.find_or_insert(key, key::hash(key));
-        let live = table.live(at, member, |_| {}).expect("it is in use");
-        live.put(member, held());
-        table.settle((0, at, member), 0, false, |_| None, ledger);
-        at
-    }
-
-    fn table_of(keys: u32, ledger: &mut Ledger) -> KeyTable {
-        let mut table = alone();
-        for n in 0..keys {
-            let at = begin(&mut table, &key(n), ONLY, ledger);
-            *table.armed(at).expect("just made") = Timestamp(i64::from(n));
-        }
-        table
-    }
-
-    /// Packs every second one; the first time that it is asked for, something has just come for it.
-    fn pack_half(table: &mut KeyTable, ledger: &mut Ledger) {
-        for at in (0..table.slots.len() as u32).step_by(2) {
-            assert!(!table.pack(at, ledger) && table.pack(at, ledger));
-        }
-    }
-
-    fn in_slots(table: &KeyTable) -> usize {
-        table.slots.iter().filter(|slot| !slot.is_free()).map(|slot| slot.entry().bytes).sum()
-    }
-
-    #[test]
-    fn packed_keys_come_back_as_they_were() {
-        let mut ledger = ledger();
-        let mut table = table_of(1000, &mut ledger);
-        let live = ledger.slots();
-        pack_half(&mut table, &mut ledger);
-        assert!(ledger.slots() < live * 2 / 3, "{} of {live}", ledger.slots());
-        assert_eq!((table.len(), table.keys(ONLY).len(), table.sorted(ONLY).len()), (1000, 1000, 1000));
-        for n in 0..1000 {
-            let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
-            assert_eq!(table.armed(at).copied(), Some(Timestamp(i64::from(n))));
-            let live = table.live(at, ONLY, |_| {}).expect("it is in use");
-            assert_eq!(live.key.as_slice(), key(n));
-            assert!(live.get(ONLY).is_some_and(|state| matches!(state.run, RunState::Counter(_))));
-            table.settle((0, at, ONLY), 0, true, |_| None, &mut ledger);
-        }
-        assert_eq!(ledger.slots(), live);
-    }
-
-    #[test]
-    fn freed_slots_are_used_again() {
-        let mut ledger = ledger();
-        let mut table = table_of(100, &mut ledger);
-        pack_half(&mut table, &mut ledger);
-        for n in (0..100).step_by(3) {
-            let at = table.find(&key(n), key::hash(&key(n))).expect("it was put in");
-            table.remove(at, &mut ledger);
-            table.remove(at, &mut ledger);
-            assert_eq!(table.armed(at), None);
-            assert!(table.live(at, ONLY, |_| {}).is_none());
-        }
-        assert_eq!((table.len(), table.slots.len()), (66, 100));
-        assert_eq!(ledger.slots(), in_slots(&table));
-        for n in 100..134 {
-            begin(&mut table, &key(n), ONLY, &mut ledger);
-        }
-        assert_eq!((table.len(), table.slots.len()), (100, 100));
-        assert!(table.find(&key(3), key::hash(&key(3))).is_none());
-        assert!(table.find(&key(133), key::hash(&key(133))).is_some());
-        assert_eq!(ledger.slots(), in_slots(&table));
-        for at in 0..100 {
-            table.remove(at, &mut ledger);
-        }
-        assert_eq!((table.len(), ledger.slots()), (0, 0));
-    }
-
-    #[test]
-    fn a_rule_without_a_key_has_one_state() {
-        let mut table = alone();
-        let at = table.find_or_insert(&[], 77);
-        assert_eq!(table.find(&[], 78), Some(at));
-        table.remove(at, &mut ledger());
-        assert!(table.is_empty());
-    }
-
-    #[test]
-    fn rules_that_share_a_key_come_and_go_by_themselves() {
-        let mut ledger = ledger();
-        let mut table = KeyTable::new(0, Group::ending((0..3).map(RuleId)));
-        table.track();
-        let members = [Member(2), Member(0)];
-        let at = members.map(|member| begin(&mut table, b"user", member, &mut ledger))[0];
-        let changes = |table: &mut KeyTable| {
-            let mut changes = Changes::default();
-            table.take_changed(&mut changes);
-            let chunks =
-                changes.chunks.iter().flat_map(|chunk| crate::matcher::saved::read_chunk(chunk).expect("read"));
-            chunks.map(|change| (change.rule, change.state.is_some())).collect::<Vec<_>>()
-        };
-        assert_eq!(changes(&mut table), [(2, true), (0, true)]);
-        assert!(!table.pack(at, &mut ledger) && table.pack(at, &mut ledger));
-        assert!([true, false, true] == [0, 1, 2].map(|member| table.holds(at, Member(member))));
-        assert_eq!(table.held(at).iter().map(|(rule, _)| rule.0).collect::<Vec<_>>(), [0, 2]);
-        assert_eq!((table.keys(Member(1)).len(), table.sorted(Member(2)).len()), (0, 1));
-        assert!(table.at_rest(Member(0)).is_some() && table.at_rest(Member(1)).is_none());
-        let ends = |table: &mut KeyTable, member: Member, ledger: &mut Ledger| {
-            table.live(at, member, |_| {}).expect("it is in use").put(member, KeyState::default());
-            table.settle((0, at, member), 0, false, |_| None, ledger);
-        };
-        ends(&mut table, Member(0), &mut ledger);
-        assert_eq!(changes(&mut table), [(0, false)]);
-        assert_eq!((table.len(), ledger.slots()), (1, in_slots(&table)));
-        ends(&mut table, Member(2), &mut ledger);
-        assert_eq!(changes(&mut table), [(2, false)]);
-        assert_eq!((table.len(), ledger.slots()), (0, 0));
-    }
-}
+mod tests;

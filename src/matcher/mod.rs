@@ -30,6 +30,7 @@ pub mod state;
 pub mod statistic;
 pub mod tally;
 mod tuples;
+mod visit;
 mod window;
 
 pub use arrived::{Arrived, Match, RuleEnv};

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use super::arrived::{Arrived, Match, RuleEnv};
 use super::groups::{Member, Place, groups};
 use super::key::{KeyState, stateless};
-use super::keys::{Held, KeyTable};
+use super::keys::{Held, KeyTable, Sought};
 use super::ledger::Ledger;
 use super::saved::{RuleHead, read_state};
 use super::schedule::{Schedule, hash_of};
-use crate::base::{Account, Budget, Limits, RuleId, Timestamp};
+use super::visit::Plan;
+use crate::base::{Account, Budget, Limits, RuleId, Timestamp, Value};
 use crate::plan::ruleset::StrategyKind;
-use crate::plan::{Ruleset, key};
+use crate::plan::{Rule, Ruleset, key};
 use crate::time::wheel::Wheel;
 
 /// A match with its rule and key.
@@ -63,7 +64,7 @@ impl RuleCounters {
 
 /// Slots of a table that an event has looked at for whether they are over. It takes one at most, so four keep the
 /// slots in vain below a third of all.
-const LOOKS: usize = 4;
+pub(super) const LOOKS: usize = 4;
 
 /// Live keys that an event looks at for packing.
 const LOOKS_TO_PACK: usize = 4;
@@ -78,30 +79,28 @@ const MEASURE: u32 = 1024;
 /// is armed for just that time.
 type Target = (u32, u32);
 
-/// Keys of one table, or live ones of all, whose states do not all stay in the caches of a processor.
-const MANY_KEYS: usize = 1 << 13;
-
 /// Keys that stay live however short memory is, unless the limit is lower.
 const LEAST_LIVE_KEYS: usize = 1 << 10;
 
 /// The states of one shard.
 #[derive(Debug)]
 pub struct Matcher {
-    rules: Arc<Ruleset>,
-    limits: Limits,
+    pub(super) rules: Arc<Ruleset>,
+    pub(super) limits: Limits,
     /// The states of keys, of one rule or of several each; by rule, where they are.
-    tables: Vec<KeyTable>,
-    places: Vec<Place>,
-    wheel: Wheel<Target>,
-    counters: Vec<RuleCounters>,
-    ledger: Ledger,
+    pub(super) tables: Vec<KeyTable>,
+    pub(super) places: Vec<Place>,
+    pub(super) wheel: Wheel<Target>,
+    pub(super) counters: Vec<RuleCounters>,
+    pub(super) ledger: Ledger,
     /// Timers of keys that were dropped, since they were last cleared away.
     stale: usize,
-    scratch: Vec<Match>,
-    clock: Option<fn() -> u64>,
+    pub(super) scratch: Vec<Match>,
+    pub(super) plan: Plan,
+    pub(super) clock: Option<fn() -> u64>,
     tick: u32,
     /// No event and no deadline comes before this any more.
-    position: Timestamp,
+    pub(super) position: Timestamp,
     /// The table whose slots are looked at as time goes on.
     swept: usize,
     /// Ticks and expected keys, for rule sets that have any.
@@ -120,6 +119,7 @@ impl Matcher {
             counters: vec![RuleCounters::default(); rules.rules.len()],
             wheel: Wheel::default(),
             scratch: Vec::new(),
+            plan: Plan::default(),
             rules,
             limits,
             clock,
@@ -265,7 +265,7 @@ impl Matcher {
         let rule = &self.rules.rules[rule_id.index()];
         let ready = RuleEnv::new(rule, &self.rules.tables, &self.limits);
         let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&ready)) else { return };
-        let values = if rule.hints.reads_key { key::decode(&slot.key, rule.components.len()) } else { Vec::new() };
+        let values = key_values(rule, &slot.key);
         let given_up = Cell::new(0);
         let env = RuleEnv { key: &values, given_up: Some(&given_up), ..ready };
         let counters = &mut self.counters[rule_id.index()];
@@ -282,25 +282,38 @@ impl Matcher {
         self.make_room((table_at, slot_at));
     }
 
-    /// An event for a key comes soon. With many keys, what is held of one is far away in memory; looking for several of
-    /// them one right after the other brings them near at the same time.
-    #[inline]
-    pub fn look_ahead(&self, rule: RuleId, key_bytes: &[u8], hash: u64) {
-        let table = &self.tables[self.places[rule.index()].table as usize];
-        if table.len().max(self.ledger.live_keys) >= MANY_KEYS {
-            std::hint::black_box(table.find(key_bytes, hash).map(|slot| table.oldest(slot)));
+    /// Takes an event for one key of one rule. Deadlines before it must have been decided.
+    pub fn on_hit(&mut self, rule_id: RuleId, key_bytes: &[u8], hash: u64, event: &Arrived<'_>, out: &mut Vec<Found>) {
+        let Place { table, member } = self.places[rule_id.index()];
+        if self.tables[table as usize].group().is_shared() {
+            self.on_shared(table, Sought::Not, &[(member, event.roles)], (key_bytes, hash), event, out);
+        } else {
+            self.on_single(rule_id, Sought::Not, (key_bytes, hash), event, out);
         }
     }
 
-    /// Takes an event for one key of one rule. Deadlines before it must have been decided.
-    pub fn on_hit(&mut self, rule_id: RuleId, key_bytes: &[u8], hash: u64, event: &Arrived<'_>, out: &mut Vec<Found>) {
+    /// Counts a visit; the time at which it starts, if it is one of those that are timed.
+    #[inline]
+    pub(super) fn start(&mut self) -> Option<u64> {
+        self.tick = self.tick.wrapping_add(1);
+        if self.tick.is_multiple_of(SAMPLE) { self.clock.map(|c| c()) } else { None }
+    }
+
+    /// Takes an event for one key of the only rule of a table.
+    pub(super) fn on_single(
+        &mut self,
+        rule_id: RuleId,
+        sought: Sought,
+        (key_bytes, hash): (&[u8], u64),
+        event: &Arrived<'_>,
+        out: &mut Vec<Found>,
+    ) {
+        let started = self.start();
         let at = rule_id.index();
         let rule = &self.rules.rules[at];
         let counters = &mut self.counters[at];
         counters.events += 1;
-        self.tick = self.tick.wrapping_add(1);
-        let started = if self.tick.is_multiple_of(SAMPLE) { self.clock.map(|c| c()) } else { None };
-        let values = if rule.hints.reads_key { key::decode(key_bytes, rule.components.len()) } else { Vec::new() };
+        let values = key_values(rule, key_bytes);
         let (added, given_up) = (Cell::new(0), Cell::new(0));
         let env = RuleEnv {
             key: &values,
@@ -315,36 +328,23 @@ impl Matcher {
         } else {
             let place = self.places[at];
             let table = &mut self.tables[place.table as usize];
-            let is_joint = table.group().is_joint(place.member);
             // Where nothing is held, and the event cannot begin anything, no state is made.
             let begins = needs_past || event.roles & rule.hints.begins != 0;
-            let slot_at = match table.find(key_bytes, hash) {
-                Some(slot) if begins || table.holds(slot, place.member) => slot,
-                None if begins => table.find_or_insert(key_bytes, hash),
-                _ => {
-                    sampled(counters, started, self.clock);
+            let slot_at = match table.seek(sought, key_bytes, hash) {
+                Some(slot) => slot,
+                None if begins => table.insert(key_bytes, hash),
+                None => {
+                    sampled(counters, started, self.clock, 1);
                     return;
                 }
             };
-            let slot = table.live(slot_at, place.member, |run| run.ready(&env));
-            if is_joint {
-                if let Some(slot) = slot {
-                    let joint = slot.joint_mut();
-                    joint.on_event(place.member, &env, event, &mut self.scratch, &mut counters.evicted);
-                }
-                let end = event.ts + rule.within.unwrap_or_default();
-                table.settle_joint((place.table, slot_at), added.get(), end, &mut self.ledger);
-            } else {
-                if let Some(slot) = slot {
-                    let state = slot.get_or_begin(place.member, rule.strategy);
-                    state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
-                    counters.limited += given_up.get();
-                }
-                settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
+            if let Some(slot) = table.live(slot_at, place.member, |run| run.ready(&env)) {
+                let state = slot.get_or_begin(place.member, rule.strategy);
+                state.on_event(&env, event, &mut self.scratch, &mut counters.evicted);
+                counters.limited += given_up.get();
             }
-            if table.is_new(event.seq) {
-                free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
-            }
+            settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
+            free_overdue(&env, table, place, self.position, &mut self.wheel, &mut self.ledger);
             self.make_room((place.table, slot_at));
         }
         let counters = &mut self.counters[at];
@@ -353,7 +353,7 @@ impl Matcher {
             counters.limited += u64::from(matched.limited);
             out.push(Found { rule: rule_id, key: key_bytes.into(), matched });
         }
-        sampled(counters, started, self.clock);
+        sampled(counters, started, self.clock, 1);
     }
 
     pub(super) fn tables_mut(&mut self) -> &mut [KeyTable] {
@@ -427,7 +427,7 @@ impl Matcher {
     /// Packs live keys if there are more than there is room for, and drops keys if memory is short; `touched` is what
     /// something has just come for.
     #[inline]
-    fn make_room(&mut self, touched: Target) {
+    pub(super) fn make_room(&mut self, touched: Target) {
         if self.ledger.live.len() > 2 * self.ledger.live_keys + LEAST_LIVE_KEYS {
             self.forget_freed();
         }
@@ -505,7 +505,7 @@ impl Matcher {
         // Timers of keys that are gone ring in vain, but until then they take memory.
         if self.stale > 1024 + self.wheel.len() / 2 {
             let tables = &self.tables;
-            self.wheel.retain(|time, (table, at)| tables[table as usize].is_armed_for(at, time));
+            self.wheel.retain(|time, (table, at)| tables[table as usize].armed_for(at) == Some(time));
             self.stale = 0;
         }
     }
@@ -525,10 +525,18 @@ impl Matcher {
 /// One event in so many is timed.
 const SAMPLE: u32 = 64;
 
-fn sampled(counters: &mut RuleCounters, started: Option<u64>, clock: Option<fn() -> u64>) {
+/// A visit for so many rules is over.
+#[inline]
+pub(super) fn sampled(counters: &mut RuleCounters, started: Option<u64>, clock: Option<fn() -> u64>, rules: usize) {
     if let (Some(started), Some(clock)) = (started, clock) {
-        counters.nanos += clock().saturating_sub(started) * u64::from(SAMPLE);
+        counters.nanos += clock().saturating_sub(started) * u64::from(SAMPLE) / rules as u64;
     }
+}
+
+/// The values of a key, if the rule reads them.
+#[inline]
+pub(super) fn key_values(rule: &Rule, key: &[u8]) -> Vec<Value> {
+    if rule.hints.reads_key { key::decode(key, rule.components.len()) } else { Vec::new() }
 }
 
 /// Frees some slots of a table that are over. The rule is that of the place, or any of a table in which states end.
@@ -564,7 +572,7 @@ fn free_overdue(
 
 /// After a change: lets go of the state if it is empty, else sets the slot's timer and weighs it.
 #[inline]
-fn settle(
+pub(super) fn settle(
     env: &RuleEnv<'_>,
     table: &mut KeyTable,
     Place { table: table_at, member }: Place,

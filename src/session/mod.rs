@@ -13,6 +13,7 @@ mod summary;
 use std::sync::Arc;
 
 pub use saved::StateError;
+use smallvec::SmallVec;
 pub use summary::{RuleSummary, SourceSummary, Summary};
 
 use crate::alert::build::Draft;
@@ -22,7 +23,6 @@ use crate::base::{Budget, Duration, Limits, RuleId, Timestamp};
 use crate::decode::batch::{Batch, BatchStats, BlockOrigin, RejectedLine, shard_of};
 use crate::decode::decoder::{DecodeConfig, Decoder, OwnForm};
 use crate::decode::{Reject, TimeConfig};
-use crate::matcher::arrived::{Arrived, Copies};
 use crate::matcher::shard::{Found, Matcher};
 use crate::plan::Ruleset;
 use crate::time::released::{Events, Released};
@@ -388,9 +388,6 @@ impl Session {
     }
 }
 
-/// Hits whose keys are looked for at once.
-const LOOK_AHEAD: usize = 16;
-
 /// Feeds released events to the matcher of one shard; `None` for the only one.
 pub(crate) fn match_released(
     matcher: &mut Matcher,
@@ -399,55 +396,26 @@ pub(crate) fn match_released(
     full_evidence: bool,
     found: &mut Vec<Found>,
 ) {
-    let mut copies = (u32::MAX, Copies::default());
     match released.events() {
         Events::Whole(batch) => {
             let mine = &batch.shards[shard.map_or(0, |(mine, _)| mine)];
-            for group in released.within(mine, |at| batch.hits[*at as usize].record).chunks(LOOK_AHEAD) {
-                let hits = group.iter().map(|at| &batch.hits[*at as usize]);
-                hits.clone().for_each(|hit| matcher.look_ahead(hit.rule, batch.key(hit), hit.hash));
-                hits.for_each(|hit| feed(matcher, batch, hit, full_evidence, &mut copies, found));
-            }
+            let hits = released.within(mine, |at| batch.hits[*at as usize].record);
+            matcher.take(batch, hits.iter().copied(), full_evidence, found);
         }
         Events::Records(records) => {
             for (batch, record) in records.range(released.part()) {
-                copies.0 = u32::MAX;
                 let record = &batch.records[record as usize];
-                for hit in &batch.hits[record.first_hit as usize..record.end_hit as usize] {
-                    if matcher.is_level(hit.rule, 0) && shard.is_none_or(|(mine, of)| shard_of(hit.hash, of) == mine) {
-                        feed(matcher, batch, hit, full_evidence, &mut copies, found);
-                    }
-                }
+                let is_mine = |hash| shard.is_none_or(|(mine, of)| shard_of(hash, of) == mine);
+                let hits: SmallVec<[u32; 16]> = (record.first_hit..record.end_hit)
+                    .filter(|at| {
+                        let hit = &batch.hits[*at as usize];
+                        matcher.is_level(hit.rule, 0) && is_mine(hit.hash)
+                    })
+                    .collect();
+                matcher.take(batch, hits.into_iter(), full_evidence, found);
             }
         }
     }
-}
-
-#[inline]
-fn feed(
-    matcher: &mut Matcher,
-    batch: &Batch,
-    hit: &crate::decode::batch::Hit,
-    full_evidence: bool,
-    (of, copies): &mut (u32, Copies),
-    found: &mut Vec<Found>,
-) {
-    let record = &batch.records[hit.record as usize];
-    if *of != hit.record {
-        *of = hit.record;
-        copies.clear();
-    }
-    matcher.advance(record.ts, found);
-    let event = Arrived {
-        view: batch.view(record),
-        ts: record.ts,
-        seq: batch.seq(record),
-        roles: hit.roles,
-        raw: full_evidence.then(|| batch.line(record)),
-        origins: &[],
-        copies: Some(copies),
-    };
-    matcher.on_hit(hit.rule, batch.key(hit), hit.hash, &event, found);
 }
 
 /// Hands events that rules on alerts read to the collector.

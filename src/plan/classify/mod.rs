@@ -9,6 +9,7 @@
 
 mod line;
 mod node;
+mod scalar;
 mod witness;
 
 use smallvec::SmallVec;
@@ -296,8 +297,9 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
             }
             match value {
                 ValueRef::List(items) => {
+                    self.unsure(look);
                     for item in items {
-                        self.equal(look, item.as_ref());
+                        self.equal(look, item.as_ref(), false);
                         match item.as_ref() {
                             ValueRef::Str(text) => self.text(look, || fold_case(text)),
                             other => self.written(look, other),
@@ -305,17 +307,24 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
                     }
                 }
                 ValueRef::Str(text) => {
-                    self.equal(look, value);
+                    self.equal(look, value, true);
                     self.text(look, || {
                         event.folded(look.field).map_or_else(|| fold_case(text), |(_, folded)| folded.into())
                     });
                 }
+                ValueRef::Object(_) => self.unsure(look),
                 value => {
-                    self.equal(look, value);
+                    self.equal(look, value, true);
                     self.written(look, value);
                 }
             }
         }
+    }
+
+    /// The value is no scalar: what most scalars meet is asked in full.
+    #[cold]
+    fn unsure(&mut self, look: &'a node::FieldNode) {
+        look.scalars.iter().for_each(|scalars| scalars.all(|entry| self.ask(&entry)));
     }
 
     /// Searches what a value that is no text is written as.
@@ -328,16 +337,18 @@ impl<'a, E: EventView, H: FnMut(&'a Pred)> Visit<'_, 'a, E, H> {
         }
     }
 
+    /// Looks a scalar up, and goes over what most scalars meet if it is the `whole` value.
     #[inline]
-    fn equal(&mut self, look: &'a node::FieldNode, value: ValueRef<'_>) {
-        if look.equal.is_empty() {
-            return;
-        }
+    fn equal(&mut self, look: &'a node::FieldNode, value: ValueRef<'_>, whole: bool) {
+        let scalars = look.scalars.as_ref().filter(|_| whole);
         let mut bytes: SmallVec<[u8; 64]> = SmallVec::new();
-        if encode_scalar(value, &mut bytes)
-            && let Some(target) = look.equal.get(&bytes[..])
-        {
+        let is_encoded = (!look.equal.is_empty() || scalars.is_some_and(|scalars| scalars.compares()))
+            && encode_scalar(value, &mut bytes);
+        if is_encoded && let Some(target) = look.equal.get(&bytes[..]) {
             self.reach(*target);
+        }
+        if let Some(scalars) = scalars {
+            scalars.each(value, &bytes, |entry| self.ask(&entry));
         }
     }
 

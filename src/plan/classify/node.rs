@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::line::LineTest;
+use super::scalar::{Likely, Scalars};
 use super::witness::{Atom, Clause};
 use crate::base::FieldId;
 use crate::base::id::PredId;
@@ -48,6 +49,8 @@ pub(super) struct FieldNode {
     pub(super) held: Option<(Search, u32)>,
     /// If there is any value.
     pub(super) present: Option<u32>,
+    /// What most values meet.
+    pub(super) scalars: Option<Scalars>,
     /// For the field that holds the whole event: lines that have nothing of what is looked for.
     pub(super) line: Option<LineTest>,
 }
@@ -104,6 +107,8 @@ const FIELD: f64 = 2.0;
 struct Passing {
     candidate: usize,
     known: u64,
+    /// What of it the clause used last has shown.
+    shown: u64,
     /// Clauses used so far, a bit each.
     used: u64,
 }
@@ -137,7 +142,7 @@ impl<'a> IndexBuilder<'a> {
             .collect();
         let usage = vec![0; atoms.len()];
         let mut builder = Self { candidates, numbered, atoms, whole, index: Index::default(), usage };
-        let all = (0..candidates.len()).map(|candidate| Passing { candidate, known: 0, used: 0 }).collect();
+        let all = (0..candidates.len()).map(|candidate| Passing { candidate, known: 0, shown: 0, used: 0 }).collect();
         builder.node(all);
         builder.index
     }
@@ -179,7 +184,7 @@ impl<'a> IndexBuilder<'a> {
             };
             let (test, of) = &self.candidates[p.candidate].clauses[clause];
             let known = if of.exact && *test < 64 { 1 << test } else { 0 };
-            let next = Passing { known: p.known | known, used: p.used | 1 << clause, ..p };
+            let next = Passing { known: p.known | known, shown: known & !p.known, used: p.used | 1 << clause, ..p };
             for atom in &self.numbered[p.candidate][clause].atoms {
                 lit.entry(*atom)
                     .or_insert_with(|| {
@@ -212,8 +217,15 @@ impl<'a> IndexBuilder<'a> {
         lit: Vec<(u32, Vec<Passing>)>,
         same: &mut Map<Vec<(usize, u64, u64)>, u32>,
     ) -> FieldNode {
-        let mut node =
-            FieldNode { field, equal: Map::default(), folded: Map::default(), held: None, present: None, line: None };
+        let mut node = FieldNode {
+            field,
+            equal: Map::default(),
+            folded: Map::default(),
+            held: None,
+            present: None,
+            scalars: None,
+            line: None,
+        };
         let (mut literals, mut held): (Vec<&'a str>, Vec<Target>) = (Vec::new(), Vec::new());
         for (atom, passing) in lit {
             let atom: &'a Atom = self.atoms[atom as usize];
@@ -227,6 +239,12 @@ impl<'a> IndexBuilder<'a> {
                     node.folded.insert(text.clone(), target);
                 }
                 Atom::Present(_) => node.present = Some(self.target_of_value(passing, same)),
+                Atom::Differs(_, constants) => {
+                    node.scalars.get_or_insert_default().add_differs(constants, self.likely(&passing));
+                }
+                Atom::Beyond(_, op, number) => {
+                    node.scalars.get_or_insert_default().add_bound(*op, number, self.likely(&passing));
+                }
                 Atom::Holds(_, text) => {
                     literals.push(text);
                     held.push(Target { entries: passing.iter().map(|p| self.entry(p)).collect(), node: None });
@@ -234,7 +252,8 @@ impl<'a> IndexBuilder<'a> {
             }
         }
         if !literals.is_empty() {
-            if Some(field) == self.whole && node.equal.is_empty() && node.folded.is_empty() && node.present.is_none() {
+            let other = !node.equal.is_empty() || !node.folded.is_empty() || node.present.is_some();
+            if Some(field) == self.whole && !other && node.scalars.is_none() {
                 node.line = LineTest::new(&literals);
             }
             let first = self.index.targets.len() as u32;
@@ -275,6 +294,12 @@ impl<'a> IndexBuilder<'a> {
         };
         self.index.targets.push(target);
         (self.index.targets.len() - 1) as u32
+    }
+
+    fn likely(&self, passing: &[Passing]) -> Vec<Likely> {
+        let likely =
+            |p: &Passing| Likely { entry: self.entry(&Passing { known: p.known & !p.shown, ..*p }), part: p.shown };
+        passing.iter().map(likely).collect()
     }
 
     fn entry(&self, p: &Passing) -> Entry {
@@ -332,7 +357,7 @@ impl<'a> IndexBuilder<'a> {
             p.used & (1 << at) == 0
                 && may(&self.numbered[p.candidate][*at])
                 && !(few && self.searches(p.candidate, *at))
-                && !clause.atoms.iter().any(|atom| matches!(atom, Atom::Present(f) if Some(*f) == self.whole))
+                && !clause.atoms.iter().any(|atom| atom.is_common() && Some(atom.field()) == self.whole)
         });
         let costs =
             usable.map(|(at, (_, clause))| ((root && !clause.is_of_values(), self.clause_cost(p.candidate, at)), at));

@@ -26,15 +26,27 @@ pub(super) enum Atom {
     Holds(FieldId, Box<str>),
     /// The field is not missing.
     Present(FieldId),
+    /// The field is not missing, and if it is a scalar, none of these, encoded and in order.
+    Differs(FieldId, Box<[Box<[u8]>]>),
+    /// The field is not missing, and if it is a scalar, a number on this side of a number, encoded.
+    Beyond(FieldId, BinaryOp, Box<[u8]>),
 }
 
 impl Atom {
     pub(super) fn field(&self) -> FieldId {
         match self {
-            Self::Equals(field, _) | Self::EqualsFolded(field, _) | Self::Holds(field, _) | Self::Present(field) => {
-                *field
-            }
+            Self::Equals(field, _)
+            | Self::EqualsFolded(field, _)
+            | Self::Holds(field, _)
+            | Self::Present(field)
+            | Self::Differs(field, _)
+            | Self::Beyond(field, ..) => *field,
         }
+    }
+
+    /// Whether most values of the field light it, so that it is not looked up.
+    pub(super) fn is_common(&self) -> bool {
+        matches!(self, Self::Present(_) | Self::Differs(..) | Self::Beyond(..))
     }
 
     /// A guess at how often an event shows it, from what it is alone.
@@ -51,6 +63,8 @@ impl Atom {
                 _ => 0.01,
             },
             Self::Present(_) => 0.6,
+            Self::Beyond(..) => 0.5,
+            Self::Differs(..) => 0.9,
         }
     }
 }
@@ -59,7 +73,7 @@ impl Atom {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Clause {
     pub(super) atoms: Vec<Atom>,
-    /// And the condition is true whenever one is lit.
+    /// And the condition is true whenever one is lit, if values are scalars where an atom says so.
     pub(super) exact: bool,
 }
 
@@ -106,12 +120,13 @@ fn necessary(e: &Expr, wanted: bool) -> Vec<Clause> {
             Expr::Const(value) if value.as_ref() == ValueRef::Bool(!wanted) => necessary(inner, wanted),
             _ => Vec::new(),
         },
-        Expr::Compare(BinaryOp::Eq, a, b) if wanted => {
-            let equal = match (&**a, &**b) {
-                (a, Expr::Const(value)) | (Expr::Const(value), a) => equals(a, value.as_ref()),
+        Expr::Compare(op, a, b) => {
+            let atom = match (&**a, &**b) {
+                (a, Expr::Const(value)) => compared(*op, a, value.as_ref(), wanted),
+                (Expr::Const(value), b) => compared(turned(*op), b, value.as_ref(), wanted),
                 _ => None,
             };
-            equal.map_or_else(|| present(e), |atom| vec![Clause { atoms: vec![atom], exact: true }])
+            atom.map_or_else(|| present(e), |atom| vec![Clause { atoms: vec![atom], exact: true }])
         }
         Expr::InSet(value, set) if wanted => match plain(value) {
             Some((field, false)) => {
@@ -120,6 +135,14 @@ fn necessary(e: &Expr, wanted: bool) -> Vec<Clause> {
                 // Sets come in any order.
                 atoms.sort_by(|a, b| format_key(a).cmp(&format_key(b)));
                 limited(Clause { atoms, exact: true }).unwrap_or_else(|| present(e))
+            }
+            _ => present(e),
+        },
+        Expr::InSet(value, set) => match plain(value) {
+            Some((field, false)) if set.folded.is_empty() && set.exact.len() <= MOST_ATOMS => {
+                let mut values: Vec<Box<[u8]>> = set.exact.iter().cloned().collect();
+                values.sort();
+                vec![Clause { atoms: vec![Atom::Differs(field, values.into())], exact: true }]
             }
             _ => present(e),
         },
@@ -147,7 +170,7 @@ fn format_key(atom: &Atom) -> (u8, &[u8]) {
         Atom::Equals(_, bytes) => (0, bytes),
         Atom::EqualsFolded(_, text) => (1, text.as_bytes()),
         Atom::Holds(_, text) => (2, text.as_bytes()),
-        Atom::Present(_) => (3, &[]),
+        Atom::Present(_) | Atom::Differs(..) | Atom::Beyond(..) => (3, &[]),
     }
 }
 
@@ -203,6 +226,48 @@ fn plain(e: &Expr) -> Option<(FieldId, bool)> {
     match e {
         Expr::This(Attr::Field(field)) => Some((*field, false)),
         Expr::Fold(inner) => plain(inner).map(|(field, _)| (field, true)),
+        _ => None,
+    }
+}
+
+/// The comparison with its sides changed.
+fn turned(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Le => BinaryOp::Ge,
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Ge => BinaryOp::Le,
+        other => other,
+    }
+}
+
+/// The comparison that is true where another is false.
+fn opposite(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Eq => BinaryOp::Ne,
+        BinaryOp::Ne => BinaryOp::Eq,
+        BinaryOp::Lt => BinaryOp::Ge,
+        BinaryOp::Le => BinaryOp::Gt,
+        BinaryOp::Gt => BinaryOp::Le,
+        BinaryOp::Ge => BinaryOp::Lt,
+        other => other,
+    }
+}
+
+/// What is lit just when a comparison with a constant is true, or false.
+fn compared(op: BinaryOp, e: &Expr, value: ValueRef<'_>, wanted: bool) -> Option<Atom> {
+    let encoded = |value| {
+        let mut bytes = Vec::new();
+        encode_scalar(value, &mut bytes).then(|| bytes.into_boxed_slice())
+    };
+    match (if wanted { op } else { opposite(op) }, plain(e)?, value) {
+        (_, _, ValueRef::Missing) => None,
+        (BinaryOp::Eq, ..) => equals(e, value),
+        (BinaryOp::Ne, (field, false), value) => Some(Atom::Differs(field, [encoded(value)?].into())),
+        (op, (field, false), ValueRef::Int(_) | ValueRef::UInt(_) | ValueRef::Float(_)) => {
+            let is_order = matches!(op, BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge);
+            Some(Atom::Beyond(field, op, encoded(value).filter(|_| is_order)?))
+        }
         _ => None,
     }
 }
@@ -351,6 +416,11 @@ mod tests {
             Atom::EqualsFolded(field, text) => format!("{}=={text}~", name(*field)),
             Atom::Holds(field, text) => format!("{}:{text}", name(*field)),
             Atom::Present(field) => format!("{}?", name(*field)),
+            Atom::Differs(field, values) => {
+                let values: Vec<String> = values.iter().map(|value| shown_value(value)).collect();
+                format!("{}!={}", name(*field), values.join(","))
+            }
+            Atom::Beyond(field, op, value) => format!("{}{op:?}{}", name(*field), shown_value(value)),
         };
         let clause = |clause: &Clause| {
             let atoms: Vec<String> = clause.atoms.iter().map(shown).collect();
@@ -386,8 +456,18 @@ mod tests {
     fn what_may_be_any_text_must_be_there() {
         assert_eq!(of("a like (\"*\", \"*x*\")"), ["a?"]);
         assert_eq!(of("contains(a, \"\")"), ["a?"]);
-        assert_eq!(of("a > 5 and b != \"x\""), ["a?", "b?"]);
         assert_eq!(of("a == b"), ["a?", "b?"]);
+    }
+
+    #[test]
+    fn what_most_values_meet_is_exact() {
+        assert_eq!(of("a > 5 and b != \"x\""), ["aGt5 !", "b!=\"x\" !"]);
+        assert_eq!(of("5 <= a"), ["aGe5 !"]);
+        assert_eq!(of("not (a < 2.5)"), ["aGe2.5 !"]);
+        assert_eq!(of("a not in (1, 2)"), ["a!=1,2 !"]);
+        assert_eq!(of("a != \"x\"i"), ["a?"]);
+        assert_eq!(of("a not in (1, \"x\"i)"), ["a?"]);
+        assert_eq!(of("a > \"x\""), ["a?"]);
     }
 
     #[test]
@@ -395,7 +475,7 @@ mod tests {
         assert_eq!(of("not (a like \"*x*\")"), ["a?"]);
         assert_eq!(of("not ((a like \"*x*\") ?? false)"), [""; 0]);
         assert_eq!(of("not ((not (a == 1)) ?? true)"), ["a==1 !"]);
-        assert_eq!(of("not (a == 1 or b == 2)"), ["a?", "b?"]);
+        assert_eq!(of("not (a == 1 or b == 2)"), ["a!=1", "b!=2"]);
         assert_eq!(of("not exists(a)"), [""; 0]);
         // Beside a list, `<` with nothing is false and not missing.
         assert_eq!(of("not (a < b)"), [""; 0]);
