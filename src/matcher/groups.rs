@@ -8,14 +8,14 @@
 //! rule 9 ─┼─► table by user ───┤
 //! rule 12 ┘                    └─► user8: [9 │ window]
 //! ```
-//! Sliding counts that ask for nothing but a number have one window together ([`super::joint`]).
+//! Those that ask for no more than a number or a sequence of two steps hold their events together ([`super::joint`]).
 //! Only rules whose states simply end at some time are together: then a key may go, with all that it holds, once the
 //! last of them has ended. Rules that time alone can bring to an alert have a table each, since each key has a timer.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::joint::{Terms, joins};
+use super::joint::Terms;
 use crate::base::RuleId;
 use crate::plan::ruleset::StrategyKind;
 use crate::plan::{Rule, Ruleset};
@@ -52,11 +52,7 @@ pub struct Group {
     pub(super) rules: SmallVec<[RuleId; 1]>,
     /// When a slot is no longer armed, everything in it has ended.
     pub(super) ends: bool,
-    /// Rules whose windows are one, a bit each; see [`super::joint`].
-    joint: u64,
-    /// What those keep of an event, and the first of them, which has a window of its own while it is the only one.
-    joins: Option<(u32, Member)>,
-    /// What they ask of it.
+    /// What those ask for that hold their events together; see [`super::joint`].
     terms: Terms,
 }
 
@@ -76,30 +72,17 @@ impl Group {
     fn add(&mut self, rule: &Rule) -> Member {
         let member = Member(self.rules.len() as u8);
         self.rules.push(rule.id);
-        let (kept, term) = joins(rule).unzip();
-        let joined = match (kept, self.joins) {
-            (Some(kept), None) => {
-                self.joins = Some((kept, member));
-                true
-            }
-            // A window is one from the second rule on.
-            (Some(kept), Some((as_first, first))) if kept == as_first => {
-                self.joint |= first.bit() | member.bit();
-                true
-            }
-            _ => false,
-        };
-        self.terms.add(term.filter(|_| joined));
+        self.terms.add(rule);
         member
     }
 
-    /// Whether the window of a rule is one with others.
+    /// Whether a rule holds its events together with others.
     #[inline]
     pub(super) fn is_joint(&self, member: Member) -> bool {
-        self.joint & member.bit() != 0
+        self.terms.joint() & member.bit() != 0
     }
 
-    /// What rules ask of the window that they have together.
+    /// What rules ask for that hold their events together.
     pub(super) fn terms(&self) -> &Terms {
         &self.terms
     }

@@ -131,9 +131,15 @@ impl KeyTable {
     pub(super) fn seek(&self, sought: Sought, key: &[u8], hash: u64) -> Option<u32> {
         match sought {
             Sought::At(at) if self.slots[at as usize].has_key(key) => Some(at),
-            Sought::Nowhere(taken) if taken == self.taken => None,
+            _ if self.is_still_nowhere(sought) => None,
             _ => self.find(key, hash),
         }
+    }
+
+    /// Whether a key that had no slot has none now.
+    #[inline]
+    pub(super) fn is_still_nowhere(&self, sought: Sought) -> bool {
+        matches!(sought, Sought::Nowhere(taken) if taken == self.taken)
     }
 
     /// The slot of a key, made if there is none.
@@ -270,38 +276,59 @@ impl KeyTable {
         timer
     }
 
-    /// Gives an event to the window that some rules have together in a slot, and says when its states end then.
+    /// Gives an event to what some rules hold together in a slot: those that begin with it, and those of which it may end
+    /// something, a bit each.
     #[inline]
     pub(super) fn on_joint(
         &mut self,
         at: u32,
-        members: u64,
+        (begins, ends): (u64, u64),
         event: (Timestamp, Seq),
-        store: impl FnOnce() -> Arc<StoredEvent>,
+        store: impl Fn(RuleId) -> Arc<StoredEvent>,
         outcome: &mut Outcome,
-    ) -> Timestamp {
-        if let Some(changed) = &mut self.changed {
-            members_of(members).for_each(|member| changed.touch(at, member));
-        }
+    ) {
         if self.ready(at, |_| {}).is_none() {
-            return event.0;
+            return;
         }
-        if let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) {
-            live.joint_mut().on_event(members, self.group.terms(), event, store, outcome);
+        let Some(Slot { body: Body::Live(live), armed }) = self.slots.get_mut(at as usize) else { return };
+        let group = &self.group;
+        // For rules that keep the same of an event, any of them will do.
+        let store = |set: u64| store(group.rule(Member(set.trailing_zeros() as u8)));
+        live.joint_mut().on_event((begins, ends), group.terms(), event, store, outcome);
+        if begins != 0 {
+            let end = event.0 + self.group.terms().longest_of(begins);
+            *armed = if *armed == Timestamp::MAX { end } else { end.max(*armed) };
         }
-        event.0 + self.group.terms().longest_of(members)
+        if let Some(changed) = &mut self.changed {
+            members_of(outcome.ended).for_each(|member| changed.remove(at, member, &live.key));
+            members_of(begins).for_each(|member| changed.touch(at, member));
+        }
     }
 
-    /// As [`KeyTable::settle`], for a joint window: the state of the rule that has changed ends at `end`.
-    #[inline]
-    pub(super) fn settle_joint(&mut self, (table, at): (u32, u32), added: usize, end: Timestamp, ledger: &mut Ledger) {
+    /// Puts a state of a rule into what it holds together with others, up to when it ends.
+    pub(super) fn put_joint(&mut self, at: u32, member: Member, state: &KeyState, end: Timestamp) {
+        if self.live(at, member, |_| {}).is_none() {
+            return;
+        }
         let Some(Slot { body: Body::Live(live), armed }) = self.slots.get_mut(at as usize) else { return };
+        live.joint_mut().put(member, self.group.terms(), state);
         *armed = if *armed == Timestamp::MAX { end } else { end.max(*armed) };
+    }
+
+    /// As [`KeyTable::settle`], for what rules hold together. `false` if nothing is left in the slot, which is free then.
+    #[inline]
+    pub(super) fn settle_joint(&mut self, (table, at): (u32, u32), added: usize, ledger: &mut Ledger) -> bool {
+        let Some(Slot { body: Body::Live(live), .. }) = self.slots.get_mut(at as usize) else { return false };
+        if live.is_empty() {
+            self.remove(at, ledger);
+            return false;
+        }
         list(live, (table, at), ledger);
         if ledger.is_capped() {
             let weighed = live.weigh_joint(added);
             enter(live, weighed, ledger);
         }
+        true
     }
 
     fn end(&mut self, at: u32, member: Member, place: usize, ledger: &mut Ledger) {

@@ -46,6 +46,17 @@ fn step_of(element: &Element) -> StepId {
 }
 
 impl LatestRun {
+    /// A sequence of two steps that has begun with an event.
+    pub(super) fn begun(event: &Arc<StoredEvent>) -> Self {
+        let bound: Bound = std::iter::once(Arc::clone(event)).collect();
+        Self { states: std::iter::once(Some(bound)).collect(), ..Self::default() }
+    }
+
+    /// The event that a sequence of two steps has begun with.
+    pub(super) fn begun_with(&self) -> Option<&Arc<StoredEvent>> {
+        self.states.first()?.as_ref()?.first()
+    }
+
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.states.iter().all(Option::is_none) && self.first.is_empty() && self.pending.is_none()

@@ -1,6 +1,6 @@
 //! A key that is ready for events: its states, by rule, and what they weigh.
 //!
-//! Rules whose windows are one have it together, and no states of their own.
+//! Rules that hold their events together have no states of their own.
 //!
 //! Invariant: states are in order of members, and none of them is empty between two events. What is noted of them,
 //! where memory has a cap, is from when each was weighed last, which is after each of its changes.
@@ -74,7 +74,7 @@ impl Live {
         &self.states
     }
 
-    /// The window that rules have together.
+    /// What rules hold together.
     pub(super) fn joint(&self) -> Option<&Joint> {
         self.joint.as_deref()
     }
@@ -83,6 +83,11 @@ impl Live {
     #[inline]
     pub(super) fn joint_mut(&mut self) -> &mut Joint {
         self.joint.get_or_insert_default()
+    }
+
+    /// Whether nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.states.is_empty() && self.joint.as_ref().is_none_or(|joint| joint.is_empty())
     }
 
     /// The rules that hold something, in order, and how many partial matches and events.
@@ -157,7 +162,7 @@ impl Live {
         self.held -= held.held;
         self.pending -= u8::from(held.pending);
         self.weight -= held.weight.bytes();
-        (!self.states.is_empty() || self.joint.is_some()).then(|| self.weighed())
+        (!self.is_empty()).then(|| self.weighed())
     }
 
     /// Partial matches and events.
@@ -185,7 +190,7 @@ impl Live {
         self.weighed()
     }
 
-    /// As [`Live::weigh`], after the joint window has changed.
+    /// As [`Live::weigh`], after what rules hold together has changed.
     #[inline]
     pub(super) fn weigh_joint(&mut self, added: usize) -> Entry {
         let Some(joint) = &self.joint else { return self.weighed() };

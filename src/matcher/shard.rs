@@ -199,7 +199,7 @@ impl Matcher {
         open
     }
 
-    /// Whether the window of a rule is one with those of others.
+    /// Whether a rule holds its events together with others.
     pub(super) fn is_joint(&self, rule: RuleId) -> bool {
         let Place { table, member } = self.places[rule.index()];
         self.tables[table as usize].group().is_joint(member)
@@ -408,13 +408,10 @@ impl Matcher {
         let place = self.places[at];
         let table = &mut self.tables[place.table as usize];
         let slot_at = table.find_or_insert(key, hash);
-        let is_joint = table.group().is_joint(place.member);
-        if is_joint {
+        if table.group().is_joint(place.member) {
             let end = state.wakes(&env).unwrap_or(Timestamp::MIN);
-            if let Some(slot) = table.live(slot_at, place.member, |_| {}) {
-                slot.joint_mut().put(place.member, &state);
-            }
-            table.settle_joint((place.table, slot_at), usize::MAX, end, &mut self.ledger);
+            table.put_joint(slot_at, place.member, &state, end);
+            table.settle_joint((place.table, slot_at), usize::MAX, &mut self.ledger);
         } else {
             if let Some(slot) = table.live(slot_at, place.member, |_| {}) {
                 slot.put(place.member, state);

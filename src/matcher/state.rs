@@ -130,7 +130,7 @@ impl Memory {
     pub fn of(rule: &Rule, matcher: &mut Matcher) -> Self {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
-            StrategyKind::Counter if matcher.is_joint(rule.id) => size_of::<Joint>(),
+            _ if matcher.is_joint(rule.id) => size_of::<Joint>(),
             StrategyKind::Counter => 0,
             StrategyKind::LatestRun => size_of::<LatestRun>(),
             StrategyKind::Enumerate => size_of::<Enumerate>(),

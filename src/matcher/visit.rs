@@ -15,10 +15,11 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use super::arrived::{Arrived, Copies, RuleEnv};
-use super::groups::{Member, Place};
+use super::groups::{Member, Place, members_of};
 use super::joint::Outcome;
 use super::keys::Sought;
 use super::shard::{Found, LOOKS, Matcher, key_values, sampled, settle};
+use crate::base::RuleId;
 use crate::decode::batch::{Batch, Hit};
 
 /// Visits that are planned at once.
@@ -79,6 +80,7 @@ impl Plan {
     }
 }
 
+#[inline]
 fn is_same_key(batch: &Batch, a: &Hit, b: &Hit) -> bool {
     let (key_a, key_b) = (batch.key(a), batch.key(b));
     // Most keys of an event are made once.
@@ -111,6 +113,9 @@ impl Matcher {
                     self.advance(record.ts, out);
                 }
                 let hit = &batch.hits[visit.hit as usize];
+                if self.is_in_vain(&visit, hit) {
+                    continue;
+                }
                 let event = Arrived {
                     view: batch.view(record),
                     ts: record.ts,
@@ -137,6 +142,17 @@ impl Matcher {
             }
         }
         self.plan = plan;
+    }
+
+    /// Whether the only rule of a table holds nothing that the event could meet, and begins nothing with it. Counts it
+    /// then.
+    #[inline]
+    fn is_in_vain(&mut self, visit: &Visit, hit: &Hit) -> bool {
+        let (rule, table) = (&self.rules.rules[hit.rule.index()], &self.tables[visit.table as usize]);
+        let begins = rule.hints.needs_past || hit.roles & rule.hints.begins != 0;
+        let in_vain = !begins && !table.group().is_shared() && table.is_still_nowhere(visit.sought);
+        self.counters[hit.rule.index()].events += u64::from(in_vain);
+        in_vain
     }
 
     /// Finds the slots of planned visits, step by step for all of them.
@@ -190,21 +206,33 @@ impl Matcher {
         let started = self.start();
         let table = &mut self.tables[table_at as usize];
         let mut slot = table.seek(sought, key, hash);
-        let mut joint = 0;
-        for (member, _) in members {
+        let (mut joint, mut begins, mut ends) = (0, 0, 0);
+        for (member, roles) in members {
             self.counters[table.group().rule(*member).index()].events += 1;
-            joint |= if table.group().is_joint(*member) { member.bit() } else { 0 };
+            if table.group().is_joint(*member)
+                && let Some(term) = table.group().terms().of(*member)
+            {
+                let bit = |is: u64| if is != 0 { member.bit() } else { 0 };
+                joint |= member.bit();
+                begins |= bit(roles & term.begins);
+                ends |= bit(roles & term.ends);
+            }
         }
         let given_up = Cell::new(0);
-        if let Some((first, _)) = members.iter().find(|(member, _)| joint & member.bit() != 0) {
-            let at = slot.unwrap_or_else(|| table.insert(key, hash));
-            slot = Some(at);
-            let rule = &self.rules.rules[table.group().rule(*first).index()];
+        let joint_at = match slot {
+            Some(at) => Some(at).filter(|at| begins != 0 || members_of(ends).any(|member| table.holds(*at, member))),
+            None => (begins != 0).then(|| table.insert(key, hash)),
+        };
+        if let Some(at) = joint_at {
             let added = Cell::new(0);
             let added_if = self.ledger.is_capped().then_some(&added);
-            let env = RuleEnv { added: added_if, ..RuleEnv::new(rule, &self.rules.tables, &self.limits) };
-            let ends = table.on_joint(at, joint, event.at(), || event.store(&env, &[]), outcome);
-            table.settle_joint((table_at, at), added.get(), ends, &mut self.ledger);
+            let store = |id: RuleId| {
+                let rule = &self.rules.rules[id.index()];
+                let env = RuleEnv { added: added_if, ..RuleEnv::new(rule, &self.rules.tables, &self.limits) };
+                event.store(&env, &[])
+            };
+            table.on_joint(at, (begins, ends), event.at(), store, outcome);
+            slot = table.settle_joint((table_at, at), added.get(), &mut self.ledger).then_some(at);
             for member in outcome.evicted.drain(..) {
                 self.counters[table.group().rule(member).index()].evicted += 1;
             }

@@ -34,6 +34,13 @@ pub fn case(r: &mut Random) -> (String, Vec<Vec<String>>, SessionConfig, AtEnd) 
         let tags: [&[&str]; 4] = [&[], &["x"], &["x", "y", "z"], &["q", "y", "x", "w", "v"]];
         events.iter_mut().for_each(|e| e.t = r.choose(&tags).iter().map(ToString::to_string).collect());
     }
+    if r.percent(40) {
+        // They hold their events together.
+        text += "rule then5 { by k match { a: A then b: B } within 5s }\n\
+                 rule then9 { by k match { a: A then b: B } within 9s }\n\
+                 rule two { by k match { x: at least 2 of A } within 6s }\n\
+                 rule three { by k match { x: at least 3 of A } within 9s }\n";
+    }
     // Keyed by a part of the alert's key, together with events.
     let above = "rule above { match { x: alert.r0 by k = key.k then y: B by k } within 10s suppress 3s }\n";
     if r.percent(50) && compile_str(&format!("{text}{above}")).is_ok() {
