@@ -142,7 +142,7 @@ impl Batch {
     /// Bytes that it takes, about.
     pub fn bytes(&self) -> usize {
         self.block.text().len()
-            + self.arena.text.len()
+            + self.arena.bytes()
             + self.slots.len() * size_of::<Slot>()
             + self.records.len() * size_of::<Record>()
             + self.hits.len() * (size_of::<Hit>() + size_of::<u32>())

@@ -199,6 +199,7 @@ impl Decoder {
                 }
             };
             let form = &mut self.forms[form];
+            let before = batch.arena.level();
             let scanned =
                 extract(text, line.start, &form.trie, &mut self.slots, &mut batch.arena, &mut batch.stats.scan);
             if let Err(error) = scanned {
@@ -251,6 +252,8 @@ impl Decoder {
             record.end_hit = batch.hits.len() as u32;
             if record.end_hit > record.first_hit {
                 batch.slots.extend_from_slice(&self.slots[..batch.stride]);
+            } else {
+                batch.arena.back_to(before);
             }
             let (low, high) = batch.span.unwrap_or((ts, ts));
             batch.ordered &= ts >= high;

@@ -15,8 +15,8 @@
 use super::key_index::Fingerprint;
 use super::path::{PathTrie, ROOT};
 use super::reject::{JsonError, Reject};
-use super::scan::{Number, Quoted, Scan, Scanner, Span, unescape};
-use super::slot::{Arena, Scratch, Slot};
+use super::scan::{Number, Scan, Scanner, Span, unescape};
+use super::slot::{Arena, Slot};
 use super::tree::{Met, tree};
 use crate::base::{FieldId, Value};
 
@@ -29,8 +29,8 @@ pub struct ScanStats {
     pub lone_surrogates: u64,
 }
 
-/// Fills the slots of the trie's fields from one line. `base` is the offset of the line in its block: texts without
-/// escapes point there. Slots beyond the trie's fields are left alone.
+/// Fills the slots of the trie's fields from one line. `base` is the offset of the line in its block: texts point
+/// there. Slots beyond the trie's fields are left alone.
 ///
 /// # Errors
 /// The line is not one JSON object as described above. All slots are then missing, and the arena is as it was.
@@ -48,14 +48,12 @@ pub fn extract(
     let slots = &mut slots[..trie.fields()];
     slots.fill(Slot::Missing);
     arena.scratch.fit(trie.nodes(), trie.fields());
-    let Arena { text, values, scratch } = arena;
-    let (old_text, old_values) = (text.len(), values.len());
+    let before = arena.level();
     let scan = Scanner::new(line, trie.max_depth());
-    let mut walk = Walk { scan, base, trie, slots, text, values, scratch, met: Met::default(), repeated: 0 };
+    let mut walk = Walk { scan, base, trie, slots, arena, met: Met::default(), repeated: 0 };
     let mut result = walk.root();
     if result.is_ok() && walk.repeated > 0 {
-        walk.text.truncate(old_text);
-        walk.values.truncate(old_values);
+        walk.arena.back_to(before);
         result = walk.read_again();
     }
     if let (Ok(()), Some(field)) = (&result, trie.whole()) {
@@ -68,8 +66,7 @@ pub fn extract(
     }
     let failure = walk.scan.failure();
     slots.fill(Slot::Missing);
-    text.truncate(old_text);
-    values.truncate(old_values);
+    arena.back_to(before);
     Err(failure)
 }
 
@@ -78,9 +75,7 @@ struct Walk<'a, 'b> {
     base: u32,
     trie: &'b PathTrie,
     slots: &'b mut [Slot],
-    text: &'b mut String,
-    values: &'b mut Vec<Value>,
-    scratch: &'b mut Scratch,
+    arena: &'b mut Arena,
     met: Met,
     repeated: u64,
 }
@@ -100,8 +95,8 @@ impl Walk<'_, '_> {
     /// The cursor stands on the brace of an object that belongs to an inner node. Recurses as deep as the trie.
     fn object(&mut self, node: u32, depth: usize) -> Scan<()> {
         let depth = self.scan.deeper(depth)?;
-        self.scratch.objects += 1;
-        let number = self.scratch.objects;
+        self.arena.scratch.objects += 1;
+        let number = self.arena.scratch.objects;
         self.scan.pos += 1;
         if self.scan.space() == Some(b'}') {
             self.scan.pos += 1;
@@ -112,7 +107,7 @@ impl Walk<'_, '_> {
             match self.child(node, key) {
                 None => self.scan.skip(depth)?,
                 Some(child) => {
-                    let seen = &mut self.scratch.seen[child as usize];
+                    let seen = &mut self.arena.scratch.seen[child as usize];
                     self.repeated += u64::from(*seen == number);
                     *seen = number;
                     self.value(child, depth)?;
@@ -134,14 +129,13 @@ impl Walk<'_, '_> {
 
     #[inline]
     fn child(&mut self, node: u32, key: Span) -> Option<u32> {
-        let raw = self.scan.text(key);
         if !key.escaped {
-            return self.trie.child(node, raw, || self.scan.fingerprint(key));
+            return self.trie.child(node, self.scan.raw(key), || self.scan.fingerprint(key));
         }
-        let plain = &mut self.scratch.key;
+        let plain = &mut self.arena.scratch.key;
         plain.clear();
-        unescape(raw, plain);
-        self.trie.child(node, plain, || Fingerprint::new(plain.as_bytes()))
+        unescape(self.scan.text(key), plain);
+        self.trie.child(node, plain.as_bytes(), || Fingerprint::new(plain.as_bytes()))
     }
 
     /// The cursor stands on a value that some path leads to.
@@ -185,31 +179,32 @@ impl Walk<'_, '_> {
     }
 
     fn keep(&mut self, value: Value) -> Slot {
-        self.values.push(value);
-        Slot::Complex((self.values.len() - 1) as u32)
+        self.arena.values.push(value);
+        Slot::Complex((self.arena.values.len() - 1) as u32)
     }
 
     #[inline]
     fn string(&mut self) -> Scan<Slot> {
-        let start = self.text.len();
-        match self.scan.quoted(&mut self.scratch.text)? {
-            Quoted::Written(span) if !span.escaped => {
-                return Ok(Slot::Str { start: self.base + span.start, len: span.end - span.start });
-            }
-            Quoted::Written(span) => self.met.lone_surrogates += unescape(self.scan.text(span), self.text),
-            Quoted::Made(length) => {
-                let made = std::str::from_utf8(&self.scratch.text[..length]);
-                self.text.push_str(made.expect("UTF-8 with ASCII in the place of ASCII"));
-            }
+        let units = self.scan.units;
+        let span = self.scan.string()?;
+        let (at, len) = (self.base + span.start, span.end - span.start);
+        if !span.escaped {
+            return Ok(Slot::Str { start: at, len });
         }
-        Ok(Slot::Text { start: start as u32, len: (self.text.len() - start) as u32 })
+        if self.scan.units == units {
+            return Ok(self.arena.escaped(at, len));
+        }
+        // Made at once, since halves of pairs are counted whether or not the field is asked for.
+        let start = self.arena.text.len();
+        self.met.lone_surrogates += unescape(self.scan.text(span), &mut self.arena.text);
+        Ok(Slot::Text { start: start as u32, len: (self.arena.text.len() - start) as u32 })
     }
 
     #[inline]
     fn fill(&mut self, node: u32, slot: Slot) {
         for &(field, rank) in &self.trie.node(node).ends {
             let old: &mut Slot = &mut self.slots[FieldId::index(field)];
-            let old_rank = &mut self.scratch.ranks[field.index()];
+            let old_rank = &mut self.arena.scratch.ranks[field.index()];
             if old.is_missing() || rank < *old_rank {
                 *old = slot;
                 *old_rank = rank;
@@ -253,7 +248,7 @@ impl Walk<'_, '_> {
         let Value::Object(fields) = value else { return };
         for (key, value) in fields {
             let fingerprint = || Fingerprint::new(key.as_bytes());
-            let Some(child) = self.trie.child(node, key, fingerprint) else { continue };
+            let Some(child) = self.trie.child(node, key.as_bytes(), fingerprint) else { continue };
             if !self.trie.node(child).ends.is_empty() {
                 let slot = match value {
                     Value::Missing | Value::Time(_) | Value::Duration(_) => Slot::Missing,
@@ -262,8 +257,8 @@ impl Walk<'_, '_> {
                     Value::UInt(v) => Slot::UInt(*v),
                     Value::Float(v) => Slot::Float(*v),
                     Value::Str(text) => {
-                        let start = self.text.len() as u32;
-                        self.text.push_str(text);
+                        let start = self.arena.text.len() as u32;
+                        self.arena.text.push_str(text);
                         Slot::Text { start, len: text.len() as u32 }
                     }
                     Value::List(_) | Value::Object(_) => self.keep(value.clone()),

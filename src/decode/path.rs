@@ -102,7 +102,7 @@ impl PathTrie {
 
     /// The child of a node under a key, whose fingerprint is computed only if it is needed.
     #[inline]
-    pub(super) fn child(&self, node: u32, key: &str, fingerprint: impl FnOnce() -> Fingerprint) -> Option<u32> {
+    pub(super) fn child(&self, node: u32, key: &[u8], fingerprint: impl FnOnce() -> Fingerprint) -> Option<u32> {
         self.node(node).children.find(key, fingerprint)
     }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn child(trie: &PathTrie, key: &str) -> Option<u32> {
-        trie.child(ROOT, key, || Fingerprint::new(key.as_bytes()))
+        trie.child(ROOT, key.as_bytes(), || Fingerprint::new(key.as_bytes()))
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! scanner stops at is ASCII: slicing the text at such positions cannot split a character.
 //! Whether a line is accepted never depends on which fields are read, so skipping checks as much as reading does.
 
+use wide::u8x16;
+
 use super::key_index::Fingerprint;
 use super::reject::{JsonError, Reject};
 
@@ -23,15 +25,6 @@ pub(super) struct Span {
     pub(super) escaped: bool,
 }
 
-/// A string that is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Quoted {
-    /// It stands in the text as it is, or must go through [`unescape`].
-    Written(Span),
-    /// It had escapes of two characters only. So many bytes of the buffer are what it means.
-    Made(usize),
-}
-
 /// The scan cannot go on; [`Scanner::failure`] says why. It has no size, so that results stay in registers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stop;
@@ -44,40 +37,94 @@ pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     pub(super) pos: usize,
     max_depth: usize,
+    /// How many escapes `\uXXXX` were passed.
+    pub(super) units: usize,
     failure: JsonError,
 }
 
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+/// Bytes that are looked at together.
+const WIDE: usize = 16;
 
-/// In each byte that is `"`, `\` or a control character the highest bit is set. Bytes above the first such byte may be
-/// marked wrongly, by a borrow: only the lowest mark counts.
+/// Bytes of a string with escapes that are looked at together: a bit of a word for each.
+const BLOCK: usize = 64;
+
+/// The bit of each byte that is `"`, `\` or a control character, the first byte's lowest.
 #[inline(always)]
-fn marks(word: u64) -> u64 {
-    // Flipping one bit moves the quote, 0x22, next to the control characters: all of them are below 0x21 then.
-    let low = word ^ (ONES * 0x02);
-    let low = low.wrapping_sub(ONES * 0x21) & !low;
-    let slash = word ^ (ONES * b'\\' as u64);
-    let slash = slash.wrapping_sub(ONES) & !slash;
-    (low | slash) & HIGHS
+fn marks(chunk: [u8; WIDE]) -> u32 {
+    let bytes = u8x16::from(chunk);
+    (is_control(bytes) | bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'))).to_bitmask()
+}
+
+#[inline(always)]
+fn is_control(bytes: u8x16) -> u8x16 {
+    bytes.min(u8x16::splat(0x1f)).simd_eq(bytes)
+}
+
+/// The bit of each byte of a block for which `test` is all ones.
+#[inline(always)]
+fn mask(block: &[u8; BLOCK], test: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (parts, _) = block.as_chunks::<WIDE>();
+    let bits = |part: usize| u64::from(test(u8x16::from(parts[part])).to_bitmask());
+    bits(0) | bits(1) << 16 | bits(2) << 32 | bits(3) << 48
+}
+
+/// What a block of a string shows that begins outside of an escape.
+enum Block {
+    /// The closing quote stands here.
+    Ends(usize),
+    /// It has no end. So many bytes of it can be passed: all, or all but a backslash at the end.
+    Passes(usize),
+    /// Something is wrong with it, or it has escapes of more than two characters.
+    Special,
+}
+
+/// Looks at 64 bytes of a string at once. A backslash behind an odd number of others is escaped: a run of them that is
+/// added to the bit at its beginning gives a carry behind its end, whose place, even or odd, says which it was.
+#[inline(always)]
+fn look(block: &[u8; BLOCK]) -> Block {
+    const ODD: u64 = u64::from_ne_bytes([0xaa; 8]);
+    let quotes = mask(block, |bytes| bytes.simd_eq(u8x16::splat(b'"')));
+    let slashes = mask(block, |bytes| bytes.simd_eq(u8x16::splat(b'\\')));
+    let codes = (slashes << 1 | ODD).wrapping_sub(slashes) ^ ODD;
+    let (escaped, escapes) = (codes ^ slashes, codes & slashes);
+    let end = quotes & !escaped;
+    // All bits below the lowest that is set; all if there is none.
+    let inside = end.wrapping_sub(1) & !end;
+    let mut special = mask(block, is_control);
+    let others = escaped & inside & !(quotes | slashes);
+    if others != 0 {
+        let simple = mask(block, |bytes| {
+            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+            is(b'n') | is(b'r') | is(b't') | is(b'/') | is(b'b') | is(b'f')
+        });
+        special |= others & !simple;
+    }
+    if special & inside != 0 {
+        return Block::Special;
+    }
+    if end != 0 { Block::Ends(end.trailing_zeros() as usize) } else { Block::Passes(BLOCK - (escapes >> 63) as usize) }
 }
 
 /// The first `"`, `\` or control character from `at` on, or the end.
 #[inline(always)]
 fn next_mark(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let found = marks(u64::from_le_bytes(chunk.try_into().expect("the chunk has eight bytes")));
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        let found = marks(*chunk);
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return at + found.trailing_zeros() as usize;
         }
-        at += 8;
+        at += WIDE;
     }
-    while let Some(byte) = bytes.get(at)
-        && !matches!(byte, b'"' | b'\\' | 0..0x20)
-    {
-        at += 1;
-    }
-    at
+    let found = match bytes.last_chunk() {
+        // What stands before `at` is looked at again, and does not count.
+        Some(chunk) => marks(*chunk) >> (WIDE - (bytes.len() - at)),
+        None => {
+            let mut chunk = [b' '; WIDE];
+            chunk[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+            marks(chunk)
+        }
+    };
+    if found == 0 { bytes.len() } else { at + found.trailing_zeros() as usize }
 }
 
 /// What an escape of two characters means, by the second; 0 for any other.
@@ -89,53 +136,17 @@ const SIMPLE: [u8; 256] = {
     table
 };
 
-/// What a string means that begins at `start` and has its first mark at `at`: the place of its closing quote, and the
-/// bytes that were written to the buffer, whatever was in it. `None` if it is more than plain text and simple escapes.
-#[inline(never)]
-fn simple_escapes(bytes: &[u8], start: usize, mut at: usize, buffer: &mut Vec<u8>) -> Option<(usize, usize)> {
-    const WORD: usize = 8;
-    let mut to = at - start;
-    // What is made is no longer than what is written, and words are copied whole.
-    let most = bytes.len() - start + WORD;
-    if buffer.len() < most {
-        buffer.resize(most, 0);
-    }
-    buffer[..to].copy_from_slice(&bytes[start..at]);
-    loop {
-        match bytes.get(at) {
-            Some(b'"') => return Some((at, to)),
-            Some(b'\\') => {
-                let means = SIMPLE[usize::from(*bytes.get(at + 1)?)];
-                if means == 0 {
-                    return None;
-                }
-                buffer[to] = means;
-                (at, to) = (at + 2, to + 1);
-            }
-            _ => return None,
-        }
-        loop {
-            let Some(word) = bytes.get(at..at + WORD) else {
-                let rest = next_mark(bytes, at) - at;
-                buffer[to..to + rest].copy_from_slice(&bytes[at..at + rest]);
-                (at, to) = (at + rest, to + rest);
-                break;
-            };
-            buffer[to..to + WORD].copy_from_slice(word);
-            let found = marks(u64::from_le_bytes(word.try_into().expect("the word has eight bytes")));
-            if found != 0 {
-                let before = (found.trailing_zeros() / 8) as usize;
-                (at, to) = (at + before, to + before);
-                break;
-            }
-            (at, to) = (at + WORD, to + WORD);
-        }
+/// The first byte from `at` on that is no white space. Mostly that is the first.
+#[inline(always)]
+fn past_space(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(byte) if *byte > b' ' => at,
+        _ => past_more_space(bytes, at),
     }
 }
 
-/// The first byte from `at` on that is no white space.
-#[inline(always)]
-fn past_space(bytes: &[u8], mut at: usize) -> usize {
+#[inline(never)]
+fn past_more_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
         at += 1;
     }
@@ -145,7 +156,12 @@ fn past_space(bytes: &[u8], mut at: usize) -> usize {
 impl<'a> Scanner<'a> {
     pub(super) fn new(text: &'a str, max_depth: usize) -> Self {
         let failure = JsonError { reason: Reject::Syntax, offset: 0 };
-        Self { text, bytes: text.as_bytes(), pos: 0, max_depth, failure }
+        Self { text, bytes: text.as_bytes(), pos: 0, max_depth, units: 0, failure }
+    }
+
+    #[inline]
+    pub(super) fn raw(&self, span: Span) -> &'a [u8] {
+        &self.bytes[span.start as usize..span.end as usize]
     }
 
     #[inline]
@@ -228,25 +244,6 @@ impl<'a> Scanner<'a> {
         Ok(Span { start: start as u32, end: end as u32, escaped })
     }
 
-    /// As [`Scanner::string`], for one that is read. Most escapes are those of two characters, and some texts are full of
-    /// them: such are made in the same pass.
-    #[inline(always)]
-    pub(super) fn quoted(&mut self, buffer: &mut Vec<u8>) -> Scan<Quoted> {
-        let start = self.pos + 1;
-        let end = next_mark(self.bytes, start);
-        if self.bytes.get(end) == Some(&b'"') {
-            self.pos = end + 1;
-            return Ok(Quoted::Written(Span { start: start as u32, end: end as u32, escaped: false }));
-        }
-        if let Some((end, made)) = simple_escapes(self.bytes, start, end, buffer) {
-            self.pos = end + 1;
-            return Ok(Quoted::Made(made));
-        }
-        let end = self.string_rest(end)?;
-        self.pos = end + 1;
-        Ok(Quoted::Written(Span { start: start as u32, end: end as u32, escaped: true }))
-    }
-
     /// Past a string whose opening quote stands at `at`.
     #[inline(always)]
     fn past_string(&mut self, at: usize) -> Scan<usize> {
@@ -260,13 +257,29 @@ impl<'a> Scanner<'a> {
     /// At something in a string that is neither plain nor its end: the place of the closing quote.
     #[inline(never)]
     fn string_rest(&mut self, mut at: usize) -> Scan<usize> {
-        loop {
-            match self.bytes.get(at) {
-                Some(b'"') => return Ok(at),
-                Some(b'\\') => at = next_mark(self.bytes, self.escape(at)?),
-                Some(_) => return self.error_at(at, Reject::ControlCharacter),
-                None => return self.error_at(at, Reject::Truncated),
+        while let Some(block) = self.bytes[at..].first_chunk() {
+            match look(block) {
+                Block::Ends(place) => return Ok(at + place),
+                Block::Passes(bytes) => at += bytes,
+                Block::Special => break,
             }
+        }
+        loop {
+            at = next_mark(self.bytes, at);
+            if self.bytes.get(at) == Some(&b'"') {
+                return Ok(at);
+            }
+            at = self.special(at)?;
+        }
+    }
+
+    /// Past what stands at `at` in a string and is neither plain nor its end: an escape, or else an error.
+    #[inline(always)]
+    fn special(&mut self, at: usize) -> Scan<usize> {
+        match self.bytes.get(at) {
+            Some(b'\\') => self.escape(at),
+            Some(_) => self.error_at(at, Reject::ControlCharacter),
+            None => self.error_at(at, Reject::Truncated),
         }
     }
 
@@ -277,7 +290,10 @@ impl<'a> Scanner<'a> {
         let (good, length) = match self.bytes.get(at + 1) {
             Some(second) if SIMPLE[usize::from(*second)] != 0 => return Ok(at + 2),
             Some(b'u') => match self.bytes.get(at + 2..at + 6) {
-                Some(digits) => (digits.iter().all(u8::is_ascii_hexdigit), 6),
+                Some(digits) => {
+                    self.units += 1;
+                    (digits.iter().all(u8::is_ascii_hexdigit), 6)
+                }
                 None => (self.bytes[at + 2..].iter().all(u8::is_ascii_hexdigit), whole),
             },
             Some(_) => (false, 2),
@@ -462,40 +478,42 @@ impl<'a> Scanner<'a> {
 
 /// Appends what an escaped string means. `raw` has been accepted by [`Scanner::string`]. Half of a surrogate pair, which
 /// JSON can write and no text can hold, becomes U+FFFD; the number of them is returned.
-pub(super) fn unescape(mut raw: &str, out: &mut String) -> u64 {
-    let mut lone = 0;
-    while let Some(at) = memchr::memchr(b'\\', raw.as_bytes()) {
-        out.push_str(&raw[..at]);
-        raw = &raw[at + 1..];
-        let kind = raw.as_bytes().first().copied().unwrap_or(b'\\');
+pub(super) fn unescape(raw: &str, out: &mut String) -> u64 {
+    let (mut at, mut lone) = (0, 0);
+    loop {
+        // Quotes are escaped in an accepted string, and there are no control characters: any mark is a backslash.
+        let mark = next_mark(raw.as_bytes(), at);
+        out.push_str(&raw[at..mark]);
+        let Some(&kind) = raw.as_bytes().get(mark + 1) else { return lone };
         if kind != b'u' {
             out.push(char::from(SIMPLE[usize::from(kind)]));
-            raw = &raw[1..];
+            at = mark + 2;
             continue;
         }
-        let first = unit(&raw[1..]);
-        raw = &raw[5..];
+        let first = unit(&raw[mark + 2..]);
+        at = mark + 6;
         if let Some(plain) = char::from_u32(first) {
             out.push(plain);
             continue;
         }
-        if first < 0xdc00 && raw.starts_with("\\u") {
-            let second = unit(&raw[2..]);
+        if first < 0xdc00 && raw[at..].starts_with("\\u") {
+            let second = unit(&raw[at + 2..]);
             if (0xdc00..0xe000).contains(&second) {
                 let pair = 0x10000 + ((first - 0xd800) << 10 | (second - 0xdc00));
                 out.push(char::from_u32(pair).unwrap_or(char::REPLACEMENT_CHARACTER));
-                raw = &raw[6..];
+                at += 6;
                 continue;
             }
         }
         lone += 1;
         out.push(char::REPLACEMENT_CHARACTER);
     }
-    out.push_str(raw);
-    lone
 }
 
 /// The four hexadecimal digits that `text` begins with.
 fn unit(text: &str) -> u32 {
     u32::from_str_radix(&text[..4], 16).unwrap_or(0xfffd)
 }
+
+#[cfg(test)]
+mod tests;
