@@ -175,7 +175,8 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// Forgets everything and keeps the memory, for the next block; gives back that of the block it was made from.
+    /// Forgets everything and keeps the memory, for the next block; gives back that of the block it was made from, with
+    /// what is in it: to fill it anew takes less than to clear it first.
     pub fn recycle(&mut self) -> Vec<u8> {
         let block = std::mem::replace(&mut self.block, TextBlock::new(&[]));
         self.arena.clear();
@@ -189,9 +190,7 @@ impl Batch {
         self.ordered = true;
         self.stats = BatchStats::default();
         self.rejects.clear();
-        let mut bytes = block.into_bytes();
-        bytes.clear();
-        bytes
+        block.into_bytes()
     }
 
     /// The event of a record.

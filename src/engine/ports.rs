@@ -124,7 +124,7 @@ pub trait Source: Send {
     /// The source can give nothing more. What it gave before counts.
     fn next_block(&mut self) -> Result<Option<SourceBlock>, SourceFailure>;
 
-    /// As [`Source::next_block`], in the memory of an old block if that is of use.
+    /// As [`Source::next_block`], in the memory of an old block, whatever is in it, if that is of use.
     ///
     /// # Errors
     /// As [`Source::next_block`].

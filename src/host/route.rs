@@ -80,6 +80,7 @@ impl Router {
         mut give: impl FnMut(Item<'_>),
     ) -> Routed {
         let mut memory = self.batch.recycle();
+        memory.clear();
         memory.extend_from_slice(block);
         self.decoder.decode_into(&mut self.batch, memory, origin);
         let mut routed = Routed { newest, ..Routed::default() };
