@@ -14,6 +14,7 @@ use super::exact::ExactSum;
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Which};
 use super::fold::fold_case;
 use super::key::encode_scalar;
+use super::pattern::Pattern;
 use super::table::Table;
 use crate::base::function::{Aggregate, Function};
 use crate::base::{Duration, FieldId, StepId, Timestamp, Value, ValueRef};
@@ -267,7 +268,7 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
             Val::Ref(at.map_or(ValueRef::Missing, |e| member(e.value, path)))
         }
         Expr::Each(list) => eval(list, c),
-        Expr::Extract(text, regex) => Val::Own(extract(eval(text, c).get(), regex.regex())),
+        Expr::Extract(text, regex) => Val::Own(extract(eval(text, c).get(), regex)),
         Expr::Some(_)
         | Expr::Not(_)
         | Expr::And(_)
@@ -284,7 +285,8 @@ pub fn eval<'a, E: EventView>(e: &'a Expr, c: &Ctx<'a, E>) -> Val<'a> {
 }
 
 /// The first group of the first match, in a list that of the first text that matches.
-fn extract(value: ValueRef<'_>, regex: &regex_automata::meta::Regex) -> Value {
+fn extract(value: ValueRef<'_>, pattern: &Pattern) -> Value {
+    let Some(regex) = pattern.regex() else { return Value::Missing };
     let one = |text: &str| {
         let mut groups = regex.create_captures();
         regex.captures(text, &mut groups);

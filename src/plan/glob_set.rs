@@ -70,9 +70,12 @@ enum Shape {
     Whole(Box<str>),
     Start(Box<str>),
     End(Box<str>),
-    Inner(Box<memchr::memmem::Finder<'static>>),
+    Inner(Box<str>, Finder),
     Other(Glob),
 }
+
+/// Made when a text is first held against it: most patterns never are, and there are thousands.
+type Finder = OnceLock<Box<memchr::memmem::Finder<'static>>>;
 
 impl Shape {
     fn new(glob: &Glob) -> Self {
@@ -80,9 +83,7 @@ impl Shape {
             [GlobPart::Text(text)] => Self::Whole(text.clone()),
             [GlobPart::Text(text), GlobPart::AnyRun] => Self::Start(text.clone()),
             [GlobPart::AnyRun, GlobPart::Text(text)] => Self::End(text.clone()),
-            [GlobPart::AnyRun, GlobPart::Text(text), GlobPart::AnyRun] => {
-                Self::Inner(Box::new(memchr::memmem::Finder::new(text.as_bytes()).into_owned()))
-            }
+            [GlobPart::AnyRun, GlobPart::Text(text), GlobPart::AnyRun] => Self::Inner(text.clone(), OnceLock::new()),
             _ => Self::Other(glob.clone()),
         }
     }
@@ -92,7 +93,10 @@ impl Shape {
             Self::Whole(whole) => text == &**whole,
             Self::Start(start) => text.starts_with(&**start),
             Self::End(end) => text.ends_with(&**end),
-            Self::Inner(inner) => inner.find(text.as_bytes()).is_some(),
+            Self::Inner(inner, finder) => {
+                let made = || Box::new(memchr::memmem::Finder::new(inner.as_bytes()).into_owned());
+                finder.get_or_init(made).find(text.as_bytes()).is_some()
+            }
             Self::Other(glob) => glob.is_match_folded(text),
         }
     }
@@ -172,10 +176,7 @@ impl Many {
                 }
                 Shape::Start(text) => Affixes::add(&mut many.starts, &text),
                 Shape::End(text) => Affixes::add(&mut many.ends, &text),
-                Shape::Inner(finder) => {
-                    let text = std::str::from_utf8(finder.needle()).expect("the finder was made of a text");
-                    many.inner.push(text.into());
-                }
+                Shape::Inner(text, _) => many.inner.push(text),
                 Shape::Other(glob) => many.others.push(glob),
             }
         }

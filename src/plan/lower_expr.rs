@@ -6,8 +6,6 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 
 use super::expr::{AggregateExpr, Attr, ConstSet, Expr, Lookup, Which};
 use super::fields::{Fields, WHOLE_EVENT};
@@ -183,8 +181,8 @@ impl<'a> Lowering<'a> {
             ExprKind::Matches { value, patterns } => {
                 let mut regexes = Vec::new();
                 for p in patterns {
-                    match compile_regex(&p.pattern, p.fold, self.limits) {
-                        Ok(regex) => regexes.push(Pattern::new(&p.pattern, p.fold, regex)),
+                    match Pattern::new(&p.pattern, p.fold, self.limits) {
+                        Ok(pattern) => regexes.push(pattern),
                         Err(why) => return self.problem(p.span, why),
                     }
                 }
@@ -443,11 +441,8 @@ impl<'a> Lowering<'a> {
         if let (Function::Extract, [text, ast::Expr { kind: ExprKind::Regex(regex), .. }]) =
             (function, call.args.as_slice())
         {
-            return match compile_regex(&regex.pattern, regex.fold, self.limits) {
-                Ok(compiled) => {
-                    let pattern = Pattern::new(&regex.pattern, regex.fold, compiled);
-                    Expr::Extract(self.boxed(text, place), Arc::new(pattern))
-                }
+            return match Pattern::new(&regex.pattern, regex.fold, self.limits) {
+                Ok(pattern) => Expr::Extract(self.boxed(text, place), Arc::new(pattern)),
                 Err(why) => self.problem(regex.span, why),
             };
         }
@@ -550,27 +545,4 @@ pub fn fold_constant(e: &Expr) -> Option<Value> {
         Value::Missing => None,
         value => Some(value),
     }
-}
-
-/// Compiles a pattern in linear-time syntax with the rule set's size limits.
-///
-/// # Errors
-/// A sentence that says why it was refused.
-pub fn compile_regex(pattern: &str, fold: bool, limits: &Limits) -> Result<Regex, String> {
-    if pattern.len() > limits.max_regex_len {
-        return Err(format!("the pattern is longer than {} bytes", limits.max_regex_len));
-    }
-    Regex::builder()
-        .syntax(syntax::Config::new().case_insensitive(fold))
-        .configure(
-            Regex::config()
-                // Conditions are made by the thousand and few are ever asked: what is built up front is kept small.
-                .dfa(false)
-                .nfa_size_limit(Some(limits.max_regex_size))
-                .onepass_size_limit(Some(limits.max_regex_size))
-                .dfa_size_limit(Some(limits.max_regex_size))
-                .hybrid_cache_capacity(limits.max_regex_size),
-        )
-        .build(pattern)
-        .map_err(|e| e.to_string())
 }

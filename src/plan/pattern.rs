@@ -1,12 +1,18 @@
-//! A compiled regular expression, and the texts without which it cannot match.
+//! A regular expression, and the texts without which it cannot match.
+//!
+//! It is compiled when a text is first held against it: rules come by the thousand, and most expressions are never
+//! asked. Relies on `check`, which has compiled it within the limit of size.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
 use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::fold::fold_case;
+use crate::base::Limits;
 
 /// An alternation with more branches than this is not looked into: its texts would be short anyway.
 const MOST_TEXTS: usize = 256;
@@ -14,9 +20,11 @@ const MOST_TEXTS: usize = 256;
 /// A regular expression of a condition.
 #[derive(Clone)]
 pub struct Pattern {
-    regex: Regex,
+    regex: OnceLock<Option<Regex>>,
     source: Box<str>,
     fold: bool,
+    /// Bytes that a part of what it is compiled to may take.
+    max_size: usize,
     required: Option<Vec<Box<str>>>,
 }
 
@@ -34,22 +42,51 @@ impl Hash for Pattern {
 }
 
 impl Pattern {
-    /// A pattern from its text and what that was compiled to.
-    pub fn new(source: &str, fold: bool, regex: Regex) -> Self {
+    /// A pattern from its text.
+    ///
+    /// # Errors
+    /// A sentence that says why it was refused.
+    pub fn new(source: &str, fold: bool, limits: &Limits) -> Result<Self, String> {
+        if source.len() > limits.max_regex_len {
+            return Err(format!("the pattern is longer than {} bytes", limits.max_regex_len));
+        }
         let parsed = regex_syntax::ParserBuilder::new().case_insensitive(fold).build().parse(source);
-        let required = parsed.ok().and_then(|hir| required(&hir));
-        Self { regex, source: source.into(), fold, required }
+        let required = required(&parsed.map_err(|e| e.to_string())?);
+        let (regex, max_size) = (OnceLock::new(), limits.max_regex_size);
+        Ok(Self { regex, source: source.into(), fold, max_size, required })
+    }
+
+    fn compile(&self) -> Option<Regex> {
+        let most = Some(self.max_size);
+        let of = |lazily: bool| {
+            Regex::builder()
+                .syntax(syntax::Config::new().case_insensitive(self.fold))
+                .configure(
+                    Regex::config()
+                        // Conditions are made by the thousand and few are ever asked: what is built up front is kept small.
+                        .dfa(false)
+                        .hybrid(lazily)
+                        .nfa_size_limit(most)
+                        .onepass_size_limit(most)
+                        .dfa_size_limit(most)
+                        .hybrid_cache_capacity(self.max_size),
+                )
+                .build(&self.source)
+                .ok()
+        };
+        // Read backwards, which the fast way needs, it may be larger than `check` has seen it.
+        of(true).or_else(|| of(false))
     }
 
     /// Whether it matches somewhere in the text.
     #[inline]
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.regex().is_some_and(|regex| regex.is_match(text))
     }
 
-    /// What it was compiled to.
-    pub fn regex(&self) -> &Regex {
-        &self.regex
+    /// What it is compiled to; none if it is larger than it may be.
+    pub fn regex(&self) -> Option<&Regex> {
+        self.regex.get_or_init(|| self.compile()).as_ref()
     }
 
     /// Folded texts of which every text that matches, folded, holds at least one; `None` if no such are known.

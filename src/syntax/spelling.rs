@@ -25,12 +25,26 @@ pub fn slip<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Opti
     let letters = |word: &str| word.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     known
         .into_iter()
-        .filter(|word| word.len().abs_diff(written.len()) <= 4 && *word != written)
+        .filter(|word| {
+            word.len().abs_diff(written.len()) <= 4 && *word != written && differ_in_one_place(word, written)
+        })
         .filter(|word| letters(word) != letters(written))
         .map(|word| (distance(&folded, &word.to_lowercase()), word))
         .filter(|(d, _)| *d <= 1)
         .min_by_key(|(d, _)| *d)
         .map(|(_, word)| word)
+}
+
+/// Whether two words differ, case aside, in no more than two neighbouring letters; always for words beyond ASCII. A
+/// look that spares most words the count of what is different.
+fn differ_in_one_place(a: &str, b: &str) -> bool {
+    if !a.is_ascii() || !b.is_ascii() {
+        return true;
+    }
+    let same = |(a, b): &(u8, u8)| a.eq_ignore_ascii_case(b);
+    let before = a.bytes().zip(b.bytes()).take_while(same).count();
+    let behind = a.bytes().rev().zip(b.bytes().rev()).take_while(same).count();
+    before + behind + 2 >= a.len().max(b.len())
 }
 
 /// Whether a written word may be a slip of a known one.
