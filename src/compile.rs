@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::Limits;
+use crate::base::crew::{Alone, Crew};
 use crate::base::id::TableId;
 use crate::check::has_errors;
 use crate::diag::{Code, Diagnostic, Level};
@@ -89,7 +90,12 @@ pub struct Compiled {
 
 /// Compiles texts; `load` gives the bytes of tables.
 pub fn compile(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>) -> Compiled {
-    let mut trees = imported::read(sources, options);
+    compile_with(sources, options, load, &Alone)
+}
+
+/// As [`compile`], with someone to do what can be done at the same time. What comes out is the same.
+pub fn compile_with(sources: &SourceMap, options: &CompileOptions, load: &Load<'_>, crew: &dyn Crew) -> Compiled {
+    let mut trees = imported::read(sources, options, crew);
     let mut checked = trees.check(sources, options);
     let mut slipped = Vec::new();
     let mut ruleset = None;

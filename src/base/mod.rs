@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod budget;
 pub mod calendar;
+pub mod crew;
 pub mod function;
 pub mod id;
 pub mod limits;

@@ -24,10 +24,11 @@ use tripline::session::{Rejected, SessionConfig};
 use super::args::{BacktestArgs, StateFormat};
 use super::exit::{Exit, Stop};
 use super::number::{counted, grouped};
-use super::paths::{rule_files, rules_and_inputs};
+use super::paths::rules_and_inputs;
 use super::rules::{RuleTexts, accept, compile_texts};
 use super::settings::Settings;
 use super::terminal::{Terminal, note, print};
+use super::threads::Threads;
 
 /// Keys that are shown for a rule, the busiest first.
 const KEYS: usize = 10;
@@ -52,7 +53,7 @@ pub fn run(args: &BacktestArgs, settings: &Settings, terminal: Terminal) -> Resu
     }
     let from = args.from.as_deref().map(past).transpose()?;
     let look = |rules: &[PathBuf]| -> Result<Told, Stop> {
-        let texts = RuleTexts::read(&rule_files(rules)?)?;
+        let texts = RuleTexts::read(rules, Threads::default())?;
         let ruleset = accept(&compile_texts(&texts, &settings.compile_options(&args.time)), &texts.sources, terminal)?;
         let (sources, readings) = sources(&inputs, journal.as_deref(), args, settings)?;
         Ok(told(&ruleset, args, settings, &readings, from, sources))

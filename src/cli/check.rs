@@ -13,18 +13,17 @@ use tripline::syntax::source::SourceId;
 use super::args::{CheckArgs, CheckFormat};
 use super::exit::{Exit, Stop};
 use super::number::counted;
-use super::paths::rule_files;
 use super::rules::{RuleTexts, compile_texts, declared_rules};
 use super::sample;
 use super::settings::Settings;
 use super::terminal::{Terminal, note, paint, print, style};
+use super::threads::Threads;
 use super::topology;
 
 /// Runs the command.
 pub fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
     let options = &settings.compile_options(&args.time);
-    let files = rule_files(&args.paths)?;
-    let texts = RuleTexts::read(&files)?;
+    let texts = RuleTexts::read(&args.paths, Threads::default())?;
     let compiled = compile_texts(&texts, options);
     let mut found = compiled.diagnostics;
     let mut report = None;
@@ -62,7 +61,7 @@ pub fn run(args: &CheckArgs, settings: &Settings, terminal: Terminal) -> Result<
             }
             text.push_str(topology.as_deref().unwrap_or_default());
             let rules = declared_rules(&compiled.files).count();
-            text.push_str(&verdict(files.len(), rules, errors, warnings, terminal.color_out));
+            text.push_str(&verdict(texts.paths.len(), rules, errors, warnings, terminal.color_out));
             print(&text)?;
         }
     }

@@ -18,10 +18,10 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 use super::args::{FlinkArgs, FlinkWhat, PackageArgs};
 use super::exit::{Exit, Stop};
 use super::number::counted;
-use super::paths::rule_files;
 use super::rules::{RuleTexts, accept};
 use super::settings::Settings;
 use super::terminal::{Terminal, note};
+use super::threads::Threads;
 
 /// Where the job finds the rules in its jar, and the library.
 const BUNDLE: &str = "tripline/rules.json";
@@ -35,8 +35,7 @@ pub fn run(args: &FlinkArgs, settings: &Settings, terminal: Terminal) -> Result<
 }
 
 fn package(args: &PackageArgs, settings: &Settings, terminal: Terminal) -> Result<Exit, Stop> {
-    let files = rule_files(&args.paths)?;
-    let texts = RuleTexts::read(&files)?;
+    let texts = RuleTexts::read(&args.paths, Threads::default())?;
     let (compiled, tables) = compile_with_tables(&texts, args, settings);
     let ruleset = accept(&compiled, &texts.sources, terminal)?;
     let rules = texts.sources.ids().map(|id| texts.sources.get(id));

@@ -11,22 +11,22 @@ use tripline::syntax;
 
 use super::args::ImportFilesArgs;
 use super::exit::{Exit, Stop};
-use super::paths::rule_files;
 use super::rules::{RuleTexts, compile_texts, show};
 use super::terminal::{Terminal, print};
+use super::threads::Threads;
 
 /// Runs the command.
 pub fn run(args: &ImportFilesArgs, options: &CompileOptions, terminal: Terminal) -> Result<Exit, Stop> {
-    let files: Vec<PathBuf> = rule_files(&args.paths)?;
+    let texts = RuleTexts::read(&args.paths, Threads::default())?;
+    let files: Vec<&PathBuf> = texts.paths.iter().flatten().collect();
     let is_import = |path: &&PathBuf| Language::of(&path.display().to_string()) != Language::Trip;
-    let Some(_) = files.iter().find(is_import) else {
+    let Some(_) = files.iter().copied().find(is_import) else {
         return Err(Stop::usage("nothing to import: name Sigma (.yml, .yaml) or EQL (.eql, .toml, .json) files"));
     };
-    let texts = RuleTexts::read(&files)?;
     let compiled = compile_texts(&texts, options);
     show(&compiled.diagnostics, &texts.sources, terminal);
     let (mut used, mut printed) = (BTreeSet::new(), false);
-    for (path, file) in files.iter().zip(&compiled.files) {
+    for (path, file) in files.into_iter().zip(&compiled.files) {
         if !is_import(&path) || file.items.is_empty() {
             continue;
         }

@@ -29,6 +29,7 @@ mod settings;
 mod state;
 mod terminal;
 mod test;
+mod threads;
 mod topology;
 mod wording;
 

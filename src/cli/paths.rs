@@ -2,14 +2,17 @@
 #![expect(clippy::disallowed_methods, reason = "directories of rules are read here")]
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use tripline::base::crew;
 use tripline::base::wildcard::fits;
 use tripline::compile::Language;
 use tripline::import::eql;
 
 use super::exit::Stop;
+use super::threads::Threads;
 
 /// Bytes of a YAML, TOML or JSON file that a directory of rules may hold; larger ones are data.
 const MAX_LOOK: u64 = 4 << 20;
@@ -57,16 +60,26 @@ fn language(path: &Path) -> Option<Language> {
     }
 }
 
-/// Whether a file in a directory holds rules: YAML, TOML and JSON may be anything.
-fn holds_rules(path: &Path) -> bool {
-    match language(path) {
-        None => false,
-        Some(Language::Trip) => true,
-        Some(language) => {
-            fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_LOOK)
-                && fs::read_to_string(path).is_ok_and(|text| language.holds_rules(&text))
-        }
+/// A file of rules.
+#[derive(Clone, Debug)]
+pub struct RuleFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its text, if it had to be read to see whether it holds rules.
+    pub text: Option<String>,
+}
+
+/// The text of a file of this language if it holds rules: YAML, TOML and JSON may be anything.
+fn text_of_rules(path: &Path, language: Language) -> Option<String> {
+    let file = File::open(path).ok()?;
+    let about = file.metadata().ok()?;
+    if !about.is_file() || about.len() > MAX_LOOK {
+        return None;
     }
+    // One byte more than it has, so that its end is seen without making room for more.
+    let mut bytes = Vec::with_capacity(about.len() as usize + 1);
+    file.take(MAX_LOOK + 1).read_to_end(&mut bytes).ok()?;
+    String::from_utf8(bytes).ok().filter(|text| language.holds_rules(text))
 }
 
 /// The files of this language among paths, as [`rule_files`] finds them; one of another that is named is refused.
@@ -77,24 +90,33 @@ pub fn trip_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
             return Err(Stop::usage(format!("{name}: is no .trip file; `tripline import {name}` prints one")));
         }
     }
-    let mut files = rule_files(paths)?;
+    let mut files: Vec<PathBuf> = rule_files(paths, Threads::default())?.into_iter().map(|file| file.path).collect();
     files.retain(|path| language(path).is_none_or(|language| language == Language::Trip));
     Ok(files)
 }
 
 /// The rule files among paths: files as they are, directories with all files of rules below them, sorted by path.
 /// A file that is reached twice counts once. Hidden files and directories are passed over.
-pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+pub fn rule_files(paths: &[PathBuf], threads: Threads) -> Result<Vec<RuleFile>, Stop> {
     let mut found = Found::default();
     for path in paths {
         if path.is_dir() {
+            let mut met = Vec::new();
+            walk(path, &real(path), 0, &mut met)?;
+            let looked = crew::map(&threads, met, |Met { path, real, language }| match language {
+                Language::Trip => Some((RuleFile { path, text: None }, real)),
+                language => {
+                    let text = text_of_rules(&path, language)?;
+                    Some((RuleFile { path, text: Some(text) }, real))
+                }
+            });
             let before = found.met;
-            walk(path, &real(path), 0, &mut found)?;
+            looked.into_iter().flatten().for_each(|(file, real)| found.add(file, real));
             if found.met == before {
                 return Err(Stop::usage(format!("{}: there is no file of rules in this directory", path.display())));
             }
         } else {
-            found.add(path.clone(), real(path));
+            found.add(RuleFile { path: path.clone(), text: None }, real(path));
         }
     }
     Ok(found.files)
@@ -103,7 +125,7 @@ pub fn rule_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
 /// Files so far, each once.
 #[derive(Default)]
 struct Found {
-    files: Vec<PathBuf>,
+    files: Vec<RuleFile>,
     /// How many were met, again or not.
     met: usize,
     /// Where they really are.
@@ -111,12 +133,20 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, path: PathBuf, real: PathBuf) {
+    fn add(&mut self, file: RuleFile, real: PathBuf) {
         self.met += 1;
         if self.seen.insert(real) {
-            self.files.push(path);
+            self.files.push(file);
         }
     }
+}
+
+/// A file in a directory that may hold rules.
+struct Met {
+    path: PathBuf,
+    /// Where it really is.
+    real: PathBuf,
+    language: Language,
 }
 
 /// A path without links; as it is if it cannot be followed.
@@ -125,7 +155,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Adds the files below a directory, whose real path tells those of its files that are no links.
-fn walk(directory: &Path, real_directory: &Path, depth: usize, found: &mut Found) -> Result<(), Stop> {
+fn walk(directory: &Path, real_directory: &Path, depth: usize, met: &mut Vec<Met>) -> Result<(), Stop> {
     let cannot = |error: std::io::Error| Stop::usage(format!("{}: cannot be read: {error}", directory.display()));
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(cannot)? {
@@ -142,10 +172,10 @@ fn walk(directory: &Path, real_directory: &Path, depth: usize, found: &mut Found
         let real = if kind.is_symlink() { real(&path) } else { real_directory.join(&name) };
         if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
             if depth < MAX_DEPTH {
-                walk(&path, &real, depth + 1, found)?;
+                walk(&path, &real, depth + 1, met)?;
             }
-        } else if holds_rules(&path) {
-            found.add(path, real);
+        } else if let Some(language) = language(&path) {
+            met.push(Met { path, real, language });
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tripline::compile::{CompileOptions, Compiled, INLINE, compile};
+use tripline::compile::{CompileOptions, Compiled, INLINE, compile_with};
 use tripline::diag::Diagnostic;
 use tripline::diag::render::render_text;
 use tripline::plan::Ruleset;
@@ -17,8 +17,9 @@ use tripline::syntax::spelling::nearest;
 
 use super::exit::Stop;
 use super::number::counted;
-use super::paths::{rule_files, rules_and_names, selected};
+use super::paths::{RuleFile, rule_files, rules_and_names, selected};
 use super::terminal::{Terminal, note, paint, style};
+use super::threads::Threads;
 
 /// Bytes of one rule file; more is surely another kind of file.
 const MAX_FILE: u64 = 16 << 20;
@@ -30,16 +31,18 @@ pub struct RuleTexts {
     pub sources: SourceMap,
     /// The path of each source, in their order; none for a rule given on the command line.
     pub paths: Vec<Option<PathBuf>>,
+    /// Who compiles them.
+    threads: Threads,
 }
 
 impl RuleTexts {
-    /// Reads rule files; a path that cannot be read ends the command.
-    pub fn read(files: &[PathBuf]) -> Result<Self, Stop> {
-        let mut texts = Self::default();
-        for path in files {
-            let text = read_text(path)?;
+    /// Reads the files of rules among paths, as [`rule_files`] finds them; one that cannot be read ends the command.
+    pub fn read(paths: &[PathBuf], threads: Threads) -> Result<Self, Stop> {
+        let mut texts = Self { threads, ..Self::default() };
+        for RuleFile { path, text } in rule_files(paths, threads)? {
+            let text = text.map_or_else(|| read_text(&path), Ok)?;
             texts.sources.add(path.display().to_string(), text);
-            texts.paths.push(Some(path.clone()));
+            texts.paths.push(Some(path));
         }
         Ok(texts)
     }
@@ -73,7 +76,7 @@ pub fn compile_texts(texts: &RuleTexts, options: &CompileOptions) -> Compiled {
         let path = base.unwrap_or(Path::new("")).join(written);
         fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
     };
-    compile(&texts.sources, options, &load)
+    compile_with(&texts.sources, options, &load, &texts.threads)
 }
 
 /// Rules that a command works on, without errors.
@@ -110,7 +113,7 @@ pub fn select(
     if sorted.rules.is_empty() {
         return Err(Stop::usage(format!("{}: there is no such file or directory", names.join(", "))));
     }
-    let texts = RuleTexts::read(&rule_files(&sorted.rules)?)?;
+    let texts = RuleTexts::read(&sorted.rules, Threads::default())?;
     let compiled = compile_texts(&texts, options);
     let ruleset = accept(&compiled, &texts.sources, terminal)?;
     require_names(&names, &compiled.files)?;

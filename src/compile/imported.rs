@@ -6,13 +6,16 @@
 use std::collections::BTreeSet;
 
 use super::{CompileOptions, INLINE, number_inline};
+use crate::base::Limits;
+use crate::base::crew::{self, Crew};
 use crate::check::check_recovered;
 use crate::diag::codes::sigma::NOT_YAML;
 use crate::diag::{Diagnostic, Level};
+use crate::import::sigma::model::Document;
 use crate::import::{eql, sigma};
 use crate::plan::lower::classes_of;
 use crate::syntax::ast::{File, Item};
-use crate::syntax::source::{SourceId, SourceMap, Span};
+use crate::syntax::source::{Source, SourceId, SourceMap, Span};
 use crate::syntax::{parse, parse_rule_one_liner};
 
 /// What a source holds.
@@ -58,27 +61,48 @@ pub(super) struct Trees {
     pub(super) refused: usize,
 }
 
+/// A source by itself, before anything is known of the others.
+enum Read {
+    Trip(File, Vec<Diagnostic>),
+    Sigma(Vec<Document>, Vec<Diagnostic>),
+    /// Queries are read one after the other, as each needs the names of those before it.
+    Eql(eql::Kind),
+}
+
+fn read_one(id: SourceId, source: &Source, limits: &Limits) -> Read {
+    match Language::of(&source.name) {
+        Language::Sigma => {
+            let (found, problems) = sigma::read(id, &source.text);
+            Read::Sigma(found, problems)
+        }
+        Language::Eql(kind) => Read::Eql(kind),
+        Language::Trip => {
+            let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
+            let (parsed, problems) = parser(id, &source.text, limits);
+            Read::Trip(parsed, problems)
+        }
+    }
+}
+
 /// Reads every source.
-pub(super) fn read(sources: &SourceMap, options: &CompileOptions) -> Trees {
+pub(super) fn read(sources: &SourceMap, options: &CompileOptions, crew: &dyn Crew) -> Trees {
     let mut trees = Trees { files: Vec::new(), own: Vec::new(), imported: Vec::new(), refused: 0 };
     let (mut documents, mut queries, mut inline) = (Vec::new(), Vec::new(), 0);
-    for id in sources.ids() {
-        let source = sources.get(id);
+    let ids: Vec<SourceId> = sources.ids().collect();
+    let read = crew::map(crew, ids.clone(), |id| read_one(id, sources.get(id), &options.limits));
+    for (id, read) in ids.into_iter().zip(read) {
         let mut file = File::default();
-        match Language::of(&source.name) {
-            Language::Sigma => {
-                let (found, problems) = sigma::read(id, &source.text);
+        match read {
+            Read::Sigma(found, problems) => {
                 documents.push((id, found));
                 // A document that is no YAML is none of those found.
                 trees.refused += problems.iter().filter(|problem| problem.code == NOT_YAML).count();
                 trees.imported.extend(problems);
             }
-            Language::Eql(kind) => queries.push((id, kind)),
-            Language::Trip => {
-                let parser = if source.name == INLINE { parse_rule_one_liner } else { parse };
-                let (parsed, problems) = parser(id, &source.text, &options.limits);
+            Read::Eql(kind) => queries.push((id, kind)),
+            Read::Trip(parsed, problems) => {
                 file = parsed;
-                if source.name == INLINE {
+                if sources.get(id).name == INLINE {
                     inline += 1;
                     number_inline(&mut file, inline);
                 }
@@ -100,7 +124,7 @@ pub(super) fn read(sources: &SourceMap, options: &CompileOptions) -> Trees {
             _ => {}
         }
     }
-    let rules = sigma::assemble(documents, names.clone(), &hidden, &options.pipelines);
+    let rules = sigma::assemble_with(documents, names.clone(), &hidden, &options.pipelines, crew);
     trees.imported.extend(rules.problems);
     trees.refused += rules.refused;
     for (id, file) in rules.files {

@@ -70,11 +70,10 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
     let Chosen { rules, inputs: chosen } = select::choose(args, settings)?;
     #[cfg(feature = "kafka")]
     if let Some(shared) = group::wanted(&chosen)? {
-        let options = settings.compile_options(&args.time);
-        let ruleset = select::compile(args, &rules, &options, Some(shared.fields()), terminal)?;
+        let ruleset = select::compile(args, &rules, settings, Some(shared.fields()), terminal)?;
         return group::run(args, settings, terminal, (&rules, &ruleset), chosen, &shared);
     }
-    let ruleset = select::compile(args, &rules, &settings.compile_options(&args.time), None, terminal)?;
+    let ruleset = select::compile(args, &rules, settings, None, terminal)?;
     let config = &settings.config;
     let wanted = wanted_state(args, settings, &chosen)?;
     let mut begin = durable::begin(wanted.state.as_deref(), &ruleset, &chosen, settings)?;
@@ -132,9 +131,7 @@ pub fn run(args: &RunArgs, settings: &Settings, terminal: Terminal) -> Result<Ex
         input_failed: false,
         error: None,
         state_failed: None,
-        reload: Reload::on_hangup(&ruleset, || {
-            select::compile(args, &rules, &settings.compile_options(&args.time), None, terminal)
-        })?,
+        reload: Reload::on_hangup(&ruleset, || select::compile(args, &rules, settings, None, terminal))?,
     };
     catch_signals(&stop)?;
     let started = Instant::now();

@@ -13,10 +13,11 @@ use super::kafka;
 use crate::cli::args::RunArgs;
 use crate::cli::exit::Stop;
 use crate::cli::number::counted;
-use crate::cli::paths::{rule_files, rules_and_inputs};
+use crate::cli::paths::rules_and_inputs;
 use crate::cli::rules::{RuleTexts, accept, compile_texts, show};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::{Terminal, note};
+use crate::cli::threads::Threads;
 use crate::cli::topology;
 
 /// Rules and inputs, from the command line or else the configuration.
@@ -99,11 +100,13 @@ fn warn_of_open(texts: &RuleTexts) {
 pub fn compile(
     args: &RunArgs,
     paths: &[PathBuf],
-    options: &CompileOptions,
+    settings: &Settings,
     by: Option<&[Vec<String>]>,
     terminal: Terminal,
 ) -> Result<Arc<Ruleset>, Stop> {
-    let mut texts = RuleTexts::read(&rule_files(paths)?)?;
+    let options = &settings.compile_options(&args.time);
+    let threads = args.threads.or(settings.config.threads).map_or_else(Threads::default, |n| Threads::of(n.into()));
+    let mut texts = RuleTexts::read(paths, threads)?;
     warn_of_open(&texts);
     for rule in &args.rule {
         texts.add_inline(rule);

@@ -6,6 +6,7 @@ use super::link::{Linked, link};
 use super::lower::Names;
 use super::model::{Document, Text};
 use super::pipeline::Pipelines;
+use crate::base::crew::{Alone, Crew};
 use crate::diag::Diagnostic;
 use crate::diag::codes::sigma as codes;
 use crate::syntax::ast::File;
@@ -29,11 +30,22 @@ pub fn assemble(
     hidden: &BTreeSet<String>,
     pipelines: &Pipelines,
 ) -> Rules {
+    assemble_with(sources, names, hidden, pipelines, &Alone)
+}
+
+/// As [`assemble`], with someone to do what can be done at the same time.
+pub fn assemble_with(
+    sources: Vec<(SourceId, Vec<Document>)>,
+    names: BTreeSet<String>,
+    hidden: &BTreeSet<String>,
+    pipelines: &Pipelines,
+    crew: &dyn Crew,
+) -> Rules {
     let mut problems = Vec::new();
     let mut names = Names::new(names);
     let sources = without_duplicates(sources, &mut problems);
     super::misspelt::report(&sources, &mut problems);
-    let Linked { files, refused } = link(sources, &mut names, hidden, pipelines, &mut problems);
+    let Linked { files, refused } = link(sources, &mut names, hidden, (pipelines, crew), &mut problems);
     Rules { files, problems, refused }
 }
 

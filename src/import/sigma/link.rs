@@ -14,6 +14,7 @@ use super::lower::{self, Names};
 use super::model::{DetectionRule, Document, Logsource, Text};
 use super::pipeline::Pipelines;
 use super::tree::{expr, ident};
+use crate::base::crew::{self, Crew};
 use crate::diag::Diagnostic;
 use crate::diag::codes::sigma_correlation as codes;
 use crate::syntax::ast::{
@@ -27,6 +28,13 @@ use crate::syntax::source::{SourceId, Span};
 pub(super) struct Linked {
     pub(super) files: Vec<(SourceId, File)>,
     pub(super) refused: usize,
+}
+
+/// A detection that is to be made a rule, by itself.
+struct Open<'d> {
+    place: Place,
+    rule: &'d mut DetectionRule,
+    name: Ident,
 }
 
 /// A detection on its way.
@@ -50,7 +58,7 @@ pub(super) fn link(
     mut sources: Vec<(SourceId, Vec<Document>)>,
     names: &mut Names,
     hidden: &BTreeSet<String>,
-    pipelines: &Pipelines,
+    (pipelines, crew): (&Pipelines, &dyn Crew),
     problems: &mut Vec<Diagnostic>,
 ) -> Linked {
     let references = References::new(&sources);
@@ -62,6 +70,7 @@ pub(super) fn link(
     let (mut called, mut originals) = (BTreeMap::new(), BTreeMap::new());
     let mut made: BTreeMap<Place, Made> = BTreeMap::new();
     let mut unknown: BTreeMap<[Option<String>; 3], (Span, usize)> = BTreeMap::new();
+    let mut open = Vec::new();
     for (file, (_, documents)) in sources.iter_mut().enumerate() {
         for (at, document) in documents.iter_mut().enumerate() {
             let place = (file, at);
@@ -72,24 +81,31 @@ pub(super) fn link(
                     if correlations.referenced.contains_key(&place) {
                         originals.insert(place, (**rule).clone());
                     }
-                    let source = rule.logsource.clone();
-                    let applied = pipelines.apply(rule);
-                    problems.extend(applied.problems);
-                    let built = if applied.refused { None } else { detection(rule, name, hidden, problems) };
-                    match built {
-                        Some(built) => drop(made.insert(place, built)),
-                        None => linked.refused += 1,
-                    }
-                    if applied.unknown_source {
-                        let words = [&source.product, &source.category, &source.service];
-                        let key = words.map(|word| word.as_ref().map(|text| text.value.clone()));
-                        unknown.entry(key).or_insert((source.span, 0)).1 += 1;
-                    }
+                    open.push(Open { place, rule, name });
                 }
                 Document::Correlation(rule) => drop(called.insert(place, names.name(&rule.head))),
                 Document::Refused(_) => linked.refused += 1,
                 Document::Filter(_) => {}
             }
+        }
+    }
+    let done = crew::map(crew, open, |Open { place, rule, name }| {
+        let (source, mut problems) = (rule.logsource.clone(), Vec::new());
+        let applied = pipelines.apply(rule);
+        problems.extend(applied.problems);
+        let built = if applied.refused { None } else { detection(rule, name, hidden, &mut problems) };
+        (place, built, applied.unknown_source.then_some(source), problems)
+    });
+    for (place, built, unknown_source, found) in done {
+        problems.extend(found);
+        match built {
+            Some(built) => drop(made.insert(place, built)),
+            None => linked.refused += 1,
+        }
+        if let Some(source) = unknown_source {
+            let words = [&source.product, &source.category, &source.service];
+            let key = words.map(|word| word.as_ref().map(|text| text.value.clone()));
+            unknown.entry(key).or_insert((source.span, 0)).1 += 1;
         }
     }
     unknown_sources(unknown, problems);

@@ -26,7 +26,7 @@ mod regex;
 mod tree;
 pub mod yaml;
 
-pub use assemble::{Rules, assemble};
+pub use assemble::{Rules, assemble, assemble_with};
 pub use read::read;
 
 /// Whether a YAML text has the parts of a Sigma document, so that other YAML in a directory of rules can be passed over.

@@ -166,9 +166,7 @@ pub fn run(
         min_level: args.filter.min_level,
         tables: Mutex::default(),
     };
-    let mut reload = Reload::on_hangup(ruleset, || {
-        select::compile(args, rules, &settings.compile_options(&args.time), None, terminal)
-    })?;
+    let mut reload = Reload::on_hangup(ruleset, || select::compile(args, rules, settings, None, terminal))?;
     catch_signals(&stop)?;
     let started = Instant::now();
     let ends = kafka.until_end.then(|| common.reading.ends()).transpose().map_err(Stop::failed)?;
