@@ -3,8 +3,10 @@
 //! Arithmetic saturates: a bound of `1000000d` is a far bound, not an overflow.
 
 use std::fmt;
-use std::ops::{Add, Sub};
+use std::ops::{Add, Range, Sub};
 
+use chrono::{Datelike, Timelike};
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// A point in event time: nanoseconds since 1970-01-01T00:00:00Z, from 1677 to 2262.
@@ -29,6 +31,33 @@ impl Timestamp {
     /// Whole milliseconds since 1970, rounded down.
     pub fn as_millis(self) -> i64 {
         self.0.div_euclid(1_000_000)
+    }
+
+    /// RFC 3339 in UTC, with milliseconds, or with as many digits as the time has if it is finer. An alert has a time for
+    /// each event that it names, so the digits are put down one by one: years of a timestamp have four.
+    pub fn rfc3339(self) -> CompactString {
+        let time = chrono::DateTime::from_timestamp_nanos(self.0).naive_utc();
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        let mut put = |mut number: u32, at: Range<usize>| {
+            for digit in text[at].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(time.year().unsigned_abs(), 0..4);
+        put(time.month(), 5..7);
+        put(time.day(), 8..10);
+        put(time.hour(), 11..13);
+        put(time.minute(), 14..16);
+        put(time.second(), 17..19);
+        put(time.nanosecond(), 20..29);
+        let digits = match self.0 {
+            ns if ns % 1_000_000 == 0 => 3,
+            ns if ns % 1_000 == 0 => 6,
+            _ => 9,
+        };
+        text[20 + digits] = b'Z';
+        CompactString::from_utf8_lossy(&text[..21 + digits])
     }
 }
 
@@ -115,18 +144,10 @@ impl fmt::Display for Duration {
     }
 }
 
-/// RFC 3339 in UTC, with milliseconds, or with as many digits as the time has if it is finer.
+/// As [`Timestamp::rfc3339`].
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = chrono::DateTime::from_timestamp_nanos(self.0);
-        let format = if self.0 % 1_000_000 == 0 {
-            chrono::SecondsFormat::Millis
-        } else if self.0 % 1_000 == 0 {
-            chrono::SecondsFormat::Micros
-        } else {
-            chrono::SecondsFormat::Nanos
-        };
-        f.write_str(&time.to_rfc3339_opts(format, true))
+        f.write_str(&self.rfc3339())
     }
 }
 
@@ -147,6 +168,9 @@ mod tests {
     fn times_print_as_rfc3339() {
         assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp(1_001).to_string(), "1970-01-01T00:00:00.000001001Z");
+        assert_eq!(Timestamp(1_001_000).to_string(), "1970-01-01T00:00:00.001001Z");
+        assert_eq!(Timestamp::MIN.to_string(), "1677-09-21T00:12:43.145224192Z");
+        assert_eq!(Timestamp::MAX.to_string(), "2262-04-11T23:47:16.854775807Z");
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! The text is built by hand around `serde_json` values, because an event kept whole is passed on as the bytes that
 //! were read, not parsed and printed again.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::Formatter;
 use crate::alert::{About, Alert, BoundEvent, BoundStep, Notice, Origin, Seq};
-use crate::base::Value;
+use crate::base::{Timestamp, Value};
 
 /// Appends the alert as one line.
 pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
@@ -26,7 +27,7 @@ pub(super) fn write(alert: &Alert, formatter: &Formatter, out: &mut String) {
     if !alert.tags.is_empty() {
         object.texts("tags", &alert.tags);
     }
-    object.text("time", &alert.time.to_string());
+    object.time("time", alert.time);
     object.values("key", &alert.key);
     if let Some(Notice::Resolved(by)) = alert.notice {
         resolved_by(by, formatter, object.key("resolved_by"));
@@ -71,7 +72,7 @@ pub(super) fn resolved_by(by: Origin, formatter: &Formatter, out: &mut String) {
     if let Some(input) = formatter.input(by.seq) {
         object.text("input", input);
     }
-    object.text("time", &by.ts.to_string());
+    object.time("time", by.ts);
     object.close();
 }
 
@@ -93,8 +94,11 @@ pub(super) fn events(alert: &Alert, formatter: &Formatter, out: &mut String) {
 }
 
 /// The name of a step, or its number from 1.
-pub(super) fn step_name(step: &BoundStep) -> String {
-    step.name.clone().unwrap_or_else(|| (step.step.index() + 1).to_string())
+pub(super) fn step_name(step: &BoundStep) -> Cow<'_, str> {
+    match &step.name {
+        Some(name) => name.into(),
+        None => (step.step.index() + 1).to_string().into(),
+    }
 }
 
 fn write_event(event: &BoundEvent, formatter: &Formatter, out: &mut String) {
@@ -112,7 +116,7 @@ fn write_event(event: &BoundEvent, formatter: &Formatter, out: &mut String) {
             object.text("input", input);
         }
     }
-    object.text("time", &event.ts.to_string());
+    object.time("time", event.ts);
     if let Some(raw) = &event.raw {
         // A line that was decoded is valid JSON; only its line end is not wanted.
         let raw = raw.trim_matches(['\r', '\n', ' ', '\t', '\u{feff}']);
@@ -138,23 +142,39 @@ impl<'a> Object<'a> {
 
     /// Writes a key; the caller writes the value.
     pub(super) fn key(&mut self, name: &str) -> &mut String {
-        if !self.first {
-            self.out.push(',');
-        }
-        self.first = false;
+        self.next();
         text(name, self.out);
         self.out.push(':');
         self.out
     }
 
+    /// As [`Object::key`], for a name of this program's own: nothing in it must be escaped.
+    fn own_key(&mut self, name: &'static str) -> &mut String {
+        self.next();
+        self.out.extend(["\"", name, "\":"]);
+        self.out
+    }
+
+    fn next(&mut self) {
+        if !self.first {
+            self.out.push(',');
+        }
+        self.first = false;
+    }
+
     /// A member with a text.
-    pub(super) fn text(&mut self, name: &str, value: &str) {
-        text(value, self.key(name));
+    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+        text(value, self.own_key(name));
+    }
+
+    /// A member with a time, in which nothing must be escaped.
+    pub(super) fn time(&mut self, name: &'static str, value: Timestamp) {
+        self.own_key(name).extend(["\"", &*value.rfc3339(), "\""]);
     }
 
     /// A member with a list of texts.
-    pub(super) fn texts(&mut self, name: &str, values: &[String]) {
-        let out = self.key(name);
+    pub(super) fn texts(&mut self, name: &'static str, values: &[String]) {
+        let out = self.own_key(name);
         out.push('[');
         for (n, value) in values.iter().enumerate() {
             if n > 0 {
@@ -166,21 +186,21 @@ impl<'a> Object<'a> {
     }
 
     /// A member with a whole number.
-    pub(super) fn number(&mut self, name: &str, value: u64) {
-        write!(self.key(name), "{value}").expect("a String takes any text");
+    pub(super) fn number(&mut self, name: &'static str, value: u64) {
+        write!(self.own_key(name), "{value}").expect("a String takes any text");
     }
 
     /// A member with a whole number that may be negative.
-    pub(super) fn signed(&mut self, name: &str, value: i64) {
-        write!(self.key(name), "{value}").expect("a String takes any text");
+    pub(super) fn signed(&mut self, name: &'static str, value: i64) {
+        write!(self.own_key(name), "{value}").expect("a String takes any text");
     }
 
     /// A member with an object of values, in their order.
-    pub(super) fn values(&mut self, name: &str, values: &[(String, Value)]) {
-        let mut object = Object::open(self.key(name));
+    pub(super) fn values(&mut self, name: &'static str, values: &[(String, Value)]) {
+        let mut object = Object::open(self.own_key(name));
         for (name, value) in values {
             match value {
-                Value::Str(value) => object.text(name, value),
+                Value::Str(value) => text(value, object.key(name)),
                 value => object.key(name).push_str(&value.to_json().to_string()),
             }
         }
@@ -196,7 +216,8 @@ impl<'a> Object<'a> {
 /// Appends a JSON string. Most texts hold nothing that must be escaped, and printing a `serde_json` value goes through
 /// the machinery of formatting byte by byte, so those are appended as they are.
 fn text(value: &str, out: &mut String) {
-    if value.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+    // All of them, without a way out: so several are compared at once.
+    if value.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == b'"') | (byte == b'\\')) {
         out.push_str(&serde_json::Value::from(value).to_string());
     } else {
         out.extend(["\"", value, "\""]);
