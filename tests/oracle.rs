@@ -425,19 +425,53 @@ fn the_strategies_agree_on_long_streams() {
 /// the general strategy finds them.
 #[test]
 fn what_is_enumerated_is_what_the_definition_says() {
-    let (mut cases, mut alerts, mut differences) = (0, 0, vec![]);
-    for seed in first_seed()..first_seed() + budget(2) {
-        let mut r = Random::new(seed ^ (12 << 40));
-        let mut rule = gen_rule::rule(&mut r);
+    let (cases, alerts) = strategy_agrees(StrategyKind::Enumerate, 12, &|r, rule| {
         rule.pick = oracle::rule::Pick::All;
         rule.skip = if r.percent(70) { oracle::rule::Skip::NoSkip } else { oracle::rule::Skip::PastLast };
         rule.having = None;
+    });
+    assert!(alerts > cases, "{alerts} alerts of {cases} rules");
+}
+
+/// The same of rules for which every first event opens an attempt.
+#[test]
+fn what_attempts_find_is_what_the_definition_says() {
+    use oracle::rule::{Elem, Joint, Pick, Skip};
+    let (cases, alerts) = strategy_agrees(StrategyKind::Attempts, 13, &|r, rule| {
+        rule.pick = *r.choose(&[Pick::Each, Pick::Each, Pick::First, Pick::All, Pick::Latest]);
+        rule.skip = r.choose(&[Skip::ToNext, Skip::NoSkip, Skip::PastLast]).clone();
+        rule.having = None;
+        rule.parts.clear();
+        if r.percent(50) {
+            rule.cancel.clear();
+        }
+        rule.body.iter_mut().filter(|(_, elem)| !matches!(elem, Elem::Absence { .. })).for_each(|(joint, _)| {
+            *joint = Joint::default();
+        });
+        for step in rule.body.iter_mut().flat_map(|(_, elem)| elem.steps_mut()) {
+            step.quant = None;
+            step.until = None;
+            step.without.clear();
+        }
+    });
+    assert!(cases * 20 > budget(2) as usize, "{cases} rules");
+    assert!(alerts > cases, "{alerts} alerts of {cases} rules");
+}
+
+/// Holds random rules, each as `shape` makes it, to the definition if a strategy is chosen for them. Gives how many they
+/// were, and their alerts.
+fn strategy_agrees(strategy: StrategyKind, salt: u64, shape: &dyn Fn(&mut Random, &mut Rule)) -> (usize, usize) {
+    let (mut cases, mut alerts, mut differences) = (0, 0, vec![]);
+    for seed in first_seed()..first_seed() + budget(2) {
+        let mut r = Random::new(seed ^ (salt << 40));
+        let mut rule = gen_rule::rule(&mut r);
+        shape(&mut r, &mut rule);
         let text = render::text(&rule);
         if valid::refusal(&rule).is_some() || !asked_for(&text) {
             continue;
         }
         let Ok(compiled) = engine::ruleset(&render::file(&rule), Way::Chosen) else { continue };
-        if compiled.rules[0].strategy != StrategyKind::Enumerate {
+        if compiled.rules[0].strategy != strategy {
             continue;
         }
         let events = gen_stream::interesting(&mut r, &rule);
@@ -445,7 +479,7 @@ fn what_is_enumerated_is_what_the_definition_says() {
         let Some(outcome) = clear(&rule, &events, settings) else { continue };
         cases += 1;
         alerts += outcome.alerts.len();
-        let ways = [Way::Chosen, Way::Restored, Way::Runs];
+        let ways = [Way::Chosen, Way::Restored, Way::Runs, Way::Taken];
         let fails = |rule: &Rule, events: &[Event]| {
             if valid::refusal(rule).is_some() {
                 return None;
@@ -460,9 +494,9 @@ fn what_is_enumerated_is_what_the_definition_says() {
             differences.push(format!("PROPTEST_SEED={seed}\n{}-- {stream}\n{why}", render::text(&rule)));
         }
     }
-    println!("{cases} rules are enumerated, {alerts} alerts");
+    println!("{}: {cases} rules, {alerts} alerts", strategy.as_str());
     assert!(differences.is_empty(), "{} of {cases} differ, the first:\n{}", differences.len(), differences[0]);
-    assert!(alerts > cases, "{alerts} alerts of {cases} rules");
+    (cases, alerts)
 }
 
 /// Streams made for the rule, near misses among them: they reach further into a rule than random ones.

@@ -39,7 +39,8 @@ fn rule(n: usize, random: &mut fastrand::Rng) -> String {
     let within = random.u32(1..40);
     let having = if random.u8(..8) == 0 { " having sum(x.v) > 4" } else { "" };
     let after = if random.u8(..4) == 0 { " after match no skip" } else { "" };
-    let sequence = format!("{{ a: e{condition} then b: f }} within {within}s");
+    let pick = ["", " pick each after match skip to next", " pick each after match no skip"][random.usize(..3)];
+    let sequence = format!("{{ a: e{condition} then b: f }} within {within}s{pick}");
     let counted = format!("{{ x: {count} e{condition} }} within {within}s{having}{after}");
     let pattern = if random.u8(..6) == 0 { sequence } else { counted };
     format!("rule r{n} {{ by {by} match {pattern} }}")

@@ -58,6 +58,7 @@ pub const STAGES: &[Stage] = &[
     Stage { name: "match/counter", items: EVENTS, prepare: || matched(COUNTER, StrategyKind::Counter) },
     Stage { name: "match/latest-run", items: EVENTS, prepare: || matched(LATEST_RUN, StrategyKind::LatestRun) },
     Stage { name: "match/absence", items: EVENTS, prepare: || matched(ABSENCE, StrategyKind::LatestRun) },
+    Stage { name: "match/attempts", items: EVENTS, prepare: || matched(ATTEMPTS, StrategyKind::Attempts) },
     Stage { name: "match/pending", items: EVENTS, prepare: || matched(PENDING, StrategyKind::Pending) },
     Stage { name: "match/enumerate", items: EVENTS, prepare: || matched(ENUMERATE, StrategyKind::Enumerate) },
     Stage { name: "match/runs", items: EVENTS, prepare: || matched(RUNS, StrategyKind::Runs) },
@@ -74,6 +75,8 @@ const STATELESS: &str = "rule r { match { a: A where value > 50 } }";
 const COUNTER: &str = "rule r { by user match { f: at least 5 of failed } within 10s }";
 const LATEST_RUN: &str = "rule r { by user match { f: at least 5 of failed then s: success } within 30s }";
 const ABSENCE: &str = "rule r { by user match { a: A then no B within 5s } }";
+const ATTEMPTS: &str =
+    "rule r { by user match { a: A then b: B then c: C } within 20s pick each after match skip to next }";
 const PENDING: &str = "rule r { by user match { a: A then b: B then c: C } within 20s pick pending }";
 const ENUMERATE: &str = "rule r { by user match { a: A then b: B then c: C } within 10s pick all after match no skip }";
 const RUNS: &str = "rule r { by user match { a: A then b: B where value > a.value then c: C where value > b.value } \

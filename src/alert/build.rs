@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{About, Alert, BoundEvent, BoundStep, Evidence, Origin};
 use crate::base::{RuleId, StepId, Timestamp, Value};
+use crate::matcher::arrived::Together;
 use crate::matcher::shard::Found;
 use crate::plan::call::value_text;
 use crate::plan::eval::{Ctx, eval};
@@ -113,7 +114,7 @@ impl Draft {
 }
 
 /// Bound events by step.
-type BoundByStep = Vec<(StepId, Vec<Arc<StoredEvent>>)>;
+type BoundByStep = Vec<(StepId, Together)>;
 
 /// Makes alerts of one rule set.
 #[derive(Clone, Debug)]
@@ -143,13 +144,13 @@ impl Builder {
 
     /// The alert of a match.
     pub fn build(&self, found: Found) -> Draft {
-        let rule = &self.rules.rules[found.rule.index()];
-        let matched = &found.matched;
+        let Found { rule, key, matched } = found;
+        let rule = &self.rules.rules[rule.index()];
         let mut bound: Vec<Vec<&StoredEvent>> = vec![Vec::new(); rule.steps.len()];
         for (step, events) in &matched.bound {
             bound[step.index()].extend(events.iter().map(|e| &**e));
         }
-        let (key_bytes, key_values) = self.key(rule, &found, &bound);
+        let (key_bytes, key_values) = self.key(rule, key, &bound);
         let context: Ctx<'_, StoredView<'_>> = Ctx {
             this: None,
             stats: &[],
@@ -187,14 +188,19 @@ impl Builder {
         let events = || rule.steps.iter().zip(&bound).filter(|(s, _)| s.found_by.is_none()).flat_map(|(_, e)| e);
         let mut places: Vec<Origin> = events().map(|e| Origin { ts: e.ts, seq: e.seq }).collect();
         places.sort_unstable();
-        let mut origins: Vec<Origin> = events()
-            .flat_map(|e| {
-                let own = e.origins.is_empty().then_some(Origin { ts: e.ts, seq: e.seq });
-                own.into_iter().chain(e.origins.iter().copied())
-            })
-            .collect();
-        origins.sort_unstable();
-        origins.dedup();
+        let origins = if events().all(|e| e.origins.is_empty()) {
+            places.clone()
+        } else {
+            let mut origins: Vec<Origin> = events()
+                .flat_map(|e| {
+                    let own = e.origins.is_empty().then_some(Origin { ts: e.ts, seq: e.seq });
+                    own.into_iter().chain(e.origins.iter().copied())
+                })
+                .collect();
+            origins.sort_unstable();
+            origins.dedup();
+            origins
+        };
         let id = id(rule, &key_bytes, &origins, matched.at_deadline.then_some(matched.time));
         let notes = if matched.limited {
             vec!["a limit was reached while this match was found: it may miss events".to_owned()]
@@ -230,16 +236,17 @@ impl Builder {
             // A look at which `resolve when` is true comes as a match that binds nothing.
             kind: if matched.bound.is_empty() { Kind::Resolved } else { Kind::Alert },
             bound: places,
-            key: key_bytes.into(),
+            key: key_bytes,
         };
         let keeps = rule.follow.as_ref().is_some_and(|f| f.reads_bound);
         Draft { order, alert, suppress, origins, bound: keeps.then(|| matched.bound.clone()), verdict: None }
     }
 
     /// The rule's key: the state's, or for handed-over keys that of the first step's event.
-    fn key(&self, rule: &Rule, found: &Found, bound: &[Vec<&StoredEvent>]) -> (Vec<u8>, Vec<Value>) {
+    fn key(&self, rule: &Rule, state: Box<[u8]>, bound: &[Vec<&StoredEvent>]) -> (Box<[u8]>, Vec<Value>) {
         if !rule.handed_over {
-            return (found.key.to_vec(), key::decode(&found.key, rule.components.len()));
+            let values = key::decode(&state, rule.components.len());
+            return (state, values);
         }
         let mut bytes = Vec::new();
         let mut values = Vec::new();
@@ -267,7 +274,7 @@ impl Builder {
             key::encode_scalar(value.as_ref(), &mut bytes);
             values.push(value);
         }
-        (bytes, values)
+        (bytes.into(), values)
     }
 
     fn evidence<'e>(

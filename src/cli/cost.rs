@@ -67,6 +67,7 @@ fn work(rule: &Rule) -> String {
         (StrategyKind::Stateless, _) => "an event is judged once, by itself",
         (StrategyKind::Counter, _) => "an event enters the window of its key and is a look at it",
         (StrategyKind::LatestRun, _) => "an event moves at most one partial match for each step that it fits",
+        (StrategyKind::Attempts, _) => "an event moves each partial match that waits for it, one step at most",
         (StrategyKind::Pending, _) => "an event moves at most one pending match for each step that it fits",
         (StrategyKind::Enumerate, Some(automaton)) => {
             let places = automaton.places.len();

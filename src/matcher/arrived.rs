@@ -97,9 +97,10 @@ impl Arrived<'_> {
     }
 
     fn copy(&self, env: &RuleEnv<'_>, stats: &[Value]) -> StoredEvent {
-        let kept = env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned());
         // One allocation of the right size, or none.
-        let fields = if stats.is_empty() { kept.collect() } else { kept.chain(stats.iter().cloned()).collect() };
+        let mut fields = SmallVec::with_capacity(env.rule.kept.len() + stats.len());
+        fields.extend(env.rule.kept.iter().map(|f| self.view.attr(Attr::Field(*f)).to_owned()));
+        fields.extend(stats.iter().cloned());
         StoredEvent {
             ts: self.ts,
             seq: self.seq,
@@ -172,6 +173,9 @@ impl<'a> RuleEnv<'a> {
     }
 }
 
+/// What one step of a match binds, in order: mostly one event.
+pub type Together = SmallVec<[Arc<StoredEvent>; 1]>;
+
 /// A complete match, not yet an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Match {
@@ -183,7 +187,7 @@ pub struct Match {
     pub seq: Seq,
     /// The bound events of each step that bound any, in step order. None at all: not a match, but a look at which
     /// `resolve when` is true.
-    pub bound: Vec<(StepId, Vec<Arc<StoredEvent>>)>,
+    pub bound: Vec<(StepId, Together)>,
     /// A limit bit while it was found: it may not be the one that the definition picks, or may not name every event.
     pub limited: bool,
 }

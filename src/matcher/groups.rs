@@ -115,7 +115,7 @@ pub(super) struct Place {
 
 /// Whether the state of a key is useless as a whole from the time on at which it wakes.
 fn ends(rule: &Rule) -> bool {
-    let simple = matches!(rule.strategy, StrategyKind::Counter | StrategyKind::LatestRun);
+    let simple = matches!(rule.strategy, StrategyKind::Counter | StrategyKind::LatestRun | StrategyKind::Attempts);
     let opens = rule.follow.as_ref().is_some_and(|follow| follow.resolve_when.is_some());
     simple && rule.within.is_some() && !opens && !rule.hints.timed && !rule.hints.needs_past
 }

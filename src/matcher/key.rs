@@ -6,7 +6,8 @@
 //! The one place where a state is moved: [`super::Matcher`] does so for states in its tables, [`crate::host`] for states
 //! that a host keeps as bytes. Relies on being given events in order, and deadlines before the events behind them.
 
-use super::arrived::{Arrived, Match, RuleEnv};
+use super::arrived::{Arrived, Match, RuleEnv, Together};
+use super::attempts::Attempts;
 use super::counter::Counter;
 use super::past::{Past, narrow};
 use super::state::RunState;
@@ -32,6 +33,7 @@ impl KeyState {
             StrategyKind::Stateless => RunState::Stateless,
             StrategyKind::Counter => RunState::Counter(Counter::default()),
             StrategyKind::LatestRun => RunState::LatestRun(Box::default()),
+            StrategyKind::Attempts => RunState::Attempts(Attempts::default()),
             StrategyKind::Enumerate => RunState::Enumerate(Box::default()),
             StrategyKind::Runs => RunState::Runs(Box::default()),
             StrategyKind::Pending => RunState::Pending(Box::default()),
@@ -71,6 +73,10 @@ impl KeyState {
                 run.prune(env, event.ts);
                 run.on_event(env, &narrowed, &stats, out, evicted);
             }
+            RunState::Attempts(run) => {
+                run.prune(env, event.ts);
+                run.on_event(env, &narrowed, &stats, out, evicted);
+            }
             RunState::Pending(run) => {
                 run.prune(env, event.ts);
                 run.on_event(env, &narrowed, &stats, out, evicted);
@@ -91,6 +97,7 @@ impl KeyState {
     pub fn on_deadline(&mut self, env: &RuleEnv<'_>, time: Timestamp, out: &mut Vec<Match>) {
         match &mut self.run {
             RunState::LatestRun(run) => run.on_deadline(env, time, out),
+            RunState::Attempts(run) => run.on_deadline(env, time, out),
             RunState::Runs(run) => run.on_deadline(env, time, out),
             RunState::Pending(run) => run.on_deadline(env, time, out),
             RunState::Counter(_) | RunState::Enumerate(_) | RunState::Stateless => {}
@@ -103,6 +110,7 @@ impl KeyState {
     pub fn prune(&mut self, env: &RuleEnv<'_>, now: Timestamp) {
         match &mut self.run {
             RunState::LatestRun(run) => run.prune(env, now),
+            RunState::Attempts(run) => run.prune(env, now),
             RunState::Enumerate(run) => run.prune(env.rule, now),
             RunState::Runs(run) => run.prune(env, now),
             RunState::Counter(run) => run.prune(env, now),
@@ -121,6 +129,7 @@ impl KeyState {
             RunState::Stateless => None,
             RunState::Counter(run) => run.expires(env),
             RunState::LatestRun(run) => run.wakes(env),
+            RunState::Attempts(run) => run.wakes(env),
             RunState::Enumerate(run) => run.expires(env.rule),
             RunState::Runs(run) => run.wakes(env),
             RunState::Pending(run) => run.wakes(env),
@@ -149,7 +158,7 @@ pub fn stateless(env: &RuleEnv<'_>, event: &Arrived<'_>, roles: u64, stats: &[Va
         time: event.ts,
         at_deadline: false,
         seq: event.seq,
-        bound: vec![(step, vec![stored])],
+        bound: vec![(step, Together::from_iter([stored]))],
         limited: false,
     });
 }

@@ -446,14 +446,15 @@ impl KeyTable {
         self.changed = Some(changed);
     }
 
-    /// Time of the oldest event that a slot holds, or something near it: what an event for it looks at first.
+    /// Times of the oldest events that a slot holds, or something near them, added up: what an event for it looks at
+    /// first.
     #[inline]
     pub fn oldest(&self, at: u32) -> i64 {
         match self.slots.get(at as usize).map(|slot| &slot.body) {
-            Some(Body::Live(live)) => match live.joint() {
-                Some(joint) => joint.oldest(),
-                None => live.states().first().map_or(0, |held| held.state.run.oldest()),
-            },
+            Some(Body::Live(live)) => {
+                let joint = live.joint().map_or(0, |joint| joint.oldest());
+                live.states().iter().fold(joint, |sum, held| sum.wrapping_add(held.state.run.oldest()))
+            }
             Some(Body::Packed(bytes)) => bytes.first().map_or(0, |worth| i64::from(*worth)),
             None => 0,
         }

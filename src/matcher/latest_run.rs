@@ -9,13 +9,13 @@
 //! all others, because whatever completes an older one completes it too, and is then picked.
 //! A counted first step keeps its events beside the states; a match takes those that the bounds reach back to.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::arrived::{Arrived, Match, RuleEnv};
+use super::arrived::{Arrived, Match, RuleEnv, Together};
+use super::window::Window;
 use crate::base::budget::block;
 use crate::base::{StepId, Timestamp, Value};
 use crate::plan::event::StoredEvent;
@@ -30,7 +30,7 @@ pub struct LatestRun {
     /// By state: events bound up to and with that element.
     states: SmallVec<[Option<Bound>; 2]>,
     /// Events of a counted first step, oldest first.
-    first: VecDeque<Arc<StoredEvent>>,
+    first: Window,
     /// Since the last of `first`, something came that its successor may not skip.
     first_blocked: bool,
     /// A complete binding that waits for its absences; at most the one with the earliest deadline.
@@ -67,6 +67,11 @@ impl LatestRun {
         self.states.iter().filter(|s| s.is_some()).count() + self.first.len() + usize::from(self.pending.is_some())
     }
 
+    /// Time of the oldest event of a counted first step.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.first.oldest()
+    }
+
     /// Bytes that it takes beside itself. What two partial matches share is counted twice.
     pub fn heap(&self) -> usize {
         let list = |bound: &Bound| {
@@ -76,8 +81,7 @@ impl LatestRun {
         let spilled =
             if self.states.spilled() { block(self.states.capacity() * size_of::<Option<Bound>>()) } else { 0 };
         let bound = self.states.iter().flatten().chain(&self.pending).map(list).sum::<usize>();
-        let first = self.first.iter().map(|event| event.bytes()).sum::<usize>();
-        spilled + bound + block(self.first.capacity() * size_of::<usize>()) + first
+        spilled + bound + self.first.heap()
     }
 
     /// Whether a match waits for its absences.
@@ -92,7 +96,7 @@ impl LatestRun {
             (Some(bound), _) => bound.last().map(|e| e.ts + after),
             // A counted step that is the whole pattern waits from its last event on, unless an absent event has come.
             (None, true) if env.rule.elements.len() == 1 && !self.first_blocked => {
-                self.first.back().map(|e| e.ts + after)
+                self.first.newest().map(|ts| ts + after)
             }
             _ => None,
         }
@@ -106,8 +110,8 @@ impl LatestRun {
     fn expires(&self, env: &RuleEnv<'_>) -> Option<Timestamp> {
         let mut latest: Option<Timestamp> = None;
         let mut keep = |time: Timestamp| latest = Some(latest.map_or(time, |l| l.max(time)));
-        if let Some(last) = self.first.back() {
-            keep(last.ts + env.rule.within?);
+        if let Some(last) = self.first.newest() {
+            keep(last + env.rule.within?);
         }
         for (at, state) in self.states.iter().enumerate() {
             if let Some(bound) = state {
@@ -144,13 +148,13 @@ impl LatestRun {
             // Whoever waits for an absence still needs its events, however old they are.
             let since = match (self.deadline(env), counted) {
                 (Some(_), true) => {
-                    let last = self.pending.as_ref().and_then(|b| b.last()).or(self.first.back());
-                    last.map_or(now, |e| e.ts) - within
+                    let last = self.pending.as_ref().and_then(|b| b.last()).map(|e| e.ts);
+                    last.or(self.first.newest()).unwrap_or(now) - within
                 }
                 _ => now - within,
             };
-            while self.first.front().is_some_and(|e| e.ts < since) {
-                self.first.pop_front();
+            while self.first.oldest().is_some_and(|ts| ts < since) {
+                self.first.pop();
             }
         }
     }
@@ -203,7 +207,7 @@ impl LatestRun {
         // An event that the candidate binds does not cancel it; a counted first step binds every one that qualifies.
         if cancelled && !(counted && begins) {
             self.states.iter_mut().for_each(|s| *s = None);
-            self.first.clear();
+            self.first = Window::default();
             self.pending = None;
         }
         let named = event.roles & rule.hints.named != 0;
@@ -221,10 +225,10 @@ impl LatestRun {
 
         if begins {
             if counted {
-                self.first.push_back(store());
+                self.first.push(store());
                 self.first_blocked = false;
                 while self.first.len() > rule.runs_per_key {
-                    self.first.pop_front();
+                    self.first.pop();
                     self.limited = true;
                     *evicted += 1;
                 }
@@ -260,7 +264,7 @@ impl LatestRun {
                 && link.after.is_none_or(|d| event.ts - last.ts >= d)
         };
         if at == 1 && counted(env) {
-            let last = self.first.back()?;
+            let last = self.first.last()?;
             if self.first_blocked || !gap_holds(last) || !self.enough(env, event.ts, event.at()) {
                 return None;
             }
@@ -288,12 +292,12 @@ impl LatestRun {
         let step = &env.rule.steps[step_of(&env.rule.elements[0]).index()];
         let min = step.quantifier.as_ref().map_or(1, |q| q.min) as usize;
         let from = self.from(env, last);
-        let upto = self.first.partition_point(|e| e.at() < end);
+        let upto = self.first.before_place(end);
         upto >= from + min
     }
 
     fn from(&self, env: &RuleEnv<'_>, last: Timestamp) -> usize {
-        env.rule.within.map_or(0, |within| self.first.partition_point(|e| e.ts < last - within))
+        env.rule.within.map_or(0, |within| self.first.before(last - within))
     }
 
     fn breaks(&self, env: &RuleEnv<'_>, ahead: &crate::plan::ruleset::Ahead, event: &Arrived<'_>) -> bool {
@@ -302,7 +306,7 @@ impl LatestRun {
         }
         let last = match &self.pending {
             Some(bound) => bound.last(),
-            None if env.rule.elements.len() == 1 => self.first.back(),
+            None if env.rule.elements.len() == 1 => self.first.last(),
             None => None,
         };
         last.is_some_and(|last| last.at() < event.at() && ahead.within.fixed().is_some_and(|d| event.ts - last.ts <= d))
@@ -319,7 +323,7 @@ impl LatestRun {
             *self = Self::default();
             return;
         }
-        let Some(last) = self.first.back() else { return };
+        let Some(last) = self.first.last() else { return };
         let (ts, end) = (last.ts, (last.ts, crate::plan::event::Seq(u64::MAX)));
         if self.enough(env, ts, end) {
             out.push(self.matched(env, &Bound::new(), deadline, true));
@@ -332,17 +336,17 @@ impl LatestRun {
 
     fn matched(&self, env: &RuleEnv<'_>, bound: &Bound, time: Timestamp, at_deadline: bool) -> Match {
         let rule = env.rule;
-        let mut steps: Vec<(StepId, Vec<Arc<StoredEvent>>)> = Vec::new();
+        let mut steps: Vec<(StepId, Together)> = Vec::new();
         let mut elements = rule.elements.iter();
         if counted(env) {
             let first = elements.next().map(step_of).expect("a pattern has an element");
-            let last = bound.last().or(self.first.back()).map_or(time, |e| e.ts);
-            let upto = bound.first().map_or(self.first.len(), |b| self.first.partition_point(|e| e.at() < b.at()));
+            let last = bound.last().or(self.first.last()).map_or(time, |e| e.ts);
+            let upto = bound.first().map_or(self.first.len(), |b| self.first.before_place(b.at()));
             let from = self.from(env, last).min(upto);
-            steps.push((first, self.first.range(from..upto).cloned().collect()));
+            steps.push((first, self.first.iter().take(upto).skip(from).cloned().collect()));
         }
         for (element, event) in elements.zip(bound) {
-            steps.push((step_of(element), vec![Arc::clone(event)]));
+            steps.push((step_of(element), Together::from_iter([Arc::clone(event)])));
         }
         let seq = steps.last().and_then(|(_, e)| e.last()).map(|e| e.seq).unwrap_or_default();
         Match { time, at_deadline, seq, bound: steps, limited: self.limited }

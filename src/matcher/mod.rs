@@ -7,6 +7,7 @@
 //! `(@ts, @seq)`, and [`Matcher::advance`] decides what lies before a watermark.
 
 pub mod arrived;
+pub mod attempts;
 mod changed;
 mod chunks;
 pub mod counter;

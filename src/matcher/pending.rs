@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::arrived::{Arrived, Match, RuleEnv};
+use super::arrived::{Arrived, Match, RuleEnv, Together};
 use crate::base::budget::block;
 use crate::base::id::GuardId;
 use crate::base::{Duration, StepId, Timestamp, Value, ValueRef};
@@ -319,7 +319,7 @@ impl Pending {
             time,
             at_deadline,
             seq: bound.last().map(|event| event.seq).unwrap_or_default(),
-            bound: steps.map(|(element, event)| (step_of(element), vec![Arc::clone(event)])).collect(),
+            bound: steps.map(|(element, event)| (step_of(element), Together::from_iter([Arc::clone(event)]))).collect(),
             limited: self.limited,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::arrived::{Arrived, RuleEnv};
+use super::attempts::Attempts;
 use super::counter::Counter;
 use super::enumerate::Enumerate;
 use super::joint::Joint;
@@ -40,6 +41,8 @@ pub enum RunState {
     Pending(Box<Pending>),
     /// Sets of partial matches.
     Enumerate(Box<Enumerate>),
+    /// One partial match a first event.
+    Attempts(Attempts),
 }
 
 impl RunState {
@@ -49,6 +52,7 @@ impl RunState {
             Self::Stateless => true,
             Self::Counter(s) => s.is_empty(),
             Self::LatestRun(s) => s.is_empty(),
+            Self::Attempts(s) => s.is_empty(),
             Self::Enumerate(s) => s.is_empty(),
             Self::Runs(s) => s.is_empty(),
             Self::Pending(s) => s.is_empty(),
@@ -61,6 +65,7 @@ impl RunState {
             Self::Stateless => 0,
             Self::Counter(s) => s.heap(),
             Self::LatestRun(s) => block(size_of::<LatestRun>()) + s.heap(),
+            Self::Attempts(s) => s.heap(),
             Self::Enumerate(s) => block(size_of::<Enumerate>()) + s.heap(),
             Self::Runs(s) => block(size_of::<Runs>()) + s.heap(),
             Self::Pending(s) => block(size_of::<Pending>()) + s.heap(),
@@ -73,6 +78,7 @@ impl RunState {
             Self::Stateless | Self::Enumerate(_) => false,
             Self::Counter(s) => s.is_open(),
             Self::LatestRun(s) => s.is_pending(),
+            Self::Attempts(s) => s.is_pending(),
             Self::Runs(s) => s.is_pending(),
             Self::Pending(s) => s.is_pending(),
         }
@@ -85,11 +91,13 @@ impl RunState {
         }
     }
 
-    /// Time of the oldest event of a window; for others how much they hold.
+    /// Time of the oldest event, where that lies beside the events; for others how much they hold.
     #[inline]
     pub(super) fn oldest(&self) -> i64 {
         match self {
             Self::Counter(s) => s.oldest().map_or(0, |ts| ts.0),
+            Self::Attempts(s) => s.oldest().map_or(0, |ts| ts.0),
+            Self::LatestRun(s) => s.oldest().map_or(0, |ts| ts.0),
             other => other.len() as i64,
         }
     }
@@ -100,6 +108,7 @@ impl RunState {
             Self::Stateless => 0,
             Self::Counter(s) => s.len(),
             Self::LatestRun(s) => s.len(),
+            Self::Attempts(s) => s.len(),
             Self::Enumerate(s) => s.len(),
             Self::Runs(s) => s.len(),
             Self::Pending(s) => s.len(),
@@ -131,7 +140,7 @@ impl Memory {
         let state = match rule.strategy {
             StrategyKind::Stateless => 0,
             _ if matcher.is_joint(rule.id) => size_of::<Joint>(),
-            StrategyKind::Counter => 0,
+            StrategyKind::Counter | StrategyKind::Attempts => 0,
             StrategyKind::LatestRun => size_of::<LatestRun>(),
             StrategyKind::Enumerate => size_of::<Enumerate>(),
             StrategyKind::Runs => size_of::<Runs>(),
@@ -141,7 +150,8 @@ impl Memory {
         // The hash table holds an index and a control byte a key, and is at most seven eighths full.
         let index = 8 * (size_of::<u32>() + 1) / 7;
         let key = size_of::<Slot>() + size_of::<Live>() + index + rule.components.len() * TEXT + state + past;
-        let fields = rule.kept.len() * (size_of::<Value>() + TEXT) + rule.stats.len() * size_of::<Value>();
+        let beside = (rule.kept.len() + rule.stats.len()).saturating_sub(StoredEvent::INLINE) * size_of::<Value>();
+        let fields = beside + rule.kept.len() * TEXT;
         let shared = match rule.strategy {
             StrategyKind::Enumerate => 2 * size_of::<usize>() + Enumerate::BYTES_PER_EVENT,
             _ => 3 * size_of::<usize>(),

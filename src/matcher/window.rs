@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::base::Timestamp;
 use crate::base::budget::block;
-use crate::plan::event::StoredEvent;
+use crate::plan::event::{Seq, StoredEvent};
 
 /// Events up to which taking the first one out of a list is cheaper than a queue.
 const FEW: usize = 8;
@@ -78,6 +78,24 @@ impl Window {
             Self::Few(events) => events.last().map(|(ts, _)| *ts),
             Self::Many(events) => events.back().map(|(ts, _)| *ts),
         }
+    }
+
+    /// The newest event.
+    pub(super) fn last(&self) -> Option<&Arc<StoredEvent>> {
+        let (front, back) = self.parts();
+        back.last().or(front.last()).map(|(_, event)| event)
+    }
+
+    /// How many lie before a time.
+    pub(super) fn before(&self, time: Timestamp) -> usize {
+        let (front, back) = self.parts();
+        front.partition_point(|(ts, _)| *ts < time) + back.partition_point(|(ts, _)| *ts < time)
+    }
+
+    /// How many lie before a place in order.
+    pub(super) fn before_place(&self, at: (Timestamp, Seq)) -> usize {
+        let before = self.before(at.0);
+        before + self.iter().skip(before).take_while(|event| event.at() < at).count()
     }
 
     /// The oldest and the newest event.
@@ -156,7 +174,7 @@ mod tests {
     use crate::plan::event::Seq;
 
     fn event(n: i64) -> Arc<StoredEvent> {
-        let (fields, raw, origins) = (Box::default(), None, Box::default());
+        let (fields, raw, origins) = (Default::default(), None, Default::default());
         Arc::new(StoredEvent { ts: Timestamp(n), seq: Seq(n as u64), arrival: Timestamp(0), fields, raw, origins })
     }
 

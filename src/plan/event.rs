@@ -1,6 +1,7 @@
 //! Events as expressions see them: read in place while they pass, or kept as the few fields a rule reads.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::expr::Attr;
 use crate::base::budget::block;
@@ -94,8 +95,9 @@ pub struct StoredEvent {
     pub seq: Seq,
     /// Arrival time; 0 if the rule does not read it.
     pub arrival: Timestamp,
-    /// Values of [`super::Rule::kept`], then of the rule's statistics.
-    pub fields: Box<[Value]>,
+    /// Values of [`super::Rule::kept`], then of the rule's statistics. Most rules read no more than two, which lie in the
+    /// event itself: with its counts of references it then fills two cache lines.
+    pub fields: SmallVec<[Value; StoredEvent::INLINE]>,
     /// The whole line, if evidence is `full`.
     pub raw: Option<Box<str>>,
     /// For an alert bound as an event: the events that it had bound itself.
@@ -111,11 +113,17 @@ pub struct Origin {
     pub seq: Seq,
 }
 
+const _: () = assert!(size_of::<StoredEvent>() + 2 * size_of::<usize>() <= 128);
+
 impl StoredEvent {
+    /// Values that lie in the event itself.
+    pub const INLINE: usize = 2;
+
     /// Bytes that it takes where it is shared, with all that it holds.
     pub fn bytes(&self) -> usize {
         let shared = 2 * size_of::<usize>() + size_of::<Self>();
-        let fields = block(size_of_val::<[Value]>(&self.fields)) + self.fields.iter().map(Value::heap).sum::<usize>();
+        let spilled = if self.fields.spilled() { block(self.fields.capacity() * size_of::<Value>()) } else { 0 };
+        let fields = spilled + self.fields.iter().map(Value::heap).sum::<usize>();
         let raw = self.raw.as_ref().map_or(0, |raw| block(raw.len()));
         block(shared) + fields + raw + block(size_of_val::<[Origin]>(&self.origins))
     }

@@ -2,13 +2,14 @@
 //!
 //! The conditions for *latest-run* were found exact by brute force and are held to the oracle by property tests:
 //! with `pick latest` and `skip past last`, and nothing that tells two bindings of a state apart later, the newest
-//! partial match of each state stands for all others.
+//! partial match of each state stands for all others. Under much the same conditions the oldest binding with a given
+//! first event takes the first event that fits each step, which is what *attempts* keeps.
 
 use serde::{Deserialize, Serialize};
 
 use super::automaton::Automaton;
 use super::expr::Expr;
-use super::ruleset::{AfterMatch, Element, ElementKind, Hints, Pick, RoleKind, Rule};
+use super::ruleset::{AfterMatch, Element, ElementKind, Hints, Pick, RoleKind, Rule, Step};
 use crate::base::Duration;
 
 /// The ways of executing a rule.
@@ -20,6 +21,8 @@ pub enum StrategyKind {
     Counter,
     /// One partial match per automaton state and key.
     LatestRun,
+    /// One partial match per first event and key.
+    Attempts,
     /// All partial matches, kept as sets that share what they have in common, and gone through without a search.
     Enumerate,
     /// All partial matches, kept as a shared buffer of events per key and found by search with hash joins.
@@ -35,6 +38,7 @@ impl StrategyKind {
             Self::Stateless => "stateless",
             Self::Counter => "counter",
             Self::LatestRun => "latest-run",
+            Self::Attempts => "attempts",
             Self::Enumerate => "enumerate",
             Self::Runs => "runs",
             Self::Pending => "pending",
@@ -54,7 +58,8 @@ pub fn choose(rule: &Rule, force: Option<StrategyKind>) -> (StrategyKind, String
         if is_stateless(rule) {
             return (StrategyKind::Stateless, "one step: the event alone decides".to_owned());
         }
-        if rule.pick == Pick::All {
+        let against_attempts = against_attempts(rule);
+        if rule.pick == Pick::All && (rule.after != AfterMatch::SkipToNext || against_attempts.is_some()) {
             return match against_enumerate(rule) {
                 None => {
                     let why = "every match is asked for, and conditions look at one event at a time";
@@ -63,13 +68,19 @@ pub fn choose(rule: &Rule, force: Option<StrategyKind>) -> (StrategyKind, String
                 Some(why) => (StrategyKind::Runs, why),
             };
         }
-        match against_latest_run(rule) {
-            None => {
+        let against_latest_run = against_latest_run(rule);
+        return match (&against_latest_run, against_attempts) {
+            (None, _) => {
                 let why = "conditions look at one event at a time, and the newest partial match of a state wins";
-                return (StrategyKind::LatestRun, why.to_owned());
+                (StrategyKind::LatestRun, why.to_owned())
             }
-            Some(why) => return (StrategyKind::Runs, why),
-        }
+            (_, None) => {
+                let why = "conditions look at one event at a time, and who began takes what fits first";
+                (StrategyKind::Attempts, why.to_owned())
+            }
+            (Some(why), Some(_)) if rule.pick == Pick::Latest => (StrategyKind::Runs, why.clone()),
+            (_, Some(why)) => (StrategyKind::Runs, why),
+        };
     }
     (StrategyKind::Runs, "asked for".to_owned())
 }
@@ -114,17 +125,11 @@ fn against_enumerate(rule: &Rule) -> Option<String> {
     Automaton::of(rule).err()
 }
 
-/// Why latest-run would not be exact, or `None` if it is.
-fn against_latest_run(rule: &Rule) -> Option<String> {
+/// Why no strategy for sequences that keeps a few partial matches would be exact.
+fn against_chains(rule: &Rule) -> Option<String> {
     let no = |why: &str| Some(why.to_owned());
     if rule.handed_over {
         return no("the key is handed over between steps");
-    }
-    if rule.pick != Pick::Latest {
-        return no("`pick` asks for other than the latest match");
-    }
-    if rule.after != AfterMatch::SkipPastLast {
-        return no("`after match` lets matches share events");
     }
     if rule.having.is_some() {
         return no("`having` looks at the whole match");
@@ -150,6 +155,21 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
         if rule.guards[guard.index()].cross.is_some() {
             return no("an absence or `cancel` compares events");
         }
+    }
+    None
+}
+
+/// Why latest-run would not be exact, or `None` if it is.
+fn against_latest_run(rule: &Rule) -> Option<String> {
+    let no = |why: &str| Some(why.to_owned());
+    if rule.pick != Pick::Latest {
+        return no("`pick` asks for other than the latest match");
+    }
+    if rule.after != AfterMatch::SkipPastLast {
+        return no("`after match` lets matches share events");
+    }
+    if let Some(why) = against_chains(rule) {
+        return Some(why);
     }
     if !rule.cancel.is_empty() && rule.elements.len() > 1 && matches!(rule.elements[0].kind, ElementKind::Repeat(_)) {
         return no("`cancel on` cuts what a repeated first step reaches back to");
@@ -183,12 +203,57 @@ fn against_latest_run(rule: &Rule) -> Option<String> {
             }
             _ => return no("a step after the first is repeated, optional, or one of several"),
         };
-        let step = &rule.steps[step.index()];
-        if step.naming().next().is_some() {
-            return Some(format!("step `{}` names the event that it looks back at", step.label));
+        if let Some(why) = against_step(&rule.steps[step.index()]) {
+            return Some(why);
         }
-        if step.cross.is_some() || !step.cross_lookback.is_empty() {
-            return Some(format!("step `{}` compares events", step.label));
+    }
+    None
+}
+
+/// Why an event of a step is not as good as another.
+fn against_step(step: &Step) -> Option<String> {
+    if step.naming().next().is_some() {
+        return Some(format!("step `{}` names the event that it looks back at", step.label));
+    }
+    if step.cross.is_some() || !step.cross_lookback.is_empty() {
+        return Some(format!("step `{}` compares events", step.label));
+    }
+    None
+}
+
+/// Why one attempt for each first event would not be exact, or `None` if it is.
+fn against_attempts(rule: &Rule) -> Option<String> {
+    let no = |why: &str| Some(why.to_owned());
+    if let AfterMatch::SkipTo { .. } = rule.after {
+        return no("`after match` goes back to a step");
+    }
+    if let Some(why) = against_chains(rule) {
+        return Some(why);
+    }
+    let only = rule.elements.len() == 1;
+    if !only && rule.pick == Pick::Latest {
+        return no("the latest of several partial matches is asked for");
+    }
+    // Each of these may make an event other than the first that comes the right one.
+    if !only && !rule.trailing.is_empty() {
+        return no("an absence ends the sequence");
+    }
+    if !only && !rule.cancel.is_empty() {
+        return no("`cancel on` ends what has come furthest");
+    }
+    for element in &rule.elements {
+        let ElementKind::Single(step) = &element.kind else {
+            return no("a step is repeated, optional, or one of several");
+        };
+        let link = &element.link;
+        if link.directly || link.after.is_some() || link.within.is_some() || link.computed.is_some() {
+            return no("a gap between steps is bounded");
+        }
+        if !element.ahead.is_empty() || !element.without.is_empty() {
+            return no("an absence stands between steps");
+        }
+        if let Some(why) = against_step(&rule.steps[step.index()]) {
+            return Some(why);
         }
     }
     None
@@ -224,7 +289,7 @@ pub fn hints(rule: &Rule) -> Hints {
         judged_on_arrival: rule.steps.iter().any(|s| s.arrival.is_some() || !s.lookback.is_empty()),
         timed: match rule.strategy {
             StrategyKind::Stateless | StrategyKind::Counter | StrategyKind::Enumerate => false,
-            StrategyKind::LatestRun => !rule.trailing.is_empty(),
+            StrategyKind::LatestRun | StrategyKind::Attempts => !rule.trailing.is_empty(),
             StrategyKind::Runs | StrategyKind::Pending => true,
         },
         reads_key,

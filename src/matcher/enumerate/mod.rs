@@ -22,7 +22,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::arrived::{Arrived, Match, RuleEnv};
+use super::arrived::{Arrived, Match, RuleEnv, Together};
 use crate::base::budget::block;
 use crate::base::{StepId, Timestamp, Value};
 use crate::plan::Rule;
@@ -186,7 +186,7 @@ impl Enumerate {
         let lacks = self.dropped.is_some_and(|ts| span.is_none_or(|span| ts >= event.ts - span));
         let last = store();
         for bound in &found {
-            let mut steps: Vec<(StepId, Vec<Arc<StoredEvent>>)> = Vec::with_capacity(bound.len());
+            let mut steps: Vec<(StepId, Together)> = Vec::with_capacity(bound.len());
             for Bound { event, step } in bound {
                 let event = match self.events.get((event - self.floor) as usize) {
                     Some(held) => Arc::clone(&held.event),
@@ -194,7 +194,7 @@ impl Enumerate {
                 };
                 match steps.last_mut() {
                     Some((before, events)) if before == step => events.push(event),
-                    _ => steps.push((*step, vec![event])),
+                    _ => steps.push((*step, Together::from_iter([event]))),
                 }
             }
             let limited = lacks || !whole;

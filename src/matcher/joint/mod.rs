@@ -19,7 +19,7 @@ use self::begun::Begun;
 use self::counted::Counted;
 pub(super) use self::terms::Terms;
 use self::terms::{Term, What};
-use super::arrived::Match;
+use super::arrived::{Match, Together};
 use super::groups::{Member, members_of};
 use super::key::KeyState;
 use super::latest_run::LatestRun;
@@ -100,9 +100,10 @@ impl Joint {
         out.ended = 0;
         for member in members_of(ends) {
             let Some(Term { step, within, what: What::Then(then), .. }) = terms.of(member).copied() else { continue };
+            let one = |event| Together::from_iter([event]);
             if let Some(first) = self.begun.take(member, at, at.0 - within) {
                 out.ended |= member.bit();
-                let bound = vec![(step, vec![first]), (then, vec![store(member.bit())])];
+                let bound = vec![(step, one(first)), (then, one(store(member.bit())))];
                 out.matches.push((member, Match { time: at.0, at_deadline: false, seq: at.1, bound, limited: false }));
             }
         }

@@ -21,7 +21,7 @@ fn held() -> KeyState {
         ts: Timestamp(7),
         seq: Seq::default(),
         arrival: Timestamp(0),
-        fields: Box::default(),
+        fields: Default::default(),
         raw: None,
         origins: Box::default(),
     };

@@ -32,7 +32,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::arrived::{Arrived, Match, RuleEnv};
+use super::arrived::{Arrived, Match, RuleEnv, Together};
 use crate::base::budget::block;
 use crate::base::{Duration, StepId, Timestamp, Value};
 use crate::plan::event::Seq;
@@ -344,7 +344,7 @@ impl Runs {
             .enumerate()
             .filter(|(_, ids)| !ids.is_empty())
             .map(|(step, ids)| (step.into(), ids.iter().map(|id| self.buffer.shared(*id)).collect()))
-            .chain(candidate.named.iter().map(|(name, id)| (*name, vec![self.buffer.shared(*id)])))
+            .chain(candidate.named.iter().map(|(name, id)| (*name, Together::from_iter([self.buffer.shared(*id)]))))
             .collect();
         let (time, seq) = match trigger {
             Trigger::Event(id) | Trigger::Until(id) | Trigger::Arm(id) => {
