@@ -1,16 +1,12 @@
 package tripline.flink;
 
 import java.io.ByteArrayOutputStream;
-import java.util.Collection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import org.apache.flink.api.common.eventtime.Watermark;
 import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.api.connector.source.ReaderOutput;
 import org.apache.flink.api.connector.source.Source;
-import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.api.connector.source.SourceOutput;
 import org.apache.flink.api.connector.source.SourceReader;
 import org.apache.flink.api.connector.source.SourceReaderContext;
@@ -77,21 +73,13 @@ final class KafkaBatches<S extends SourceSplit, E> implements Source<Tuple4<Byte
         return source.getEnumeratorCheckpointSerializer();
     }
 
-    private static final class Reader<S extends SourceSplit> implements SourceReader<Tuple4<Byte, Long, String, byte[]>, S> {
-        private final SourceReader<Tuple4<Byte, Long, String, byte[]>, S> source;
-        private final Routing routing;
+    private static final class Reader<S extends SourceSplit> extends RelayReader<Tuple4<Byte, Long, String, byte[]>, S> {
         private final Item.Counts counts;
         private Partitions partitions;
 
         Reader(SourceReader<Tuple4<Byte, Long, String, byte[]>, S> source, Routing routing, Item.Counts counts) {
-            this.source = source;
-            this.routing = routing;
+            super(source, routing);
             this.counts = counts;
-        }
-
-        @Override
-        public void start() {
-            source.start();
         }
 
         @Override
@@ -107,57 +95,36 @@ final class KafkaBatches<S extends SourceSplit, E> implements Source<Tuple4<Byte
             partitions.route();
             return status;
         }
+    }
 
-        @Override
-        public List<S> snapshotState(long checkpoint) {
-            return source.snapshotState(checkpoint);
+    /** An output that stands before another: what is said of time and idleness is handed on. */
+    private abstract static class Relay<O extends SourceOutput<Tuple4<Byte, Long, String, byte[]>>>
+            implements SourceOutput<Tuple4<Byte, Long, String, byte[]>> {
+        final O output;
+
+        Relay(O output) {
+            this.output = output;
         }
 
         @Override
-        public CompletableFuture<Void> isAvailable() {
-            return source.isAvailable();
+        public void emitWatermark(Watermark watermark) {
+            output.emitWatermark(watermark);
         }
 
         @Override
-        public void addSplits(List<S> splits) {
-            source.addSplits(splits);
+        public void markIdle() {
+            output.markIdle();
         }
 
         @Override
-        public void notifyNoMoreSplits() {
-            source.notifyNoMoreSplits();
-        }
-
-        @Override
-        public void handleSourceEvents(SourceEvent event) {
-            source.handleSourceEvents(event);
-        }
-
-        @Override
-        public void notifyCheckpointComplete(long checkpoint) throws Exception {
-            source.notifyCheckpointComplete(checkpoint);
-        }
-
-        @Override
-        public void notifyCheckpointAborted(long checkpoint) throws Exception {
-            source.notifyCheckpointAborted(checkpoint);
-        }
-
-        @Override
-        public void pauseOrResumeSplits(Collection<String> pause, Collection<String> resume) {
-            source.pauseOrResumeSplits(pause, resume);
-        }
-
-        @Override
-        public void close() throws Exception {
-            source.close();
-            routing.close();
+        public void markActive() {
+            output.markActive();
         }
     }
 
     /** Where the connector's records go: each partition has an output of its own, as it has in Flink. */
-    private static final class Partitions implements ReaderOutput<Tuple4<Byte, Long, String, byte[]>> {
-        final ReaderOutput<Tuple4<Byte, Long, String, byte[]>> output;
+    private static final class Partitions extends Relay<ReaderOutput<Tuple4<Byte, Long, String, byte[]>>>
+            implements ReaderOutput<Tuple4<Byte, Long, String, byte[]>> {
         private final Routing routing;
         private final Item.Counts counts;
         private final Map<String, Partition> partitions = new HashMap<>();
@@ -166,7 +133,7 @@ final class KafkaBatches<S extends SourceSplit, E> implements Source<Tuple4<Byte
         int bytes;
 
         Partitions(ReaderOutput<Tuple4<Byte, Long, String, byte[]>> output, Routing routing, Item.Counts counts) {
-            this.output = output;
+            super(output);
             this.routing = routing;
             this.counts = counts;
         }
@@ -198,26 +165,10 @@ final class KafkaBatches<S extends SourceSplit, E> implements Source<Tuple4<Byte
         public void collect(Tuple4<Byte, Long, String, byte[]> item, long timestamp) {
             output.collect(item, timestamp);
         }
-
-        @Override
-        public void emitWatermark(Watermark watermark) {
-            output.emitWatermark(watermark);
-        }
-
-        @Override
-        public void markIdle() {
-            output.markIdle();
-        }
-
-        @Override
-        public void markActive() {
-            output.markActive();
-        }
     }
 
     /** Records of one partition on their way to being routed. */
-    private static final class Partition implements SourceOutput<Tuple4<Byte, Long, String, byte[]>> {
-        private final SourceOutput<Tuple4<Byte, Long, String, byte[]>> output;
+    private static final class Partition extends Relay<SourceOutput<Tuple4<Byte, Long, String, byte[]>>> {
         private final Partitions all;
         private final ByteArrayOutputStream lines = new ByteArrayOutputStream();
 
@@ -228,7 +179,7 @@ final class KafkaBatches<S extends SourceSplit, E> implements Source<Tuple4<Byte
         private long newest = Task.NEVER_YET;
 
         Partition(SourceOutput<Tuple4<Byte, Long, String, byte[]>> output, Partitions all) {
-            this.output = output;
+            super(output);
             this.all = all;
         }
 
@@ -276,21 +227,6 @@ final class KafkaBatches<S extends SourceSplit, E> implements Source<Tuple4<Byte
             long now = System.currentTimeMillis();
             var answer = task.route(KafkaLines.input(first), KafkaLines.line(first), now, newest, block);
             newest = Item.give(answer, newest, all.counts, output::collect);
-        }
-
-        @Override
-        public void emitWatermark(Watermark watermark) {
-            output.emitWatermark(watermark);
-        }
-
-        @Override
-        public void markIdle() {
-            output.markIdle();
-        }
-
-        @Override
-        public void markActive() {
-            output.markActive();
         }
     }
 }

@@ -211,21 +211,13 @@ final class RuledSource<S extends SourceSplit, E> implements Source<Tuple4<Byte,
     }
 
     /** Reads once it has rules. */
-    private static final class Reader<S extends SourceSplit> implements SourceReader<Tuple4<Byte, Long, String, byte[]>, S> {
-        private final SourceReader<Tuple4<Byte, Long, String, byte[]>, S> source;
-        private final Routing routing;
+    private static final class Reader<S extends SourceSplit> extends RelayReader<Tuple4<Byte, Long, String, byte[]>, S> {
         private CompletableFuture<Void> wake = new CompletableFuture<>();
         private boolean begun;
         private Told next;
 
         Reader(SourceReader<Tuple4<Byte, Long, String, byte[]>, S> source, Routing routing) {
-            this.source = source;
-            this.routing = routing;
-        }
-
-        @Override
-        public void start() {
-            source.start();
+            super(source, routing);
         }
 
         @Override
@@ -259,42 +251,6 @@ final class RuledSource<S extends SourceSplit, E> implements Source<Tuple4<Byte,
             } else {
                 source.handleSourceEvents(event);
             }
-        }
-
-        @Override
-        public List<S> snapshotState(long checkpoint) {
-            return source.snapshotState(checkpoint);
-        }
-
-        @Override
-        public void addSplits(List<S> splits) {
-            source.addSplits(splits);
-        }
-
-        @Override
-        public void notifyNoMoreSplits() {
-            source.notifyNoMoreSplits();
-        }
-
-        @Override
-        public void notifyCheckpointComplete(long checkpoint) throws Exception {
-            source.notifyCheckpointComplete(checkpoint);
-        }
-
-        @Override
-        public void notifyCheckpointAborted(long checkpoint) throws Exception {
-            source.notifyCheckpointAborted(checkpoint);
-        }
-
-        @Override
-        public void pauseOrResumeSplits(java.util.Collection<String> pause, java.util.Collection<String> resume) {
-            source.pauseOrResumeSplits(pause, resume);
-        }
-
-        @Override
-        public void close() throws Exception {
-            source.close();
-            routing.close();
         }
     }
 
