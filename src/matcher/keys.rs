@@ -25,7 +25,7 @@ use super::ledger::{Entry, Ledger, Worth};
 pub use super::live::Live;
 use super::packed::{self, pack, unpack};
 use super::saved::{Change, Changes, write_state};
-use super::slot::{Body, Slot, enter, list};
+use super::slot::{Body, Slot, enter, list, put_off};
 use super::state::RunState;
 use crate::base::{RuleId, Timestamp};
 use crate::plan::event::{Seq, StoredEvent};
@@ -260,7 +260,7 @@ impl KeyTable {
         let mut timer = None;
         if self.shared {
             // Up to the end of the state that ends last.
-            *armed = if *armed == Timestamp::MAX { next } else { next.max(*armed) };
+            put_off(armed, next);
         } else if !timed {
             // Nobody waits for the time at which something becomes useless: whoever looks frees it.
             *armed = next;
@@ -296,8 +296,7 @@ impl KeyTable {
         let store = |set: u64| store(group.rule(Member(set.trailing_zeros() as u8)));
         live.joint_mut().on_event((begins, ends), group.terms(), event, store, outcome);
         if begins != 0 {
-            let end = event.0 + self.group.terms().longest_of(begins);
-            *armed = if *armed == Timestamp::MAX { end } else { end.max(*armed) };
+            put_off(armed, event.0 + group.terms().longest_of(begins));
         }
         if let Some(changed) = &mut self.changed {
             members_of(outcome.ended).for_each(|member| changed.remove(at, member, &live.key));
@@ -312,7 +311,7 @@ impl KeyTable {
         }
         let Some(Slot { body: Body::Live(live), armed }) = self.slots.get_mut(at as usize) else { return };
         live.joint_mut().put(member, self.group.terms(), state);
-        *armed = if *armed == Timestamp::MAX { end } else { end.max(*armed) };
+        put_off(armed, end);
     }
 
     /// As [`KeyTable::settle`], for what rules hold together. `false` if nothing is left in the slot, which is free then.

@@ -60,6 +60,15 @@ impl RuleCounters {
         self.nanos += other.nanos;
         self.dropped += other.dropped;
     }
+
+    /// Counts a match of the rule, and names it by rule and key.
+    #[inline]
+    pub(super) fn found(&mut self, rule: RuleId, key: &[u8], matched: Match) -> Found {
+        // What binds nothing is no match, but a look at which `resolve when` is true.
+        self.matches += u64::from(!matched.bound.is_empty());
+        self.limited += u64::from(matched.limited);
+        Found { rule, key: key.into(), matched }
+    }
 }
 
 /// Slots of a table that an event has looked at for whether they are over. It takes one at most, so four keep the
@@ -274,9 +283,7 @@ impl Matcher {
             counters.limited += given_up.get();
         }
         for matched in self.scratch.drain(..) {
-            counters.matches += 1;
-            counters.limited += u64::from(matched.limited);
-            out.push(Found { rule: rule_id, key: slot.key.as_slice().into(), matched });
+            out.push(counters.found(rule_id, &slot.key, matched));
         }
         settle(&env, table, place, slot_at, &mut self.wheel, &mut self.ledger);
         self.make_room((table_at, slot_at));
@@ -349,9 +356,7 @@ impl Matcher {
         }
         let counters = &mut self.counters[at];
         for matched in self.scratch.drain(..) {
-            counters.matches += u64::from(!matched.bound.is_empty());
-            counters.limited += u64::from(matched.limited);
-            out.push(Found { rule: rule_id, key: key_bytes.into(), matched });
+            out.push(counters.found(rule_id, key_bytes, matched));
         }
         sampled(counters, started, self.clock, 1);
     }

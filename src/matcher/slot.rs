@@ -44,6 +44,12 @@ pub(super) fn list(live: &mut Live, target: (u32, u32), ledger: &mut Ledger) {
     }
 }
 
+/// Puts the end of a slot off to that of one more state, if it is later. `armed` is the slot's; [`Timestamp::MAX`] is none.
+#[inline]
+pub(super) fn put_off(armed: &mut Timestamp, end: Timestamp) {
+    *armed = if *armed == Timestamp::MAX { end } else { end.max(*armed) };
+}
+
 impl Slot {
     pub(super) fn entry(&self) -> Entry {
         match &self.body {

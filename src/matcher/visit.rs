@@ -238,10 +238,7 @@ impl Matcher {
             }
             for (member, matched) in outcome.matches.drain(..) {
                 let rule = table.group().rule(member);
-                let counters = &mut self.counters[rule.index()];
-                counters.matches += 1;
-                counters.limited += u64::from(matched.limited);
-                out.push(Found { rule, key: key.into(), matched });
+                out.push(self.counters[rule.index()].found(rule, key, matched));
             }
         }
         for (member, roles) in members.iter().filter(|(member, _)| joint & member.bit() == 0) {
@@ -269,9 +266,7 @@ impl Matcher {
                 counters.limited += given_up.take();
             }
             for matched in self.scratch.drain(..) {
-                counters.matches += u64::from(!matched.bound.is_empty());
-                counters.limited += u64::from(matched.limited);
-                out.push(Found { rule: id, key: key.into(), matched });
+                out.push(counters.found(id, key, matched));
             }
             let place = Place { table: table_at, member: *member };
             settle(&env, table, place, at, &mut self.wheel, &mut self.ledger);
